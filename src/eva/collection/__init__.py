@@ -1,0 +1,1 @@
+"""Preference pairs: from EVAD's file or from public labels."""

@@ -1,0 +1,1 @@
+"""Corpora in their official formats, as one `Dialogue` type."""

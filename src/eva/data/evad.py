@@ -1,0 +1,164 @@
+"""EVAD (the paper's alignment data, section 4.1.2): preference records and where they come from.
+
+A record's `ID` is `<upstream ESConv position>_<turn>`; its history is the beginning of that dialogue.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eva.artifacts import read_json
+from eva.data.dialogue import LEVELS, Dialogue, Role, Turn
+from eva.data.utterances import Problems, Utterance, collapse, join
+from eva.errors import InputError
+
+_ROLES: Mapping[str, Role] = {"help-seeker": "user", "supporter": "assistant"}
+_ID = re.compile(r"(\d+)_(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class EvadRecord:
+    """Two responses to one history; `history` holds joined turns and ends with the user's."""
+
+    id: str
+    position: int
+    history: tuple[Turn, ...]
+    chosen: str
+    rejected: str
+    chosen_level: int | None = None
+    rejected_level: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvadMatch:
+    """A record and the dialogue that begins with its history.
+
+    `dialogue` and `split` are `None` where none does. The responses stand at supporter turn `turn`
+    of `n_turns`; 0 of 0 without a dialogue.
+    """
+
+    record: EvadRecord
+    dialogue: Dialogue | None
+    split: str | None
+    turn: int
+    n_turns: int
+
+
+def load_evad(path: Path) -> list[EvadRecord]:
+    """Read an EVAD-format file; an `InputError` lists every faulty record."""
+    rows = read_json(path)
+    if not isinstance(rows, list) or not rows:
+        raise InputError(f"{path}: should be a JSON list of records, with at least one")
+    problems = Problems(path)
+    records = [_record(row, number, problems) for number, row in enumerate(rows, start=1)]
+    problems.refuse()
+    return [record for record in records if record is not None]
+
+
+def match_evad(records: Iterable[EvadRecord], splits: Mapping[str, list[Dialogue]]) -> list[EvadMatch]:
+    """Find, for each record, the dialogue of `splits` that begins with its history.
+
+    The dialogue at the record's position is tried first, then every other one (a corpus read from
+    the released split files does not know upstream positions). Order and number are those of `records`.
+    """
+    placed = [(split, dialogue) for split, dialogues in splits.items() for dialogue in dialogues]
+    by_position: dict[int, list[tuple[str, Dialogue]]] = {}
+    by_start: dict[str, list[tuple[str, Dialogue]]] = {}
+    for place in placed:
+        by_position.setdefault(place[1].position, []).append(place)
+        by_start.setdefault(_start_key(place[1].turns), []).append(place)
+    matches = []
+    for record in records:
+        candidates = [*by_position.get(record.position, []), *by_start.get(_start_key(record.history), [])]
+        candidates += [place for place in placed if len(record.history) == 1]
+        matches.append(_match(record, candidates))
+    return matches
+
+
+def for_training(matches: Iterable[EvadMatch]) -> list[EvadMatch]:
+    """Those whose dialogue is in train or valid: nothing of a test split may train (design decision 9)."""
+    return [match for match in matches if match.split in {"train", "valid"}]
+
+
+def _start_key(turns: tuple[Turn, ...]) -> str:
+    """First turn's text: equal for a dialogue and any history of it that is longer than one turn."""
+    return turns[0].content if turns else ""
+
+
+def _match(record: EvadRecord, candidates: list[tuple[str, Dialogue]]) -> EvadMatch:
+    for split, dialogue in candidates:
+        if begins_with(dialogue.turns, record.history):
+            turn = 1 + sum(said.role == "assistant" for said in record.history)
+            return EvadMatch(record, dialogue, split, turn, max(turn, dialogue.n_supporter_turns))
+    return EvadMatch(record, None, None, 0, 0)
+
+
+def begins_with(turns: tuple[Turn, ...], history: tuple[Turn, ...]) -> bool:
+    """Whether joined `turns` begin with joined `history`, whose last turn may be the start of a longer one."""
+    if not history or len(history) > len(turns):
+        return False
+    *before, last = history
+    same = all(
+        ours.role == theirs.role and ours.content == theirs.content
+        for ours, theirs in zip(turns, before, strict=False)
+    )
+    final = turns[len(before)]
+    whole = f"{final.content} ".startswith(f"{last.content} ")
+    return same and final.role == last.role and whole
+
+
+def _record(row: Any, number: int, problems: Problems) -> EvadRecord | None:
+    if not isinstance(row, dict):
+        problems.add(f"record {number}", f"should be an object, not {type(row).__name__}")
+        return None
+    identity = str(row.get("ID", ""))
+    where = f"record {number}" + (f" ({identity})" if identity else "")
+    named = _ID.fullmatch(identity)
+    if named is None:
+        problems.add(where, f"`ID` {identity!r} is not <dialogue position>_<turn>")
+    return EvadRecord(
+        identity,
+        int(named[1]) if named else -1,
+        _history(row.get("History"), where, problems),
+        _text(row, "Chosen", where, problems),
+        _text(row, "Rejected", where, problems),
+        _level(row, "ChosenLevel", where, problems),
+        _level(row, "RejectedLevel", where, problems),
+    )
+
+
+def _history(raw: Any, where: str, problems: Problems) -> tuple[Turn, ...]:
+    if not isinstance(raw, list) or not raw or not all(isinstance(item, dict) for item in raw):
+        problems.add(where, "`History` is not a list of at least one {role, content}")
+        return ()
+    said = []
+    for turn, item in enumerate(raw, start=1):
+        role = _ROLES.get(str(item.get("role")))
+        if role is None:
+            problems.add(
+                f"{where}, turn {turn}", f"unknown role {item.get('role')!r}; known: {', '.join(_ROLES)}"
+            )
+        said.append(
+            Utterance(role or "user", _text(item, "content", f"{where}, turn {turn}", problems))
+        )
+    if said[-1].role != "user":
+        problems.add(where, "`History` does not end with the help-seeker, so there is nothing to answer")
+    return join(said)
+
+
+def _text(row: dict[str, Any], key: str, where: str, problems: Problems) -> str:
+    value = row.get(key)
+    if not isinstance(value, str) or not value.strip():
+        problems.add(where, f"`{key}` is empty or missing")
+        return ""
+    return collapse(value)
+
+
+def _level(row: dict[str, Any], key: str, where: str, problems: Problems) -> int | None:
+    value = row.get(key)
+    if value is None or (type(value) is int and value in LEVELS):
+        return value
+    problems.add(where, f"`{key}` {value!r} is not a level (1, 2, 3 or 4)")
+    return None

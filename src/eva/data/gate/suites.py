@@ -1,0 +1,215 @@
+"""What a prepared corpus has to be, as rules that become Great Expectations suites."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eva.data.dialogue import LEVELS, STRATEGY_LEVELS
+from eva.settings import Corpus, Validate
+
+ED_EMOTIONS = (
+    *("afraid", "angry", "annoyed", "anticipating", "anxious", "apprehensive", "ashamed", "caring"),
+    *("confident", "content", "devastated", "disappointed", "disgusted", "embarrassed", "excited"),
+    *("faithful", "furious", "grateful", "guilty", "hopeful", "impressed", "jealous", "joyful"),
+    *("lonely", "nostalgic", "prepared", "proud", "sad", "sentimental", "surprised", "terrified"),
+    "trusting",
+)
+ESCONV_EMOTIONS = (
+    *("anger", "anxiety", "depression", "disgust", "fear", "guilt", "jealousy", "nervousness"),
+    *("pain", "sadness", "shame"),
+)
+EMOTIONS = {
+    "esconv": ESCONV_EMOTIONS,
+    "failed_esconv": ESCONV_EMOTIONS,
+    "empathetic_dialogues": ED_EMOTIONS,
+}
+STRATEGIES: dict[str, tuple[str, ...]] = {
+    "esconv": tuple(STRATEGY_LEVELS),
+    "failed_esconv": tuple(STRATEGY_LEVELS),
+    "empathetic_dialogues": (),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation: its class in Great Expectations, its arguments, and its meaning in words.
+
+    `what` is how a row that breaks it is described: a format string over the row's columns.
+    """
+
+    name: str
+    expectation: str
+    arguments: Mapping[str, Any] = field(repr=False)
+    requirement: str
+    what: str
+
+
+def rules(corpus: Corpus, settings: Validate) -> dict[str, list[Rule]]:
+    """The suite of each table of `batches.build`."""
+    return {
+        "splits": _splits(corpus),
+        "dialogues": _dialogues(corpus, settings),
+        "turns": _turns(corpus, settings),
+        "labels": _labels(settings),
+    }
+
+
+def preference_rules() -> list[Rule]:
+    """The suite of an EVAD file whose histories come from the corpus."""
+    levels = list(LEVELS)
+    return [
+        _present("preference pairs"),
+        _unique("record_unique", "dialogue", "an ID occurs once", "the ID occurs more than once"),
+        _in_set(
+            "history_in_corpus",
+            "in_corpus",
+            [True],
+            "a history is the beginning of a dialogue",
+            "no dialogue of the corpus begins with this history",
+        ),
+        _in_set(
+            "candidates_differ",
+            "same_text",
+            [False],
+            "chosen and rejected differ",
+            "chosen and rejected are the same text",
+        ),
+        _between(
+            "candidates_have_text",
+            "fewest_words",
+            "history, chosen and rejected have text",
+            "a history turn, chosen or rejected text is empty",
+            min_value=1,
+        ),
+        _in_set("chosen_level", "chosen_level", levels, "levels are 1 to 4", "chosen level {chosen_level!r}"),
+        _in_set(
+            "rejected_level", "rejected_level", levels, "levels are 1 to 4", "rejected level {rejected_level!r}"
+        ),
+    ]
+
+
+def _splits(corpus: Corpus) -> list[Rule]:
+    return [
+        _present("splits"),
+        Rule(
+            "enough_dialogues",
+            "ExpectColumnPairValuesAToBeGreaterThanB",
+            {"column_A": "dialogues", "column_B": "required", "or_equal": True},
+            f"train has at least {corpus.min_dialogues} dialogues, valid and test at least one",
+            "{dialogues} dialogues, at least {required} needed",
+        ),
+    ]
+
+
+def _dialogues(corpus: Corpus, settings: Validate) -> list[Rule]:
+    emotions = list(EMOTIONS[corpus.format])
+    return [
+        _present("dialogues"),
+        _null("schema", "schema_fault", "a row is a dialogue of this corpus", "{schema_fault}"),
+        _unique("id_unique", "dialogue", "an id occurs once", "the id occurs more than once"),
+        _null(
+            "id_in_one_split",
+            "other_split",
+            "no dialogue is in two splits (by id)",
+            "the id is also in {other_split}",
+        ),
+        _null(
+            "text_in_one_split",
+            "text_in_other_split",
+            "no dialogue is in two splits (by text)",
+            "the same text is also in {text_in_other_split}",
+        ),
+        _between(
+            "enough_turns",
+            "n_turns",
+            f"a dialogue has at least {settings.min_turns} turns",
+            "only {n_turns} turn(s)",
+            min_value=settings.min_turns,
+        ),
+        _in_set(
+            "user_first", "first_role", ["user"], "the help-seeker starts", "the first turn is the {first_role}'s"
+        ),
+        _in_set(
+            "both_speakers", "speakers", [2], "both speakers take part", "{speakers} speaker(s) instead of 2"
+        ),
+        _in_set(
+            "emotion_known",
+            "emotion",
+            emotions,
+            f"the emotion is one of the corpus's {len(emotions)}",
+            "emotion {emotion!r}",
+        ),
+    ]
+
+
+def _turns(corpus: Corpus, settings: Validate) -> list[Rule]:
+    longest = settings.max_turn_characters
+    found = [
+        _present("turns"),
+        _in_set("role_known", "role", ["user", "assistant"], "a role is user or assistant", "role {role!r}"),
+        _in_set(
+            "speakers_alternate",
+            "same_speaker",
+            [False],
+            "speakers alternate after joining",
+            "the speaker is that of the turn before",
+        ),
+        _between("turn_has_text", "words", "no turn is empty", "the text is empty", min_value=1),
+        _between(
+            "turn_length",
+            "characters",
+            f"a turn has at most {longest} characters",
+            "{characters} characters",
+            max_value=longest,
+        ),
+        _null(
+            "strategy_known",
+            "unknown_strategy",
+            "a strategy is one of the corpus's",
+            "strategy {unknown_strategy!r}",
+        ),
+    ]
+    if STRATEGIES[corpus.format]:
+        requirement = "every supporter turn has a strategy"
+        found.append(_between("supporter_labelled", "labels", requirement, "no strategy", min_value=1))
+    return found
+
+
+def _labels(settings: Validate) -> list[Rule]:
+    share = settings.max_label_share
+    requirement = f"no strategy or emotion exceeds {share:.0%} of train"
+    what = "{kind} {label!r} has share {share:.2f}"
+    return [_present("labels"), _between("label_share", "share", requirement, what, max_value=share)]
+
+
+def _present(things: str) -> Rule:
+    """A suite of column rules holds for a table without rows; this one does not."""
+    name = f"{things.replace(' ', '_')}_present"
+    arguments = {"min_value": 1}
+    return Rule(name, "ExpectTableRowCountToBeBetween", arguments, f"there are {things}", f"no {things} at all")
+
+
+def _unique(name: str, column: str, requirement: str, what: str) -> Rule:
+    return Rule(name, "ExpectColumnValuesToBeUnique", {"column": column}, requirement, what)
+
+
+def _null(name: str, column: str, requirement: str, what: str) -> Rule:
+    return Rule(name, "ExpectColumnValuesToBeNull", {"column": column}, requirement, what)
+
+
+def _in_set(name: str, column: str, values: list[Any], requirement: str, what: str) -> Rule:
+    arguments = {"column": column, "value_set": values}
+    return Rule(name, "ExpectColumnValuesToBeInSet", arguments, requirement, what)
+
+
+def _between(
+    name: str,
+    column: str,
+    requirement: str,
+    what: str,
+    *,
+    min_value: int | None = None,
+    max_value: float | None = None,
+) -> Rule:
+    arguments = {"column": column, "min_value": min_value, "max_value": max_value}
+    return Rule(name, "ExpectColumnValuesToBeBetween", arguments, requirement, what)

@@ -1,0 +1,203 @@
+"""From an official corpus to the dialogues that are trained on and scored (design decision 4)."""
+
+import logging
+import random
+import statistics as stats
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eva.artifacts import new_folder, read_jsonl, write_json, write_jsonl
+from eva.data.dialogue import LEVELS, Dialogue, quartile
+from eva.data.registry import load
+from eva.data.utterances import SPLITS
+from eva.errors import InputError, raise_if
+from eva.settings.sections import Corpus, Prepare
+
+log = logging.getLogger(__name__)
+
+SUPPORTER_FIRST = "supporter_first"
+NO_REPLY = "no_reply"
+LEFT_OUT = "left_out"
+REASONS = (SUPPORTER_FIRST, NO_REPLY, LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A dialogue that is not used, the split it belongs to all the same, and why."""
+
+    split: str
+    reason: str
+    dialogue: Dialogue
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Dialogues to use by split, those dropped, and counts of both."""
+
+    splits: Mapping[str, list[Dialogue]]
+    dropped: list[Dropped]
+    statistics: dict[str, Any]
+
+
+def prepare(name: str, corpus: Corpus, settings: Prepare) -> Prepared:
+    """Load corpus `name`, apply the dialogue rules and the `max_*` subsets, and count.
+
+    Dropped: dialogues that the supporter starts (or, by `keep_supporter_first`, only their leading
+    turn), and dialogues in which the supporter never answers. A subset is drawn by `settings.seed`,
+    keeps source order, and a larger one contains a smaller one.
+    """
+    loaded = load(corpus)
+    _refuse_repeated(name, loaded.splits)
+    limits = {"train": corpus.max_train, "valid": corpus.max_valid, "test": corpus.max_test}
+    splits: dict[str, list[Dialogue]] = {}
+    dropped: list[Dropped] = []
+    for split in SPLITS:
+        usable, unusable = _apply_rules(loaded.splits[split], split, settings.keep_supporter_first)
+        kept, left_out = _subset(usable, limits[split], f"{settings.seed}:{split}")
+        splits[split] = kept
+        dropped += [*unusable, *(Dropped(split, LEFT_OUT, dialogue) for dialogue in left_out)]
+    counted = _statistics(name, corpus, splits, dropped, loaded.utterances)
+    log.info("%s: %s", name, {split: len(dialogues) for split, dialogues in splits.items()})
+    return Prepared(splits, dropped, counted)
+
+
+def write(prepared: Prepared, out: Path) -> None:
+    """Write `<split>.jsonl`, `dropped.jsonl` and `statistics.json` into folder `out`, in one step."""
+    with new_folder(out) as folder:
+        for split, dialogues in prepared.splits.items():
+            write_jsonl(folder / f"{split}.jsonl", (dialogue.to_dict() for dialogue in dialogues))
+        rows = (
+            {"split": row.split, "reason": row.reason, "dialogue": row.dialogue.to_dict()}
+            for row in prepared.dropped
+        )
+        write_jsonl(folder / "dropped.jsonl", rows)
+        write_json(folder / "statistics.json", prepared.statistics)
+
+
+def read_split(folder: Path, split: str) -> list[Dialogue]:
+    """The dialogues of a split that `write` wrote."""
+    if split not in SPLITS:
+        raise InputError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+    return [Dialogue.from_dict(row) for row in read_jsonl(folder / f"{split}.jsonl")]
+
+
+def read_dropped(folder: Path) -> list[Dropped]:
+    """The dialogues that were not used."""
+    rows = read_jsonl(folder / "dropped.jsonl")
+    return [Dropped(row["split"], row["reason"], Dialogue.from_dict(row["dialogue"])) for row in rows]
+
+
+def read_all(folder: Path) -> dict[str, list[Dialogue]]:
+    """Every dialogue of the corpus by split, used or dropped: what EVAD's histories are found in."""
+    splits = {split: read_split(folder, split) for split in SPLITS}
+    for row in read_dropped(folder):
+        splits[row.split].append(row.dialogue)
+    return splits
+
+
+def _refuse_repeated(name: str, splits: Mapping[str, list[Dialogue]]) -> None:
+    seen: dict[str, str] = {}
+    problems = []
+    for split in SPLITS:
+        for dialogue in splits[split]:
+            if dialogue.id in seen:
+                problems.append(f"dialogue {dialogue.id} is in {seen[dialogue.id]} and again in {split}")
+            seen[dialogue.id] = split
+    raise_if(problems, f"corpus {name}")
+
+
+def _apply_rules(
+    dialogues: list[Dialogue], split: str, keep_supporter_first: bool
+) -> tuple[list[Dialogue], list[Dropped]]:
+    kept: list[Dialogue] = []
+    dropped: list[Dropped] = []
+    for dialogue in dialogues:
+        candidate = without_leading_supporter(dialogue)
+        if candidate is not dialogue and not keep_supporter_first:
+            dropped.append(Dropped(split, SUPPORTER_FIRST, dialogue))
+        elif candidate.n_supporter_turns == 0:
+            dropped.append(Dropped(split, NO_REPLY, dialogue))
+        else:
+            kept.append(candidate)
+    return kept, dropped
+
+
+def without_leading_supporter(dialogue: Dialogue) -> Dialogue:
+    """The dialogue from its first user turn on (itself if it starts so)."""
+    if dialogue.turns and dialogue.turns[0].role == "assistant":
+        return replace(dialogue, turns=dialogue.turns[1:])
+    return dialogue
+
+
+def _subset(
+    dialogues: list[Dialogue], limit: int | None, seed: str
+) -> tuple[list[Dialogue], list[Dialogue]]:
+    if limit is None or limit >= len(dialogues):
+        return dialogues, []
+    order = list(range(len(dialogues)))
+    random.Random(seed).shuffle(order)  # noqa: S311 - a draw that must repeat, not a secret
+    chosen = set(order[:limit])
+    kept = [dialogue for index, dialogue in enumerate(dialogues) if index in chosen]
+    return kept, [dialogue for index, dialogue in enumerate(dialogues) if index not in chosen]
+
+
+def _statistics(
+    name: str,
+    corpus: Corpus,
+    splits: Mapping[str, list[Dialogue]],
+    dropped: list[Dropped],
+    utterances: Mapping[str, int],
+) -> dict[str, Any]:
+    lost = Counter((row.split, row.reason) for row in dropped)
+    counted = {}
+    for split, dialogues in splits.items():
+        reasons = {reason: lost[split, reason] for reason in REASONS}
+        before = [*dialogues, *(row.dialogue for row in dropped if row.split == split)]
+        counted[split] = {
+            "read": {"dialogues": len(before), "utterances": sum(utterances[d.id] for d in before)},
+            "dropped": reasons,
+            "dialogues": len(dialogues),
+            "utterances": sum(utterances[dialogue.id] for dialogue in dialogues),
+            **_turn_counts(dialogues),
+        }
+    levels = level_counts(splits["train"])
+    return {
+        "corpus": name,
+        "format": corpus.format,
+        "splits": counted,
+        "weak_levels": {"counts": levels, "shares": {level: _shares(row) for level, row in levels.items()}},
+    }
+
+
+def _turn_counts(dialogues: list[Dialogue]) -> dict[str, Any]:
+    lengths = [len(dialogue.turns) for dialogue in dialogues]
+    labels = (label for dialogue in dialogues for turn in dialogue.turns for label in turn.strategies)
+    return {
+        "turns": sum(lengths),
+        "supporter_turns": sum(dialogue.n_supporter_turns for dialogue in dialogues),
+        "median_turns": stats.median(lengths) if lengths else 0,
+        "max_turns": max(lengths, default=0),
+        "strategies": dict(sorted(Counter(labels).items())),
+        "emotions": dict(sorted(Counter(d.slices.get("emotion", "unknown") for d in dialogues).items())),
+    }
+
+
+def level_counts(dialogues: Iterable[Dialogue]) -> dict[str, list[int]]:
+    """Supporter turns of each weak level (1 to 4) in each quartile of their dialogue.
+
+    Design decision 7; turns without a level are not counted.
+    """
+    counts = {str(level): [0, 0, 0, 0] for level in LEVELS}
+    for dialogue in dialogues:
+        for ordinal, _, turn in dialogue.supporter_turns():
+            if turn.weak_level:
+                counts[str(turn.weak_level)][quartile(ordinal, dialogue.n_supporter_turns) - 1] += 1
+    return counts
+
+
+def _shares(row: list[int]) -> list[float]:
+    total = sum(row)
+    return [round(count / total, 4) if total else 0.0 for count in row]

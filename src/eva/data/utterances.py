@@ -1,0 +1,74 @@
+"""What every loader shares: raw utterances, their joining into turns, and collected problems."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from eva.data.dialogue import Dialogue, Role, Turn
+from eva.errors import InputError, raise_if
+
+_LISTED = 20
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One message as the source has it, white space collapsed; `strategy` may be unlabelled."""
+
+    role: Role
+    text: str
+    strategy: str | None = None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A corpus as read: dialogues by split, and each dialogue's utterances before joining."""
+
+    splits: Mapping[str, list[Dialogue]]
+    utterances: Mapping[str, int]
+
+
+@dataclass
+class Problems:
+    """Faults of one file, collected so that the user sees all of them at once."""
+
+    path: Path
+    found: list[str] = field(default_factory=list)
+
+    def add(self, where: str, what: str) -> None:
+        self.found.append(f"{where}: {what}" if where else what)
+
+    def refuse(self) -> None:
+        """Raise one `InputError` with the first 20 problems and the number of the others."""
+        if len(self.found) <= _LISTED:
+            raise_if(self.found, str(self.path))
+            return
+        lines = [f"  - {problem}" for problem in self.found[:_LISTED]]
+        more = f"  - and {len(self.found) - _LISTED} more"
+        raise InputError("\n".join([f"{self.path}: {len(self.found)} problems", *lines, more]))
+
+
+def collapse(text: str) -> str:
+    """`text` trimmed, with every run of white space made one blank."""
+    return " ".join(text.split())
+
+
+def join(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
+    """Make one turn of each run of one speaker's utterances (design decision 4)."""
+    turns = []
+    for role, run in groupby(utterances, key=lambda utterance: utterance.role):
+        said = list(run)
+        strategies = tuple(u.strategy for u in said if u.strategy is not None)
+        turns.append(Turn(role, " ".join(u.text for u in said), strategies))
+    return tuple(turns)
+
+
+def require_folder(path: Path, holds: str) -> None:
+    """Refuse a corpus folder that does not exist; `holds` says what it should hold."""
+    if not path.is_dir():
+        raise InputError(
+            f"{path}: no such folder; it should hold {holds}. Get the data with `eva data import DIR` "
+            "or `eva data fetch`, or correct the path in params.yaml"
+        )

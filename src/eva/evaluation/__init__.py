@@ -1,0 +1,1 @@
+"""The paper's metrics, with counts and intervals."""

@@ -1,0 +1,1 @@
+"""Responses to gold histories, batched and seeded."""

@@ -1,0 +1,1 @@
+"""Backbones and chat templates as ordinary Hugging Face folders."""

@@ -1,0 +1,59 @@
+"""What the model is told before the conversation, and how its answer is read.
+
+One prompt serves training, generation and serving (design decision 3); only the variant `cot`
+has its own.
+"""
+
+from dataclasses import dataclass
+
+from eva.errors import InputError
+
+# Table 3 of the paper; the dialogue history goes in as chat turns, not as text.
+SYSTEM_PROMPT = (
+    "You are a helpful and considerate supporter. Your job is to generate appropriate emotional "
+    "supporting utterances based on the help-seeker's utterance. Please generate the supporter's "
+    "utterance based on the given dialogue history."
+)
+
+RESPONSE_MARK = "Response:"
+
+# Ours: the paper compares with chain of thought (Appendix L.1) but prints no prompt for it.
+COT_PROMPT = (
+    "You are a helpful and considerate supporter. Before you answer the help-seeker, think step by "
+    "step in a few short sentences: what is the help-seeker's situation, which emotion do they feel, "
+    "and which of the four levels of emotional validation fits this moment: (1) listening and "
+    "observing, (2) accurate reflection, (3) validating, or (4) radical genuineness. Then write "
+    f"`{RESPONSE_MARK}` followed by the supporter's utterance at that level, and nothing after it."
+)
+
+_SYSTEM = {"eva": SYSTEM_PROMPT, "cot": COT_PROMPT}
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The part of a generated text that is scored; `marked` is false if the fallback was used."""
+
+    response: str
+    marked: bool
+
+
+def system_prompt(name: str) -> str:
+    """The system message of prompt `name` (`eva` or `cot`)."""
+    if name not in _SYSTEM:
+        raise InputError(f"there is no prompt {name!r}; choose one of {', '.join(_SYSTEM)}")
+    return _SYSTEM[name]
+
+
+def extract_response(text: str) -> Extracted:
+    """What follows the last `Response:` of a chain-of-thought answer.
+
+    A model that forgets the mark, or writes nothing after it, still said something to the
+    help-seeker: then the whole text is the response and `marked` is false, so that callers can
+    count such answers. The response is empty only where the text is.
+    """
+    before, mark, after = text.rpartition(RESPONSE_MARK)
+    answer = after.strip().strip("*`").strip()
+    if mark and answer:
+        return Extracted(answer, marked=True)
+    whole = before if mark and before.strip() else text
+    return Extracted(whole.strip(), marked=False)

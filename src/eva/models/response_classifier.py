@@ -1,0 +1,78 @@
+"""A sequence classifier that reads a response in its context, and judges the response.
+
+An ordinary Hugging Face model class: an encoder, the mean of its hidden states over the response's
+tokens only, one linear layer. The stock heads read the first token through a pooler, which
+sentence encoders such as MiniLM never trained; averaging over the response needs no new weights
+but the linear layer, so it also learns from a few hundred rows. The context still reaches the
+response through attention.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+
+class ResponseClassifierConfig(PreTrainedConfig):  # type: ignore[misc]
+    """The encoder's own configuration, nested; `num_labels` and the rest are the usual fields."""
+
+    model_type = "eva_response_classifier"
+
+    def __init__(self, encoder: dict[str, Any] | None = None, dropout: float = 0.1, **kwargs: Any) -> None:
+        self.encoder = encoder or {}
+        self.dropout = dropout
+        super().__init__(**kwargs)
+
+
+class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
+    """Encoder, mean over the response, linear layer."""
+
+    config_class = ResponseClassifierConfig
+    base_model_prefix = "encoder"
+
+    def __init__(self, config: ResponseClassifierConfig) -> None:
+        super().__init__(config)
+        self.encoder = _without_pooler(AutoModel.from_config(AutoConfig.for_model(**config.encoder)))
+        self.dropout = torch.nn.Dropout(config.dropout)
+        self.classifier = torch.nn.Linear(self.encoder.config.hidden_size, config.num_labels)
+        self.post_init()
+
+    def pool(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+        """Mean hidden state over the tokens that `response_mask` marks: [batch, hidden]."""
+        hidden = self.encoder(**inputs).last_hidden_state.float()
+        weights = response_mask.unsqueeze(-1).to(hidden.dtype)
+        return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor,
+        response_mask: torch.Tensor | None = None, **inputs: torch.Tensor,
+    ) -> SequenceClassifierOutput:
+        """Logits [batch, num_labels]; without `response_mask` the whole text is the response."""
+        mask = attention_mask if response_mask is None else response_mask
+        pooled = self.pool(mask, input_ids=input_ids, attention_mask=attention_mask, **inputs)
+        return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))
+
+
+def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> ResponseClassifier:
+    """A fresh classifier over the encoder's weights in `folder`, of which the first `layers` are kept."""
+    config = AutoConfig.from_pretrained(folder)
+    if layers is not None:
+        config.num_hidden_layers = min(layers, config.num_hidden_layers)
+    encoder = AutoModel.from_pretrained(folder, config=config, use_safetensors=True, dtype=torch.float32)
+    nested = ResponseClassifierConfig(encoder=encoder.config.to_dict(), num_labels=n_labels)
+    model = ResponseClassifier(nested)
+    model.encoder = _without_pooler(encoder)
+    return model
+
+
+def _without_pooler(encoder: Any) -> Any:
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    return encoder
+
+
+AutoConfig.register(ResponseClassifierConfig.model_type, ResponseClassifierConfig)
+AutoModelForSequenceClassification.register(ResponseClassifierConfig, ResponseClassifier)

@@ -1,0 +1,1 @@
+"""Empathy acquisition, validation alignment and the scorers' encoders."""

@@ -1,0 +1,29 @@
+"""Fixtures every test area shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The sample corpus that ships with the repository."""
+    return ROOT / "data" / "sample"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real research corpora, which are not part of the repository."""
+    folder = Path(os.environ.get("EVA_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"research corpora not found at {folder}; set EVA_SHARED_DATA to their folder")
+    return folder

@@ -1,0 +1,99 @@
+"""Every profile is valid, every setting is read, and every error is one clear list."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from eva.errors import InputError
+from eva.settings import Section, Settings, load_settings, read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "profiles" / "laptop.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_profile_is_valid(path: Path) -> None:
+    assert read_settings(path).variants
+
+
+def test_params_are_the_laptop_profile() -> None:
+    assert (ROOT / "params.yaml").read_text() == (ROOT / "profiles" / "laptop.yaml").read_text()
+
+
+def _models(model: type[BaseModel]) -> set[type[BaseModel]]:
+    found = {model}
+    for field in model.model_fields.values():
+        for part in [field.annotation, *get_args(field.annotation)]:
+            if isinstance(part, type) and issubclass(part, Section) and part not in found:
+                found |= _models(part)
+    return found
+
+
+def test_every_setting_is_read_by_code() -> None:
+    files = [p for p in (ROOT / "src").rglob("*.py") if "settings" not in p.parts]
+    code = "\n".join(p.read_text() for p in [*files, *(ROOT / "pipelines").glob("*.py"), *(ROOT / "flows").glob("*.py")])
+    dag = (ROOT / "dvc.yaml").read_text()
+    unread = [
+        f"{model.__name__}.{name}"
+        for model in _models(Settings) - {Settings}
+        for name in model.model_fields
+        if not re.search(rf"\.{name}\b", code) and not re.search(rf"\$\{{[\w.]*\.{name}\}}", dag)
+    ]
+    assert not unread, f"accepted and ignored: {unread}"
+
+
+def test_all_problems_come_at_once_with_key_value_range_and_nearest_key(raw: dict[str, Any]) -> None:
+    raw["dpo"]["betta"] = 0.2
+    raw["sft"]["lr"] = "fast"
+    raw["evaluate"]["confidence"] = 3
+    del raw["generate"]["top_p"]
+    with pytest.raises(InputError) as caught:
+        load_settings(raw, "params.yaml")
+    message = str(caught.value)
+    assert "params.yaml: 4 problems" in message
+    assert "`dpo.betta` is not a key. Nearest: `dpo.beta`" in message
+    assert "`sft.lr` is 'fast'" in message
+    assert re.search(r"`evaluate.confidence` is 3: .*< 1", message)
+    assert "`generate.top_p` is missing" in message
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("matrix", "corpora", ["esconvv"], "`matrix.corpora` names 'esconvv', which is no row there"),
+        ("matrix", "backbones", ["minilm"], "`matrix.backbones` names 'minilm'"),
+        ("epitome", "encoder", "smollm2", "`epitome.encoder` names 'smollm2'"),
+        ("register", "seed", 9, "`register.seed` is 9, not in `matrix.seeds`"),
+        ("register", "variant", "evaa", "`register.variant` names 'evaa'"),
+    ],
+)
+def test_names_that_point_nowhere(raw: dict[str, Any], section: str, key: str, value: Any, message: str) -> None:
+    raw[section][key] = value
+    with pytest.raises(InputError, match=re.escape(message)):
+        load_settings(raw)
+
+
+def test_an_unpinned_download_is_refused(raw: dict[str, Any]) -> None:
+    raw["backbones"]["smollm2"]["revision"] = None
+    with pytest.raises(InputError, match="needs `revision`"):
+        load_settings(raw)
+
+
+def test_settings_are_frozen() -> None:
+    settings = read_settings(ROOT / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        settings.dpo.beta = 1.0
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="eva params use laptop"):
+        read_settings(tmp_path / "params.yaml")
