@@ -7,18 +7,22 @@ code 2.
 """
 
 import argparse
+import csv
 import inspect
+import io
 import logging
+import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from eva import tracking
+from eva import artifacts, tracking
 from eva.errors import InputError
 from eva.settings import Settings, read_settings
+from eva.tracking.checkout import main_checkout
 
 OUTPUTS = ("out", "metrics", "plots")
 AXES = ("corpus", "backbone", "seed", "variant", "mechanism", "name")
@@ -91,3 +95,22 @@ def _quiet_libraries() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     for noisy in ("httpx", "great_expectations", "alembic", "mlflow", "datasets", "filelock", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def checkpoint_store() -> Path:
+    """Where resumable checkpoints live: EVA_CHECKPOINTS, or `.eva/checkpoints` of the main checkout.
+
+    Outside the outs, because DVC clears those before a stage runs; shared with queued experiments.
+    """
+    given = os.environ.get("EVA_CHECKPOINTS")
+    return Path(given) if given else main_checkout(Path.cwd()) / ".eva" / "checkpoints"
+
+
+def write_curve(path: Path, rows: Sequence[dict[str, float]]) -> None:
+    """A training curve as the csv that `dvc plots` draws; a variant without training has no rows."""
+    columns = list(dict.fromkeys(["step", "loss", *(key for row in rows for key in row)]))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    artifacts.write_text(path, text.getvalue())

@@ -1,7 +1,7 @@
 """Opening csv files with one clear error for what is missing."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from eva.errors import InputError
@@ -14,10 +14,9 @@ def read_rows(path: Path, required: Sequence[str], *, quoted: bool) -> tuple[dic
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file, quoting=quoting) if row]
+            rows = [row for row in _reader(file, quoted) if row]
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}; convert the file to UTF-8") from None
     except csv.Error as error:
@@ -29,3 +28,7 @@ def read_rows(path: Path, required: Sequence[str], *, quoted: bool) -> tuple[dic
             f"{path}: missing column(s) {', '.join(missing)}; the header is {','.join(header) or 'empty'!r}"
         )
     return {name: index for index, name in enumerate(header)}, rows[1:]
+
+
+def _reader(file: Iterable[str], quoted: bool) -> Iterator[list[str]]:
+    return csv.reader(file) if quoted else csv.reader(file, quoting=csv.QUOTE_NONE)

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from eva.data.csv_files import read_rows
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import Dialogue, Role
 from eva.data.utterances import SPLITS, Loaded, Problems, Utterance, collapse, join, require_folder
 from eva.errors import InputError
 
@@ -102,7 +102,7 @@ def _parse(columns: dict[str, int], raw: list[list[str]], problems: Problems) ->
         said = collapse(row[text].replace("_comma_", ","))
         if not said:
             problems.add(f"line {line}, dialogue {row[identity]}, turn {row[number]}", "`utterance` is empty")
-        role = "user" if int(row[number]) % 2 else "assistant"
+        role: Role = "user" if int(row[number]) % 2 else "assistant"
         yield _Row(row[identity], int(row[number]), row[emotion].strip(), Utterance(role, said))
 
 

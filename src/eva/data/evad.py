@@ -65,16 +65,9 @@ def match_evad(records: Iterable[EvadRecord], splits: Mapping[str, list[Dialogue
     """
     placed = [(split, dialogue) for split, dialogues in splits.items() for dialogue in dialogues]
     by_position: dict[int, list[tuple[str, Dialogue]]] = {}
-    by_start: dict[str, list[tuple[str, Dialogue]]] = {}
-    for place in placed:
-        by_position.setdefault(place[1].position, []).append(place)
-        by_start.setdefault(_start_key(place[1].turns), []).append(place)
-    matches = []
-    for record in records:
-        candidates = [*by_position.get(record.position, []), *by_start.get(_start_key(record.history), [])]
-        candidates += [place for place in placed if len(record.history) == 1]
-        matches.append(_match(record, candidates))
-    return matches
+    for split, dialogue in placed:
+        by_position.setdefault(dialogue.position, []).append((split, dialogue))
+    return [_match(record, [*by_position.get(record.position, []), *placed]) for record in records]
 
 
 def for_training(matches: Iterable[EvadMatch]) -> list[EvadMatch]:
@@ -82,31 +75,30 @@ def for_training(matches: Iterable[EvadMatch]) -> list[EvadMatch]:
     return [match for match in matches if match.split in {"train", "valid"}]
 
 
-def _start_key(turns: tuple[Turn, ...]) -> str:
-    """First turn's text: equal for a dialogue and any history of it that is longer than one turn."""
-    return turns[0].content if turns else ""
-
-
 def _match(record: EvadRecord, candidates: list[tuple[str, Dialogue]]) -> EvadMatch:
+    # Dialogues may have been prepared without their leading supporter turn; histories still have it.
+    leading = record.history[:1] and record.history[0].role == "assistant"
+    histories = [record.history, record.history[1:]] if leading else [record.history]
     for split, dialogue in candidates:
-        if begins_with(dialogue.turns, record.history):
-            turn = 1 + sum(said.role == "assistant" for said in record.history)
-            return EvadMatch(record, dialogue, split, turn, max(turn, dialogue.n_supporter_turns))
+        for history in histories:
+            if begins_with(dialogue.turns, history):
+                turn = 1 + sum(said.role == "assistant" for said in history)
+                return EvadMatch(record, dialogue, split, turn, max(turn, dialogue.n_supporter_turns))
     return EvadMatch(record, None, None, 0, 0)
 
 
 def begins_with(turns: tuple[Turn, ...], history: tuple[Turn, ...]) -> bool:
-    """Whether joined `turns` begin with joined `history`, whose last turn may be the start of a longer one."""
+    """Whether joined `turns` begin with `history`; its last turn may be the start of a longer one."""
     if not history or len(history) > len(turns):
         return False
     *before, last = history
-    same = all(
-        ours.role == theirs.role and ours.content == theirs.content
+    final = turns[len(before)]
+    if final.role != last.role or not f"{final.content} ".startswith(f"{last.content} "):
+        return False
+    return all(
+        (ours.role, ours.content) == (theirs.role, theirs.content)
         for ours, theirs in zip(turns, before, strict=False)
     )
-    final = turns[len(before)]
-    whole = f"{final.content} ".startswith(f"{last.content} ")
-    return same and final.role == last.role and whole
 
 
 def _record(row: Any, number: int, problems: Problems) -> EvadRecord | None:
@@ -140,9 +132,7 @@ def _history(raw: Any, where: str, problems: Problems) -> tuple[Turn, ...]:
             problems.add(
                 f"{where}, turn {turn}", f"unknown role {item.get('role')!r}; known: {', '.join(_ROLES)}"
             )
-        said.append(
-            Utterance(role or "user", _text(item, "content", f"{where}, turn {turn}", problems))
-        )
+        said.append(Utterance(role or "user", _text(item, "content", f"{where}, turn {turn}", problems)))
     if said[-1].role != "user":
         problems.add(where, "`History` does not end with the help-seeker, so there is nothing to answer")
     return join(said)

@@ -68,12 +68,14 @@ def validate_corpus(
     same, so that its page can be read.
     """
     rows = batches.read_rows(prepared)
-    tables = batches.build(name, rows, suites.STRATEGIES[corpus.format], corpus.min_dialogues)
+    tables = batches.build(
+        corpus.format, rows, suites.STRATEGIES[corpus.format], suites.required_dialogues(corpus)
+    )
     judged, required = dict(tables.tables), suites.rules(corpus, settings)
     if evad is not None:
-        judged["preferences"] = preferences.table(evad, corpus)
+        judged["preferences"] = preferences.table(evad, prepared)
         required["preferences"] = suites.preference_rules()
-    results = {table: judge(judged[table], table, required[table]) for table in required}
+    results = judge(judged, required)
     failures = [
         failure
         for table in required
@@ -88,24 +90,38 @@ def validate_corpus(
     return verdict
 
 
-def judge(table: pd.DataFrame, name: str, required: Sequence[Rule]) -> list[dict[str, Any]]:
-    """Great Expectations' result for each rule, in order, with every offending row."""
+def judge(
+    tables: Mapping[str, pd.DataFrame], required: Mapping[str, Sequence[Rule]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Great Expectations' result for each rule of each table, in order, with every offending row."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # it would look up a host otherwise
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("prepared").add_dataframe_asset(name)
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table})
-    expectations = [
-        getattr(gx.expectations, rule.expectation)(**rule.arguments, meta={"rule": rule.name})
-        for rule in required
-    ]
-    suite = gx.ExpectationSuite(name, expectations=expectations)
-    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": list(table.columns)}
-    found = batch.validate(suite, result_format=wanted).to_json_dict()["results"]
+    source = context.data_sources.add_pandas("prepared")
+    results = {}
+    for name, suite in required.items():
+        asset = source.add_dataframe_asset(name)
+        batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": tables[name]})
+        expectations = [
+            getattr(gx.expectations, rule.expectation)(**rule.arguments, meta={"rule": rule.name})
+            for rule in suite
+        ]
+        wanted = {
+            "result_format": "COMPLETE",
+            "unexpected_index_column_names": list(tables[name].columns),
+        }
+        found = batch.validate(gx.ExpectationSuite(name, expectations=expectations), result_format=wanted)
+        results[name] = _in_order(found.to_json_dict()["results"], suite)
+    return results
+
+
+def _in_order(found: Sequence[dict[str, Any]], suite: Sequence[Rule]) -> list[dict[str, Any]]:
+    """Results in the order of the rules: Great Expectations sorts them by column."""
     by_rule = {result["expectation_config"]["meta"]["rule"]: result for result in found}
-    return [by_rule[rule.name] for rule in required]  # GX orders them by column
+    return [by_rule[rule.name] for rule in suite]
 
 
 def _failures(
@@ -142,9 +158,7 @@ def _write(
     out: Path, verdict: Verdict, results: Mapping[str, Sequence[Mapping[str, Any]]], listed: int
 ) -> None:
     """result.json, verdict.json and docs/index.html, all or nothing."""
-    suites_found = {
-        table: [_stable(result, listed) for result in found] for table, found in results.items()
-    }
+    suites_found = {table: [_stable(result, listed) for result in found] for table, found in results.items()}
     with new_folder(out) as folder:
         write_json(folder / "verdict.json", verdict.to_dict())
         write_json(

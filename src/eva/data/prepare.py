@@ -1,7 +1,6 @@
 """From an official corpus to the dialogues that are trained on and scored (design decision 4)."""
 
 import logging
-import random
 import statistics as stats
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -20,8 +19,7 @@ log = logging.getLogger(__name__)
 
 SUPPORTER_FIRST = "supporter_first"
 NO_REPLY = "no_reply"
-LEFT_OUT = "left_out"
-REASONS = (SUPPORTER_FIRST, NO_REPLY, LEFT_OUT)
+REASONS = (SUPPORTER_FIRST, NO_REPLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +41,19 @@ class Prepared:
 
 
 def prepare(name: str, corpus: Corpus, settings: Prepare) -> Prepared:
-    """Load corpus `name`, apply the dialogue rules and the `max_*` subsets, and count.
+    """Load corpus `name`, apply the dialogue rules, and count.
 
     Dropped: dialogues that the supporter starts (or, by `keep_supporter_first`, only their leading
-    turn), and dialogues in which the supporter never answers. A subset is drawn by `settings.seed`,
-    keeps source order, and a larger one contains a smaller one.
+    turn), and dialogues in which the supporter never answers. Source order is kept. A dialogue id
+    that occurs twice, in one split or in two, is an `InputError`.
     """
     loaded = load(corpus)
     _refuse_repeated(name, loaded.splits)
-    limits = {"train": corpus.max_train, "valid": corpus.max_valid, "test": corpus.max_test}
     splits: dict[str, list[Dialogue]] = {}
     dropped: list[Dropped] = []
     for split in SPLITS:
-        usable, unusable = _apply_rules(loaded.splits[split], split, settings.keep_supporter_first)
-        kept, left_out = _subset(usable, limits[split], f"{settings.seed}:{split}")
-        splits[split] = kept
-        dropped += [*unusable, *(Dropped(split, LEFT_OUT, dialogue) for dialogue in left_out)]
+        splits[split], unused = _apply_rules(loaded.splits[split], split, settings.keep_supporter_first)
+        dropped += unused
     counted = _statistics(name, corpus, splits, dropped, loaded.utterances)
     log.info("%s: %s", name, {split: len(dialogues) for split, dialogues in splits.items()})
     return Prepared(splits, dropped, counted)
@@ -132,18 +127,6 @@ def without_leading_supporter(dialogue: Dialogue) -> Dialogue:
     return dialogue
 
 
-def _subset(
-    dialogues: list[Dialogue], limit: int | None, seed: str
-) -> tuple[list[Dialogue], list[Dialogue]]:
-    if limit is None or limit >= len(dialogues):
-        return dialogues, []
-    order = list(range(len(dialogues)))
-    random.Random(seed).shuffle(order)  # noqa: S311 - a draw that must repeat, not a secret
-    chosen = set(order[:limit])
-    kept = [dialogue for index, dialogue in enumerate(dialogues) if index in chosen]
-    return kept, [dialogue for index, dialogue in enumerate(dialogues) if index not in chosen]
-
-
 def _statistics(
     name: str,
     corpus: Corpus,
@@ -154,11 +137,10 @@ def _statistics(
     lost = Counter((row.split, row.reason) for row in dropped)
     counted = {}
     for split, dialogues in splits.items():
-        reasons = {reason: lost[split, reason] for reason in REASONS}
         before = [*dialogues, *(row.dialogue for row in dropped if row.split == split)]
         counted[split] = {
             "read": {"dialogues": len(before), "utterances": sum(utterances[d.id] for d in before)},
-            "dropped": reasons,
+            "dropped": {reason: lost[split, reason] for reason in REASONS},
             "dialogues": len(dialogues),
             "utterances": sum(utterances[dialogue.id] for dialogue in dialogues),
             **_turn_counts(dialogues),

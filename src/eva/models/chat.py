@@ -1,29 +1,25 @@
-"""Conversations as tokens: one template for training, generation and serving (design decision 3).
+"""Conversations as token sequences for training and generation (design decisions 2 to 4).
 
-Messages are chat turns without a system message: they start with the user and alternate. The
-loss mask covers exactly what the supporter says and the token that ends the turn (decision 2).
-Spans are found on the rendered text, not by a `{% generation %}` mark, so any template works
-whose rendering of a conversation starts with its rendering of every earlier part.
+One template and one prompt serve both; what does not fit the context is cut so that no supporter
+turn loses its supervision or its score. This module is the front door of the chat format: the
+names of `prompts` and `template` that others need are here too.
 """
 
-import functools
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jinja2 import TemplateError
-
-from eva.artifacts import canonical
 from eva.errors import InputError
-from eva.models.prompts import (
-    COT_PROMPT,
-    RESPONSE_MARK,
-    SYSTEM_PROMPT,
-    Extracted,
-    extract_response,
-    system_prompt,
+from eva.models.prompts import COT_PROMPT, SYSTEM_PROMPT, Extracted, extract_response, system_prompt
+from eva.models.template import (
+    EndToken,
+    Message,
+    check_chat_template,
+    check_template,
+    encode,
+    end_of_turn,
+    prompt_sha,
+    render,
 )
 
 if TYPE_CHECKING:
@@ -32,14 +28,16 @@ if TYPE_CHECKING:
 __all__ = [
     "COT_PROMPT",
     "IGNORE",
-    "RESPONSE_MARK",
     "SYSTEM_PROMPT",
-    "Encoded",
     "EndToken",
     "Extracted",
+    "Message",
+    "Window",
     "check_chat_template",
     "check_template",
-    "encode",
+    "encode_dialogue",
+    "encode_prompt",
+    "encode_responses",
     "end_of_turn",
     "extract_response",
     "prompt_sha",
@@ -49,206 +47,167 @@ __all__ = [
 
 IGNORE = -100  # the label that cross-entropy leaves out
 
-Message = Mapping[str, str]
-
-_PROBE: tuple[Message, ...] = (
-    {"role": "user", "content": "I feel low."},
-    {"role": "assistant", "content": "That sounds hard."},
-    {"role": "user", "content": "It is."},
-    {"role": "assistant", "content": "Tell me more."},
-)
-
 
 @dataclass(frozen=True, slots=True)
-class EndToken:
-    """The token that ends an assistant turn: generation stops at it, training teaches it."""
+class Window:
+    """One training sequence; `labels` are -100 except on the supporter turns it supervises.
 
-    id: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A rendered conversation: `spans` are token ranges of the supporter's turns, end token included.
-
-    `head` is the number of tokens up to the end of the system text.
+    `turns` counts those turns among the dialogue's supporter turns, from 1.
     """
 
-    ids: list[int]
-    spans: list[range]
-    head: int
+    input_ids: list[int]
+    labels: list[int]
+    turns: tuple[int, ...]
+
+    @property
+    def n_supervised(self) -> int:
+        return sum(label != IGNORE for label in self.labels)
 
 
-def prompt_sha(tokenizer: "PreTrainedTokenizerBase", name: str) -> str:
-    """sha256 of the chat template and the system text: what a result's prompt was."""
-    content = {"template": _template(tokenizer), "system": system_prompt(name)}
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Messages `start` to `stop` (exclusive), of which the last `turns` supporter turns are new."""
+
+    start: int
+    stop: int
+    turns: tuple[int, ...]
 
 
-def render(
+def encode_dialogue(
     tokenizer: "PreTrainedTokenizerBase",
     messages: Sequence[Message],
     *,
     prompt: str = "eva",
-    add_generation_prompt: bool = False,
-) -> str:
-    """The conversation as text, system prompt first.
+    max_length: int,
+) -> list[Window]:
+    """The dialogue as training sequences of at most `max_length` tokens.
 
-    Where the template has no place for a system message, its text opens the first user turn.
+    Mostly one. A longer dialogue becomes windows that overlap in history: every supporter turn is
+    supervised in exactly one, and there it sees as much history as fits, from a user turn on and
+    after the system prompt. Only a turn that does not fit with the one message before it is cut:
+    its end stays. Raises `InputError` if there is nothing to supervise.
     """
-    if not messages or messages[0]["role"] != "user":
-        raise InputError("a conversation must start with a user turn; drop what stands before the first one")
-    system = system_prompt(prompt)
-    turns = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
-    if _takes_system(tokenizer, _template(tokenizer)):
-        turns.insert(0, {"role": "system", "content": system})
+    n_turns = len(_supporter_indices(messages))
+    if n_turns == 0:
+        raise InputError("a dialogue without a supporter turn has zero supervised tokens; drop it")
+    messages = messages[: _supporter_indices(messages)[-1] + 1]
+    if _length(tokenizer, messages, prompt) <= max_length:
+        pieces = [_Piece(0, len(messages), tuple(range(1, n_turns + 1)))]
     else:
-        turns[0]["content"] = f"{system}\n\n{turns[0]['content']}"
-    return _apply(tokenizer, turns, add_generation_prompt)
-
-
-def encode(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], prompt: str) -> Encoded:
-    """Tokenise a conversation once and find its supporter turns in the tokens.
-
-    Raises `InputError` if the template breaks what training relies on, see `check_template`.
-    """
-    text = render(tokenizer, messages, prompt=prompt)
-    ids, offsets = _tokenise(tokenizer, text)
-    end = end_of_turn(tokenizer)
-    spans = []
-    for index, message in enumerate(messages):
-        if message["role"] == "assistant":
-            first, last = _span(tokenizer, messages, index, text, prompt)
-            spans.append(_token_range(tokenizer, (first, last), ids, offsets, end))
-    return Encoded(ids, spans, _head(text, offsets, prompt))
-
-
-def end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> EndToken:
-    """The special token with which the template closes an assistant turn."""
-    return _end_token(tokenizer, _template(tokenizer))
-
-
-def check_chat_template(folder: Path) -> None:
-    """Refuse a model folder that cannot hold a conversation, before any weights are loaded.
-
-    Raises `InputError` without tokenizer, without chat template, or where the mask of a short
-    conversation would lack the end-of-turn token.
-    """
-    from eva.models.loading import load_tokenizer
-
-    check_template(load_tokenizer(folder))
-
-
-def check_template(tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Encode a short conversation, so that a template that cannot be trained on is refused early."""
-    if not tokenizer.is_fast:
-        raise _fault(tokenizer, "is a slow tokenizer: it cannot tell which characters a token covers")
-    for prompt in ("eva", "cot"):
-        encode(tokenizer, _PROBE, prompt)
-
-
-def _fault(tokenizer: "PreTrainedTokenizerBase", what: str) -> InputError:
-    name = tokenizer.name_or_path or type(tokenizer).__name__
-    return InputError(
-        f"the chat template of {name} {what}; give the backbone folder another "
-        "`chat_template.jinja`, or choose another backbone"
-    )
-
-
-def _template(tokenizer: "PreTrainedTokenizerBase") -> str:
-    if not tokenizer.chat_template:
-        name = tokenizer.name_or_path or type(tokenizer).__name__
+        pieces = _plan(tokenizer, messages, prompt, max_length)
+    windows = [_window(tokenizer, messages[p.start : p.stop], p.turns, prompt, max_length) for p in pieces]
+    supervised = [turn for window in windows for turn in window.turns]
+    if supervised != list(range(1, n_turns + 1)) or not all(w.n_supervised for w in windows):
         raise InputError(
-            f"{name} has no chat template, so a conversation cannot be put to it; choose an instruction-tuned "
-            "backbone or add `chat_template.jinja` to its folder"
+            f"supporter turns {supervised} of {n_turns} are supervised at {max_length} tokens; "
+            "raise `max_length`"
         )
-    return str(tokenizer.get_chat_template())
+    return windows
 
 
-def _apply(
-    tokenizer: "PreTrainedTokenizerBase", turns: list[dict[str, str]], add_generation_prompt: bool
-) -> str:
-    try:
-        return str(
-            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt)
-        )
-    except TemplateError as error:
-        raise _fault(tokenizer, f"refuses a conversation of {len(turns)} turns ({error})") from None
-
-
-@functools.lru_cache(maxsize=8)
-def _takes_system(tokenizer: "PreTrainedTokenizerBase", template: str) -> bool:
-    """Whether a system message has a place of its own at the start (`template` is the cache key).
-
-    Some templates raise, some drop it silently, some move it to the last user turn (which would
-    change all earlier text from turn to turn): all three get the folded form.
-    """
-    text = "Be kind to everyone."
-    turns = [{"role": "system", "content": text}, *(dict(message) for message in _PROBE)]
-    try:
-        start, whole = _apply(tokenizer, turns[:2], False), _apply(tokenizer, turns, False)
-    except InputError:
-        return False
-    return text in start and whole.startswith(start)
-
-
-@functools.lru_cache(maxsize=8)
-def _end_token(tokenizer: "PreTrainedTokenizerBase", template: str) -> EndToken:
-    """Cached search for the end-of-turn token (`template` is the cache key)."""
-    text = render(tokenizer, _PROBE[:2]).rstrip()
-    special = {i: t.content for i, t in tokenizer.added_tokens_decoder.items() if t.special}
-    if tokenizer.eos_token is not None:
-        special[tokenizer.eos_token_id] = tokenizer.eos_token
-    closing = [EndToken(i, t) for i, t in special.items() if t and text.endswith(t)]
-    if not closing:
-        raise _fault(tokenizer, "writes no end-of-turn token after an assistant turn: a model would never stop")
-    return max(closing, key=lambda token: len(token.text))
-
-
-def _tokenise(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[list[int], list[tuple[int, int]]]:
-    """Token ids and the characters each covers; the template has already written all special tokens."""
-    found: Any = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return list(found["input_ids"]), [(int(a), int(b)) for a, b in found["offset_mapping"]]
-
-
-def _span(
-    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], index: int, text: str, prompt: str
-) -> tuple[int, int]:
-    """Characters of one assistant turn: from where the model starts to write to its end token."""
-    before = render(tokenizer, messages[:index], prompt=prompt, add_generation_prompt=True)
-    after = render(tokenizer, messages[: index + 1], prompt=prompt)
-    if not (text.startswith(after) and after.startswith(before)):
-        raise _fault(tokenizer, f"renders the turns before turn {index + 1} differently once more turns follow")
-    written = after[len(before) :]
-    if not messages[index]["content"].strip() or messages[index]["content"].strip() not in written:
-        raise _fault(tokenizer, f"leaves out or changes the text of assistant turn {index + 1} (is it empty?)")
-    closed = written.rfind(end_of_turn(tokenizer).text)
-    if closed < 0:
-        raise _fault(tokenizer, f"writes no end-of-turn token after turn {index + 1}")
-    return len(before), len(before) + closed + len(end_of_turn(tokenizer).text)
-
-
-def _token_range(
+def encode_responses(
     tokenizer: "PreTrainedTokenizerBase",
-    span: tuple[int, int],
-    ids: list[int],
-    offsets: list[tuple[int, int]],
-    end: EndToken,
-) -> range:
-    """The tokens that lie fully inside a span of characters; checks that its borders are theirs."""
-    inside = [i for i, (a, b) in enumerate(offsets) if span[0] <= a and b <= span[1] and a < b]
-    crossing = any(a < border < b for a, b in offsets for border in span)
-    if crossing or not inside or ids[inside[-1]] != end.id or len(inside) < 2:
-        raise _fault(
-            tokenizer,
-            f"does not end an assistant turn in the single token {end.text!r} right after its text, "
-            "or its tokenizer joins the turn with what surrounds it",
-        )
-    return range(inside[0], inside[-1] + 1)
+    history: Sequence[Message],
+    responses: Sequence[str],
+    *,
+    prompt: str = "eva",
+    max_length: int,
+) -> list[Window]:
+    """Several answers to one history (a preference pair), only the answer supervised.
+
+    All see the same history: as much of it as leaves room for the longest answer.
+    """
+    turn = len(_supporter_indices(history)) + 1
+    whole = [[*history, {"role": "assistant", "content": response}] for response in responses]
+    start = max(_first_start(tokenizer, messages, prompt, max_length) for messages in whole)
+    return [_window(tokenizer, messages[start:], (turn,), prompt, max_length) for messages in whole]
 
 
-def _head(text: str, offsets: list[tuple[int, int]], prompt: str) -> int:
-    """How many tokens hold the system text and what stands before it."""
-    system = system_prompt(prompt)
-    border = text.find(system) + len(system)
-    return sum(b <= border for _, b in offsets)
+def encode_prompt(
+    tokenizer: "PreTrainedTokenizerBase",
+    history: Sequence[Message],
+    *,
+    prompt: str = "eva",
+    max_length: int,
+) -> list[int]:
+    """Ids of what the model reads before it answers a history that ends with the user.
+
+    The oldest turns are dropped until it fits into `max_length`; the system prompt stays.
+    """
+    start = _first_start(tokenizer, history, prompt, max_length, generation=True)
+    text = render(tokenizer, history[start:], prompt=prompt, add_generation_prompt=True)
+    ids = [int(i) for i in tokenizer(text, add_special_tokens=False)["input_ids"]]
+    if len(ids) <= max_length:
+        return ids
+    return _keep_ends(ids, encode(tokenizer, history[start:], prompt).head, max_length)
+
+
+def _plan(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], prompt: str, max_length: int
+) -> list[_Piece]:
+    """For each supporter turn its longest fitting history; turns with the same start share a window."""
+    pieces: list[_Piece] = []
+    start = 0
+    for turn, index in enumerate(_supporter_indices(messages), start=1):
+        start += _first_start(tokenizer, messages[start : index + 1], prompt, max_length)
+        if pieces and pieces[-1].start == start:
+            pieces[-1] = _Piece(start, index + 1, (*pieces[-1].turns, turn))
+        else:
+            pieces.append(_Piece(start, index + 1, (turn,)))
+    return pieces
+
+
+def _first_start(
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Message],
+    prompt: str,
+    max_length: int,
+    *,
+    generation: bool = False,
+) -> int:
+    """Index of the earliest user turn from which `messages` fit; the last user turn if none does."""
+    starts = [i for i, message in enumerate(messages) if message["role"] == "user"]
+    for start in starts[:-1]:
+        if _length(tokenizer, messages[start:], prompt, generation=generation) <= max_length:
+            return start
+    return starts[-1]
+
+
+def _window(
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Message],
+    turns: tuple[int, ...],
+    prompt: str,
+    max_length: int,
+) -> Window:
+    encoded = encode(tokenizer, messages, prompt)
+    labels = [IGNORE] * len(encoded.ids)
+    for span in encoded.spans[-len(turns) :]:
+        labels[span.start : span.stop] = encoded.ids[span.start : span.stop]
+    stop = encoded.spans[-1].stop  # what a template writes after the last turn teaches nothing
+    ids, labels = encoded.ids[:stop], labels[:stop]
+    if len(ids) > max_length:
+        head = encoded.head
+        ids, labels = _keep_ends(ids, head, max_length), _keep_ends(labels, head, max_length)
+    return Window(ids, labels, turns)
+
+
+def _keep_ends(values: list[int], head: int, max_length: int) -> list[int]:
+    """The system part and the end, without the middle; the end alone where the system part is long."""
+    head = head if head <= max_length // 2 else 0
+    return values[:head] + values[len(values) - (max_length - head) :]
+
+
+def _supporter_indices(messages: Sequence[Message]) -> list[int]:
+    return [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+
+
+def _length(
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Message],
+    prompt: str,
+    *,
+    generation: bool = False,
+) -> int:
+    text = render(tokenizer, messages, prompt=prompt, add_generation_prompt=generation)
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -58,14 +58,20 @@ class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
 
 def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> ResponseClassifier:
     """A fresh classifier over the encoder's weights in `folder`, of which the first `layers` are kept."""
-    config = AutoConfig.from_pretrained(folder)
+    encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
     if layers is not None:
-        config.num_hidden_layers = min(layers, config.num_hidden_layers)
-    encoder = AutoModel.from_pretrained(folder, config=config, use_safetensors=True, dtype=torch.float32)
-    nested = ResponseClassifierConfig(encoder=encoder.config.to_dict(), num_labels=n_labels)
-    model = ResponseClassifier(nested)
+        _keep_layers(encoder, layers)
+    config = ResponseClassifierConfig(encoder=encoder.config.to_dict(), num_labels=n_labels)
+    model = ResponseClassifier(config)
     model.encoder = _without_pooler(encoder)
     return model
+
+
+def _keep_layers(encoder: Any, layers: int) -> None:
+    depth = encoder.config.num_hidden_layers
+    stack = next(m for m in encoder.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == depth)
+    del stack[layers:]
+    encoder.config.num_hidden_layers = len(stack)
 
 
 def _without_pooler(encoder: Any) -> Any:

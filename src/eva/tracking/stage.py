@@ -202,9 +202,19 @@ def _end_abandoned(opened: store.Store, record: Record) -> None:
     for run in opened.find(
         stage=record.stage, item="/".join(record.item.values()), host=socket.gethostname()
     ):
-        if run.info.status == "RUNNING" and not Path(f"/proc/{run.data.tags['eva.pid']}").exists():
+        if run.info.status == "RUNNING" and not _alive(int(run.data.tags["eva.pid"])):
             opened.client.set_tag(run.info.run_id, "eva.error", "the process was killed")
             opened.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _process_tags() -> dict[str, str]:

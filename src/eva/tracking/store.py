@@ -62,7 +62,7 @@ def address(root: Path) -> str:
 
 def connect(root: Path) -> Store:
     """Open the store, making database and experiment the first time (about two seconds then)."""
-    _quiet()
+    quiet()
     from mlflow.tracking import MlflowClient
 
     where = address(root)
@@ -206,7 +206,7 @@ def _batches(entries: list[Any]) -> Iterator[list[Any]]:
         yield entries[start : start + _PER_BATCH]
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Before MLflow is imported: no telemetry, few retries, no migration log lines."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")

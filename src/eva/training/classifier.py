@@ -28,7 +28,7 @@ Text = str | tuple[str, str]  # a response, or (context, response)
 Array = NDArray[Any]
 
 _INFERENCE_BATCH = 64
-_HEAD_DECAY = 0.01  # L2 on the standardised head, per row
+_HEAD_PENALTY = 50.0  # L2 on the standardised head against the summed loss (C = 0.01)
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 1.0
 _WARMUP = 0.1
@@ -197,7 +197,7 @@ def _fit_head(
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(head(inputs), target, weights)
-        loss = loss + _HEAD_DECAY * head.weight.square().sum()
+        loss = loss + _HEAD_PENALTY / len(inputs) * head.weight.square().sum()
         loss.backward()
         return loss
 

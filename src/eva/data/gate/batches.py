@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 from eva.artifacts import read_jsonl
+from eva.data.utterances import SPLITS
 from eva.errors import InputError
 
-SPLITS = ("train", "valid", "test")
 Rows = Mapping[str, Sequence[dict[str, Any]]]
 
 _FIELDS: dict[str, type] = {"id": str, "corpus": str, "position": int, "turns": list, "slices": dict}
@@ -51,17 +51,17 @@ def read_rows(prepared: Path) -> dict[str, list[dict[str, Any]]]:
     return {split: read_jsonl(path) if path.is_file() else [] for split, path in files.items()}
 
 
-def build(corpus: str, rows: Rows, strategies: Sequence[str], min_dialogues: int) -> Batches:
-    """Tables `splits`, `dialogues`, `turns` and `labels` of a corpus.
+def build(kind: str, rows: Rows, strategies: Sequence[str], required: Mapping[str, int]) -> Batches:
+    """Tables `splits`, `dialogues`, `turns` and `labels` of a corpus of format `kind`.
 
     `strategies` are the allowed strategy names; none means that the corpus has no such labels.
+    `required` is the fewest dialogues of each split.
     """
-    faults = {split: [_schema_fault(row, corpus) for row in rows[split]] for split in rows}
+    faults = {split: [_schema_fault(row, kind) for row in rows[split]] for split in rows}
     sound = {
         split: [row for row, fault in zip(rows[split], faults[split], strict=True) if fault is None]
         for split in rows
     }
-    required = {split: min_dialogues if split == "train" else 1 for split in SPLITS}
     records = {
         "splits": [
             {"split": split, "dialogues": len(rows.get(split, ())), "required": required[split]}
@@ -109,9 +109,7 @@ def _field_fault(row: dict[str, Any], fields: dict[str, type]) -> str | None:
     return None
 
 
-def _dialogues(
-    rows: Rows, faults: Mapping[str, list[str | None]], sound: Rows
-) -> Iterator[dict[str, Any]]:
+def _dialogues(rows: Rows, faults: Mapping[str, list[str | None]], sound: Rows) -> Iterator[dict[str, Any]]:
     id_splits, text_splits = _where(sound, _identity), _where(sound, _text)
     for split in rows:
         for number, (row, fault) in enumerate(zip(rows[split], faults[split], strict=True), start=1):
@@ -126,7 +124,7 @@ def _dialogues(
                 "n_turns": len(roles),
                 "first_role": roles[0] if roles else None,
                 "speakers": len(set(roles)),
-                "emotion": row["slices"].get("emotion"),
+                "emotion": row["slices"].get("emotion", ""),
                 "other_split": _other(id_splits[_identity(row)], split),
                 "text_in_other_split": _other(text_splits[_text(row)], split),
             }
@@ -182,9 +180,7 @@ def _labels(sound: Rows) -> Iterator[dict[str, Any]]:
     train = sound.get("train", ())
     counts = {
         "emotion": Counter(row["slices"]["emotion"] for row in train if "emotion" in row["slices"]),
-        "strategy": Counter(
-            name for row in train for turn in row["turns"] for name in turn["strategies"]
-        ),
+        "strategy": Counter(name for row in train for turn in row["turns"] for name in turn["strategies"]),
     }
     for kind, counter in counts.items():
         for label, count in sorted(counter.items()):

@@ -28,6 +28,7 @@ STRATEGIES: dict[str, tuple[str, ...]] = {
     "failed_esconv": tuple(STRATEGY_LEVELS),
     "empathetic_dialogues": (),
 }
+UNSPLIT = {"failed_esconv"}  # formats without official held-out splits
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ def rules(corpus: Corpus, settings: Validate) -> dict[str, list[Rule]]:
     }
 
 
+def required_dialogues(corpus: Corpus) -> dict[str, int]:
+    """Fewest dialogues of each split."""
+    held_out = 0 if corpus.format in UNSPLIT else 1
+    return {"train": corpus.min_dialogues, "valid": held_out, "test": held_out}
+
+
 def preference_rules() -> list[Rule]:
     """The suite of an EVAD file whose histories come from the corpus."""
     levels = list(LEVELS)
@@ -74,16 +81,13 @@ def preference_rules() -> list[Rule]:
             "chosen and rejected differ",
             "chosen and rejected are the same text",
         ),
-        _between(
-            "candidates_have_text",
-            "fewest_words",
-            "history, chosen and rejected have text",
-            "a history turn, chosen or rejected text is empty",
-            min_value=1,
-        ),
         _in_set("chosen_level", "chosen_level", levels, "levels are 1 to 4", "chosen level {chosen_level!r}"),
         _in_set(
-            "rejected_level", "rejected_level", levels, "levels are 1 to 4", "rejected level {rejected_level!r}"
+            "rejected_level",
+            "rejected_level",
+            levels,
+            "levels are 1 to 4",
+            "rejected level {rejected_level!r}",
         ),
     ]
 
@@ -95,7 +99,7 @@ def _splits(corpus: Corpus) -> list[Rule]:
             "enough_dialogues",
             "ExpectColumnPairValuesAToBeGreaterThanB",
             {"column_A": "dialogues", "column_B": "required", "or_equal": True},
-            f"train has at least {corpus.min_dialogues} dialogues, valid and test at least one",
+            f"train has at least {corpus.min_dialogues} dialogues, a held-out split at least one",
             "{dialogues} dialogues, at least {required} needed",
         ),
     ]
@@ -127,7 +131,11 @@ def _dialogues(corpus: Corpus, settings: Validate) -> list[Rule]:
             min_value=settings.min_turns,
         ),
         _in_set(
-            "user_first", "first_role", ["user"], "the help-seeker starts", "the first turn is the {first_role}'s"
+            "user_first",
+            "first_role",
+            ["user"],
+            "the help-seeker starts",
+            "the first turn is the {first_role}'s",
         ),
         _in_set(
             "both_speakers", "speakers", [2], "both speakers take part", "{speakers} speaker(s) instead of 2"
@@ -186,7 +194,9 @@ def _present(things: str) -> Rule:
     """A suite of column rules holds for a table without rows; this one does not."""
     name = f"{things.replace(' ', '_')}_present"
     arguments = {"min_value": 1}
-    return Rule(name, "ExpectTableRowCountToBeBetween", arguments, f"there are {things}", f"no {things} at all")
+    return Rule(
+        name, "ExpectTableRowCountToBeBetween", arguments, f"there are {things}", f"no {things} at all"
+    )
 
 
 def _unique(name: str, column: str, requirement: str, what: str) -> Rule:

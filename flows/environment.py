@@ -1,0 +1,34 @@
+"""Environment variables of everything that the flows start."""
+
+import os
+import sys
+from pathlib import Path
+
+TELEMETRY_OFF = {
+    "DO_NOT_TRACK": "true",  # MLflow takes no other spelling
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+
+
+def base_environment() -> dict[str, str]:
+    """Ours, with telemetry off, and this interpreter as the one that `python` finds."""
+    folder = str(Path(sys.executable).parent)
+    path = [folder, *(p for p in os.environ.get("PATH", "").split(os.pathsep) if p != folder)]
+    return {**os.environ, **TELEMETRY_OFF, "PATH": os.pathsep.join(path)}
+
+
+def stage_environment(parent_run_id: str | None) -> dict[str, str]:
+    """For `dvc repro`: the checkout's own code, its output at once, progress bars that fit a log."""
+    environment = {
+        **base_environment(),
+        "PYTHONPATH": "src",
+        "PYTHONUNBUFFERED": "1",
+        "TQDM_MININTERVAL": "10",
+    }
+    if parent_run_id:
+        environment["EVA_PARENT_RUN_ID"] = parent_run_id
+    return environment

@@ -1,0 +1,160 @@
+"""The flows: `pipeline` orders the stages, `run-stages` runs them on the pool they belong to."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.deployments.flow_runs import arun_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Completed
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from eva.errors import raise_if
+from flows.batches import read_rows, stop_batches
+from flows.dag import StageNode, read_dag
+from flows.environment import stage_environment
+from flows.plan import Progress
+from flows.stage import Children, StageFailed, push_outs, reproduce
+from flows.summary import StageRow, publish
+
+POLL_SECONDS = 1.0
+
+Targets = Annotated[
+    list[str],
+    Field(description="Stages or groups of stages to bring up to date, with all they need; none: the whole DAG."),
+]
+Stages = Annotated[list[str], Field(min_length=1, description="Stages to run, each exactly once.")]
+Force = Annotated[bool, Field(description="Run stages even if nothing changed.")]
+Push = Annotated[bool, Field(description="Send every stage's outs to the DVC remote.")]
+Retries = Annotated[
+    int, Field(ge=0, le=3, description="How often a failed stage is tried again; training resumes.")
+]
+ParentRun = Annotated[
+    str | None, Field(description="MLflow run to record the stages under; none: the stages find or make it.")
+]
+Metrics = Annotated[str, Field(description="JSON file whose numbers are shown with the run, if it exists.")]
+AtOnce = Annotated[int, Field(ge=1, description="How many stages may run at the same time in this flow run.")]
+
+
+@flow(name="pipeline", persist_result=False, on_cancellation=[stop_batches], on_crashed=[stop_batches])
+async def pipeline(
+    targets: Targets = [],  # noqa: B006 - Prefect shows the default in its form
+    force: Force = False,
+    push: Push = False,
+    retries: Retries = 0,
+    parent_run_id: ParentRun = None,
+    metrics: Metrics = "report/comparison.json",
+) -> None:
+    """Bring the DAG of `dvc.yaml` up to date, every stage once and on the pool that it names."""
+    nodes = read_dag(Path.cwd(), targets)
+    progress = Progress(nodes)
+    await _require_deployments(progress.pools)
+    get_run_logger().info("%d stages on pools %s", len(nodes), ", ".join(progress.pools))
+    options = {"force": force, "push": push, "retries": retries, "parent_run_id": parent_run_id}
+    rows = await _drive(progress, options)
+    await publish(nodes, rows, Path(metrics))
+    if progress.failed:
+        raise StageFailed("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
+
+
+async def _drive(progress: Progress, options: dict[str, Any]) -> list[StageRow]:
+    """Keep one flow run per pool going until nothing is left that can run."""
+    rows: list[StageRow] = []
+    running: dict[asyncio.Task[list[StageRow]], tuple[str, tuple[str, ...]]] = {}
+    while True:
+        for pool in set(progress.pools) - {pool for pool, _ in running.values()}:
+            if batch := progress.next_batch(pool):
+                running[asyncio.create_task(_run_batch(pool, batch, options))] = (pool, batch)
+        if not running:
+            return rows
+        ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for finished in ended:
+            _, batch = running.pop(finished)
+            progress.finish(batch, {row.stage for row in finished.result() if row.completed})
+            rows.extend(finished.result())
+
+
+async def _run_batch(pool: str, batch: tuple[str, ...], options: dict[str, Any]) -> list[StageRow]:
+    """Run a batch on its pool and wait for it."""
+    get_run_logger().info("to pool %s: %s", pool, ", ".join(batch))
+    run = await arun_deployment(
+        f"run-stages/{pool}",
+        parameters={"stages": list(batch), **options},
+        flow_run_name=f"{pool}: {batch[0]}" + (f" and {len(batch) - 1} more" if batch[1:] else ""),
+        poll_interval=POLL_SECONDS,
+    )
+    return await read_rows(run, pool, batch)
+
+
+async def _require_deployments(pools: tuple[str, ...]) -> None:
+    missing = []
+    async with get_client() as client:
+        for pool in pools:
+            try:
+                await client.read_deployment_by_name(f"run-stages/{pool}")
+            except ObjectNotFound:
+                missing.append(f"a stage names pool {pool!r}, but prefect.yaml deploys no `run-stages` to it")
+    raise_if(missing, "dvc.yaml")
+
+
+@flow(name="run-stages", persist_result=False)
+def run_stages(
+    stages: Stages,
+    at_once: AtOnce = 1,
+    force: Force = False,
+    push: Push = False,
+    retries: Retries = 0,
+    parent_run_id: ParentRun = None,
+) -> None:
+    """Run stages of one pool through DVC, in the order of the DAG; what follows a failure is not run."""
+    nodes = [node for node in read_dag(Path.cwd(), stages) if node.name in set(stages)]
+    _require_own_pool(nodes)
+    children = Children()
+    options = {"force": force, "push": push, "parent_run_id": parent_run_id, "children": children}
+    try:
+        states = _run_in_order(nodes, at_once, retries, options)
+    finally:
+        children.stop()
+    if failed := [state.message or state.name for state in states if state.is_failed() or state.is_crashed()]:
+        raise StageFailed("\n\n".join(failed))
+
+
+def _run_in_order(
+    nodes: list[StageNode], at_once: int, retries: int, options: dict[str, Any]
+) -> list[State[Any]]:
+    single = run_stage.with_options(retries=retries, retry_delay_seconds=5)
+    futures: dict[str, Any] = {}
+    with ThreadPoolTaskRunner(max_workers=at_once) as runner:
+        for node in nodes:
+            before = [futures[name] for name in node.upstream if name in futures]
+            parameters = {"stage": node.name, **options}
+            futures[node.name] = runner.submit(single, parameters=parameters, wait_for=before)
+        for future in futures.values():
+            future.wait()
+    return [future.state for future in futures.values()]
+
+
+def _require_own_pool(nodes: list[StageNode]) -> None:
+    context = FlowRunContext.get()
+    here = context.flow_run.work_pool_name if context and context.flow_run else None
+    if here:
+        wrong = [f"stage {node.name} belongs on pool {node.pool}" for node in nodes if node.pool != here]
+        raise_if(wrong, f"run-stages on pool {here}")
+
+
+@task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
+def run_stage(
+    stage: str, force: bool, push: bool, parent_run_id: str | None, children: Children
+) -> State[Any]:
+    """Run one stage; the name of the state says what DVC did."""
+    log, environment = get_run_logger(), stage_environment(parent_run_id)
+    outcome = reproduce(stage, force=force, environment=environment, children=children, log=log)
+    if push:
+        push_outs(stage, environment, children, log)
+    return Completed(name=outcome, message=f"dvc: {outcome.lower()}")

@@ -1,0 +1,51 @@
+"""Which stages go to a pool next: as many as can run there without waiting for another pool."""
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
+
+from flows.dag import StageNode
+
+
+@dataclass
+class Progress:
+    """Where a run of the DAG stands; every stage is handed out once."""
+
+    nodes: tuple[StageNode, ...]
+    done: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    handed_out: set[str] = field(default_factory=set)
+
+    def next_batch(self, pool: str) -> tuple[str, ...]:
+        """Hand out the stages of `pool` whose upstream is done or earlier in the same batch.
+
+        A submission costs seconds, so consecutive stages of one pool travel together.
+        """
+        batch = _reachable(self.nodes, pool, self.done, self.handed_out)
+        self.handed_out.update(batch)
+        return batch
+
+    def finish(self, batch: Iterable[str], completed: Set[str]) -> None:
+        """Record how a batch ended: what is not among `completed` did not produce its outs."""
+        self.done.update(completed & set(batch))
+        self.failed.update(set(batch) - completed)
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        return tuple(sorted({node.pool for node in self.nodes}))
+
+    @property
+    def not_run(self) -> tuple[str, ...]:
+        """Stages that were never handed out, because something before them failed."""
+        return tuple(node.name for node in self.nodes if node.name not in self.handed_out)
+
+
+def _reachable(
+    nodes: tuple[StageNode, ...], pool: str, done: Set[str], handed_out: Set[str]
+) -> tuple[str, ...]:
+    here: set[str] = set()
+    names = {node.name for node in nodes}
+    for node in nodes:
+        missing = (set(node.upstream) & names) - done - here
+        if node.pool == pool and node.name not in handed_out and not missing:
+            here.add(node.name)
+    return tuple(node.name for node in nodes if node.name in here)

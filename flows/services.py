@@ -1,0 +1,220 @@
+"""Prefect, MLflow and a worker per pool on this machine: `python -m flows.services up | down | ui`."""
+
+import argparse
+import http.client
+import logging
+import os
+import socket
+import subprocess
+import sys
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+
+from eva.errors import InputError, raise_if
+from flows import pools
+from flows.environment import base_environment
+from flows.processes import find, start, stop, wait_until
+
+HOST = "127.0.0.1"
+PATIENCE = 180.0  # seconds; a cold start on two busy cores has taken 60
+SERVERS = ("prefect", "mlflow")
+PORTS = {"prefect": ("EVA_PREFECT_PORT", 4200), "mlflow": ("EVA_MLFLOW_PORT", 5000)}
+HEALTH = {"prefect": "/api/health", "mlflow": "/health"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """The services of one checkout."""
+
+    root: Path
+    prefect_port: int
+    mlflow_port: int
+
+    @property
+    def prefect_url(self) -> str:
+        return f"http://{HOST}:{self.prefect_port}"
+
+    @property
+    def mlflow_url(self) -> str:
+        return f"http://{HOST}:{self.mlflow_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Nothing of the user's own Prefect: neither its settings nor its home."""
+        inherited = {k: v for k, v in base_environment().items() if not k.startswith("PREFECT_")}
+        return {
+            **inherited,
+            "EVA_CHECKOUT": str(self.root),
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_TRACKING_URI": self.mlflow_url,
+            "PREFECT_API_URL": f"{self.prefect_url}/api",
+            "PREFECT_HOME": str(self.root / ".eva" / "prefect"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # without it the UI asks port 4200, whatever port it is served from, and stays empty
+            "PREFECT_SERVER_UI_API_URL": f"{self.prefect_url}/api",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PYTHONPATH": str(self.root / "src"),
+        }
+
+    def port(self, server: str) -> int:
+        return {"prefect": self.prefect_port, "mlflow": self.mlflow_port}[server]
+
+    def argv(self, server: str) -> list[str]:
+        """The command of a server; clients with and without it see the same MLflow record."""
+        address = ["--host", HOST, "--port", str(self.port(server))]
+        if server == "prefect":
+            return [sys.executable, "-m", "prefect", "server", "start", *address]
+        store = ["--backend-store-uri", f"sqlite:///{self.root}/mlflow.db"]
+        # a path, not mlflow-artifacts:, which a client without the server could not read
+        artifacts = ["--no-serve-artifacts", "--default-artifact-root", str(self.root / "mlruns")]
+        return [sys.executable, "-P", "-m", "mlflow", "server", *address, *store, *artifacts, "--workers", "1"]
+
+
+def up(root: Path) -> None:
+    """Start what does not run yet, deploy the flows, and say where everything is."""
+    plant = _plant(root)
+    missing = [name for name in _all_names() if find(root, name) is None]
+    if not missing:
+        log.info("already up")
+        return _announce(plant)
+    try:
+        _start_servers(plant)
+        _start_workers(plant)
+        _await_health(plant, "mlflow")
+    except BaseException:
+        stop(root, missing)
+        raise
+    return _announce(plant)
+
+
+def down(root: Path) -> None:
+    """Stop the workers with what they run, then the servers."""
+    plant = _plant(root)
+    stopped = stop(root, [pools.worker_name(pool) for pool in pools.LIMITS])
+    if stopped and _healthy(plant, "prefect"):
+        pools.cancel_open_runs()
+    stopped += stop(root, SERVERS)
+    log.info("stopped %s", ", ".join(stopped) if stopped else "nothing: nothing was up")
+
+
+def ui(root: Path) -> None:
+    """Show both web pages; start their servers, but no worker, if they are not up."""
+    plant = _plant(root)
+    _start_servers(plant)
+    _await_health(plant, "mlflow")
+    log.info("Prefect  %s\nMLflow   %s", plant.prefect_url, plant.mlflow_url)
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(plant.prefect_url)
+        webbrowser.open(plant.mlflow_url)
+
+
+def _plant(root: Path) -> Plant:
+    """Ports of what runs, else those that the environment names; our environment is set to match."""
+    ports = {}
+    for server, (variable, usual) in PORTS.items():
+        running = find(root, server)
+        ports[server] = (running.port if running else None) or _port(variable, usual)
+    plant = Plant(root, ports["prefect"], ports["mlflow"])
+    os.environ.clear()
+    os.environ.update(plant.environment)
+    return plant
+
+
+def _port(variable: str, usual: int) -> int:
+    given = os.environ.get(variable, str(usual))
+    if not given.isdecimal() or not 1024 <= int(given) <= 65535:
+        raise InputError(f"{variable} is {given!r}: give a port from 1024 to 65535")
+    return int(given)
+
+
+def _start_servers(plant: Plant) -> None:
+    missing = [server for server in SERVERS if find(plant.root, server) is None]
+    taken = [(server, plant.port(server)) for server in missing if _taken(plant.port(server))]
+    raise_if((_advice(server, port) for server, port in taken), "cannot start")
+    for server in missing:
+        log.info("starting %s on port %d", server, plant.port(server))
+        start(plant.root, server, plant.argv(server), plant.environment, plant.port(server))
+    _await_health(plant, "prefect")
+
+
+def _start_workers(plant: Plant) -> None:
+    pools.ensure()
+    for pool in pools.LIMITS:
+        name = pools.worker_name(pool)
+        if find(plant.root, name) is None:
+            log.info("starting %s", name)
+            start(plant.root, name, pools.worker_argv(pool), plant.environment)
+    log.info("deploying the flows of prefect.yaml")
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(command, cwd=plant.root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise InputError(f"prefect.yaml could not be deployed:\n{done.stdout}{done.stderr}")
+    for pool in pools.LIMITS:
+        wait_until(lambda pool=pool: pools.online(pool), plant.root, pools.worker_name(pool), PATIENCE)
+
+
+def _await_health(plant: Plant, server: str) -> None:
+    wait_until(lambda: _healthy(plant, server), plant.root, server, PATIENCE)
+
+
+def _healthy(plant: Plant, server: str) -> bool:
+    connection = http.client.HTTPConnection(HOST, plant.port(server), timeout=5)
+    try:
+        connection.request("GET", HEALTH[server])
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def _advice(server: str, port: int) -> str:
+    variable = PORTS[server][0]
+    return f"port {port}, wanted for {server}, is in use: stop what uses it, or set {variable} to a free port"
+
+
+def _all_names() -> list[str]:
+    return [*SERVERS, *(pools.worker_name(pool) for pool in pools.LIMITS)]
+
+
+def _announce(plant: Plant) -> None:
+    log.info("Prefect  %s\nMLflow   %s", plant.prefect_url, plant.mlflow_url)
+    log.info("logs     .eva/services/")
+    log.info("start a run in Prefect's page (Deployments, pipeline/eva, Run), or with")
+    log.info(
+        "  PREFECT_API_URL=%s/api %s deployment run pipeline/eva --watch",
+        plant.prefect_url,
+        Path(sys.executable).with_name("prefect"),
+    )
+
+
+def main() -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m flows.services", description=__doc__)
+    parser.add_argument("action", choices=["up", "down", "ui"])
+    action = parser.parse_args().action
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    log.setLevel(logging.INFO)
+    try:
+        {"up": up, "down": down, "ui": ui}[action](Path.cwd())
+    except InputError as error:
+        log.error("%s", error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""One stage, run through DVC: the only thing a flow ever runs."""
+
+import logging
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from os import killpg
+from typing import Any
+
+TAIL = 25  # lines of output that reach the flow's state when a stage fails
+PATIENCE = 900.0  # seconds to wait for another DVC process that holds the stage's files
+LONGEST_PAUSE = 30.0
+BUSY = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
+OUTCOMES = (
+    ("Ran", re.compile(r"^Running stage '")),
+    ("Cached", re.compile(r"^Stage '.*' is cached - skipping run")),
+    ("Unchanged", re.compile(r"^Stage '.*' didn't change, skipping")),
+)
+Log = logging.Logger | logging.LoggerAdapter[Any]
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class StageFailed(RuntimeError):
+    """A DVC stage ended with an error; the message holds the end of its output."""
+
+
+@dataclass(frozen=True)
+class DvcRun:
+    """How one `dvc` command ended: exit code, what DVC did (see `OUTCOMES`), the end of its output."""
+
+    code: int
+    outcome: str | None
+    tail: tuple[str, ...]
+
+    @property
+    def busy(self) -> bool:
+        """Another process held the stage's files, so nothing was started."""
+        return self.code != 0 and self.outcome is None and any(BUSY.search(line) for line in self.tail)
+
+
+@dataclass
+class Children:
+    """The processes a flow run has started, so that a cancelled run leaves none behind."""
+
+    _live: set[subprocess.Popen[str]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(
+        self, arguments: list[str], environment: Mapping[str, str], on_line: Callable[[str], None]
+    ) -> DvcRun:
+        """Run `dvc <arguments>`, handing on its output line by line."""
+        outcome, tail = None, deque[str](maxlen=TAIL)
+        child = self._start([sys.executable, "-m", "dvc", *arguments], environment)
+        with child:
+            for raw in child.stdout or ():
+                if line := ESCAPES.sub("", raw).rstrip():
+                    outcome = _outcome(line) or outcome
+                    tail.append(line)
+                    on_line(line)
+        self._live.discard(child)
+        return DvcRun(child.returncode, outcome, tuple(tail))
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not past `stop`."""
+        self._stopped.wait(seconds)
+
+    def stop(self) -> None:
+        """End every live process with all that it has started."""
+        self._stopped.set()
+        with self._lock:
+            for child in tuple(self._live):
+                if child.poll() is None:
+                    killpg(child.pid, signal.SIGTERM)
+
+    def _start(self, argv: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._stopped.is_set():
+                raise StageFailed("the flow run was stopped")
+            child = subprocess.Popen(
+                argv,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,  # one group for DVC and the stage: `stop` reaches both
+            )
+            self._live.add(child)
+        return child
+
+
+def reproduce(
+    stage: str, *, force: bool, environment: Mapping[str, str], children: Children, log: Log
+) -> str:
+    """Bring one stage up to date; say whether it `Ran`, was `Cached` or was `Unchanged`.
+
+    DVC refuses to start a stage while another process holds its files; only then is it tried again.
+
+    Raises:
+        StageFailed: the stage failed, or its files stayed busy for 15 minutes.
+    """
+    arguments = ["--wait-for-lock", "repro", "--single-item", "--pull", *(["--force"] if force else []), stage]
+    deadline, pause = time.monotonic() + PATIENCE, 1.0
+    while True:
+        run = children.run(arguments, environment, lambda line: log.log(_level(line), line))
+        if not run.busy or time.monotonic() > deadline:
+            break
+        log.info("%s waits %.0f s: another DVC process holds its files", stage, pause)
+        children.pause(pause)
+        pause = min(pause * 1.6, LONGEST_PAUSE)
+    if run.code != 0:
+        raise StageFailed("\n".join([f"stage {stage} failed (dvc exited with {run.code}):", *run.tail]))
+    return run.outcome or "Unchanged"
+
+
+def push_outs(stage: str, environment: Mapping[str, str], children: Children, log: Log) -> None:
+    """Send a stage's outs and its run-cache entry to the DVC remote."""
+    run = children.run(["push", "--run-cache", stage], environment, log.info)
+    if run.code != 0:
+        raise StageFailed("\n".join([f"stage {stage} is done but `dvc push` failed:", *run.tail]))
+
+
+def _outcome(line: str) -> str | None:
+    return next((name for name, pattern in OUTCOMES if pattern.search(line)), None)
+
+
+def _level(line: str) -> int:
+    if line.startswith("ERROR"):
+        return logging.ERROR
+    return logging.WARNING if line.startswith("WARNING") else logging.INFO

@@ -1,0 +1,60 @@
+"""What a pipeline run leaves in Prefect: a table of its stages and one of the metrics."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect.artifacts import acreate_table_artifact
+
+from flows.dag import StageNode
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """How one stage went: `Ran`, `Cached` (restored), `Unchanged`, `Failed` or `Not run`."""
+
+    stage: str
+    pool: str
+    outcome: str
+    seconds: float
+    message: str = ""
+
+    @property
+    def completed(self) -> bool:
+        """Its outs are there."""
+        return self.outcome not in ("Failed", "Not run")
+
+
+async def publish(nodes: Iterable[StageNode], rows: Iterable[StageRow], metrics: Path) -> None:
+    """Make the artifacts `stages` and, if the file `metrics` exists, `metrics`."""
+    await acreate_table_artifact(stage_table(nodes, rows), "stages", "What DVC did, stage by stage")
+    if metrics.is_file():
+        table = metric_table(json.loads(metrics.read_text("utf-8")))
+        await acreate_table_artifact(table, "metrics", f"Numbers of `{metrics}`")
+
+
+def stage_table(nodes: Iterable[StageNode], rows: Iterable[StageRow]) -> list[dict[str, Any]]:
+    """One row per stage in the order of the DAG, with those that were never submitted."""
+    by_name = {row.stage: row for row in rows}
+    found = (by_name.get(node.name, StageRow(node.name, node.pool, "Not run", 0.0)) for node in nodes)
+    return [
+        {"stage": row.stage, "pool": row.pool, "status": row.outcome.lower(), "seconds": round(row.seconds, 1)}
+        for row in found
+    ]
+
+
+def metric_table(content: Any) -> list[dict[str, Any]]:
+    """The numbers of a JSON document, each under its path: `overlap/bleu_2`, 3.1."""
+    return [{"metric": name, "value": value} for name, value in _numbers("", content)]
+
+
+def _numbers(path: str, content: Any) -> Iterator[tuple[str, float]]:
+    if isinstance(content, bool) or content is None:
+        return
+    if isinstance(content, int | float):
+        yield path, content
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from _numbers(f"{path}/{key}" if path else str(key), value)

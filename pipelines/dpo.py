@@ -1,0 +1,60 @@
+"""Stage `dpo`: emotional validation alignment (ALI), a LoRA adapter, or a pointer to an unaligned model."""
+
+from pathlib import Path
+
+from eva import artifacts
+from eva.data.dialogue import Preference
+from eva.models.loading import Policy, Start
+from eva.settings import Settings
+from eva.tracking import StageRun
+from pipelines.harness import checkpoint_store, stage, write_curve
+
+
+@stage("dpo")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    corpus: str,
+    backbone: str,
+    seed: int,
+    variant: str,
+    preferences: Path,
+    start: Path,
+    out: Path,
+    metrics: Path,
+    plots: Path,
+) -> None:
+    """Align the start of one variant on its backbone's preference pairs."""
+    row = settings.variants[variant]
+    begin = Start.read(start / "start.json")
+    inapplicable = begin.inapplicable
+    if row.align and not settings.backbones[backbone].trainable:
+        inapplicable = f"{backbone} is generation only, so it has no ALI"
+    if not row.align or inapplicable:
+        with artifacts.new_folder(out) as folder:
+            Policy(begin.model, None, row.prompt, begin.fingerprint, inapplicable).write(folder / "policy.json")
+        artifacts.write_json(metrics, {"trained": 0})
+        write_curve(plots, [])
+        return
+    from eva.training import dpo
+
+    targets = settings.backbones[backbone].lora_targets
+    train, valid = (_read(preferences / f"{split}.jsonl") for split in ("train", "valid"))
+    model = Path(begin.model)
+    result = dpo.train(settings.dpo, train, valid, model, out, targets, seed, checkpoint_store())
+    Policy(begin.model, out.as_posix(), row.prompt, result.fingerprint).write(out / "policy.json")
+    artifacts.write_json(metrics, result.metrics)
+    write_curve(plots, result.history)
+    run.log_metrics(result.metrics)
+    run.log_history(result.history)
+    if result.reused:
+        run.mark_reused()
+
+
+def _read(path: Path) -> list[Preference]:
+    return [Preference.from_dict(row) for row in artifacts.read_jsonl(path)]
+
+
+if __name__ == "__main__":
+    main()

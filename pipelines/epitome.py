@@ -1,0 +1,33 @@
+"""Stage `epitome`: one of EPITOME's three scorers."""
+
+from pathlib import Path
+
+from eva import artifacts
+from eva.data.epitome import load_epitome
+from eva.evaluation.epitome import train_scorer
+from eva.settings import Settings
+from eva.tracking import StageRun
+from pipelines.harness import stage, write_confusion
+
+
+@stage("epitome")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    mechanism: str,
+    pairs: Path,
+    encoder: Path,
+    out: Path,
+    metrics: Path,
+    plots: Path,
+) -> None:
+    """Train and cross-validate the scorer of one mechanism (IP, EX or ER)."""
+    result = train_scorer(settings.epitome, mechanism, encoder, load_epitome(pairs, mechanism), out)
+    artifacts.write_json(metrics, result.scorecard.headline())
+    write_confusion(plots, result.scorecard)
+    run.log_metrics(result.scorecard.headline())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Stage `evaluate`: every metric of one variant, with counts and intervals."""
+
+from pathlib import Path
+
+from eva import artifacts
+from eva.evaluation.rows import read_rows
+from eva.evaluation.scorers import Scorers
+from eva.evaluation.score import score
+from eva.settings import Settings
+from eva.tracking import StageRun
+from pipelines.harness import stage
+
+
+@stage("evaluate")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    corpus: str,
+    backbone: str,
+    seed: int,
+    variant: str,
+    responses: Path,
+    levels: Path,
+    epitome: Path,
+    out: Path,
+    metrics: Path,
+) -> None:
+    """Score one variant's responses."""
+    if not responses.read_text(encoding="utf-8"):
+        artifacts.write_json(out, {"metrics": {}, "details": {}, "provenance": {}, "labels": []})
+        artifacts.write_json(metrics, {})
+        return
+    rows = read_rows(responses, allow_empty=True)
+    scorers = Scorers(levels, epitome)
+    result = score(
+        rows,
+        settings.evaluate.metrics,
+        settings=settings.evaluate,
+        scorers=scorers,
+        reference=scorers.reference(),
+        provenance={"corpus": corpus, "backbone": backbone, "seed": seed, "variant": variant, **scorers.provenance()},
+    )
+    values = {name: metric.value for name, metric in result.metrics.items()}
+    artifacts.write_json(out, {**result.to_dict(), "labels": result.labels})
+    artifacts.write_json(metrics, values)
+    run.log_metrics(values)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Stage `generate`: one response per supporter turn of the test dialogues, given the gold history."""
+
+from pathlib import Path
+
+from eva import artifacts
+from eva.data.dialogue import subset
+from eva.data.prepare import read_split
+from eva.generation.decode import generate_file
+from eva.models.loading import Policy
+from eva.settings import Settings
+from eva.tracking import StageRun
+from pipelines.harness import checkpoint_store, stage
+
+
+@stage("generate")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    corpus: str,
+    backbone: str,
+    seed: int,
+    variant: str,
+    prepared: Path,
+    policy: Path,
+    out: Path,
+    metrics: Path,
+) -> None:
+    """Answer every supporter turn with one variant; an interrupted generation goes on where it was."""
+    which = Policy.read(policy / "policy.json")
+    if which.inapplicable:
+        artifacts.write_jsonl(out, [])
+        artifacts.write_json(metrics, {"responses": 0})
+        return
+    dialogues = subset(read_split(prepared, "test"), settings.generate.max_dialogues)
+    counts = generate_file(which, dialogues, settings.generate, seed, out, checkpoint_store())
+    artifacts.write_json(metrics, counts)
+    run.log_metrics(counts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Stage `level_classifier`: the classifier of the four levels, and EVAEval's reference V."""
+
+from pathlib import Path
+
+from eva import artifacts
+from eva.data.prepare import read_split
+from eva.evaluation.levels import train_level_classifier
+from eva.settings import Settings
+from eva.tracking import StageRun
+from pipelines.harness import stage, write_confusion
+
+
+@stage("level_classifier")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    prepared: Path,
+    labels: Path,
+    encoder: Path,
+    out: Path,
+    metrics: Path,
+    plots: Path,
+) -> None:
+    """Train and cross-validate the level classifier; V comes from its out-of-fold predictions."""
+    splits = {split: read_split(prepared, split) for split in ("train", "valid", "test")}
+    result = train_level_classifier(settings.level_classifier, encoder, splits, labels, out)
+    artifacts.write_json(metrics, result.scorecard.headline())
+    write_confusion(plots, result.scorecard)
+    run.log_metrics(result.scorecard.headline())
+
+
+if __name__ == "__main__":
+    main()

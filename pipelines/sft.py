@@ -1,0 +1,59 @@
+"""Stage `sft`: empathy acquisition (ACQ), full-parameter, or a pointer where a variant skips it."""
+
+from pathlib import Path
+
+from eva import artifacts
+from eva.data.dialogue import subset
+from eva.data.prepare import read_split
+from eva.models.loading import Start
+from eva.settings import Settings
+from eva.tracking import StageRun
+from pipelines.harness import checkpoint_store, stage, write_curve
+
+
+@stage("sft")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    corpus: str,
+    backbone: str,
+    seed: int,
+    variant: str,
+    prepared: Path,
+    model: Path,
+    out: Path,
+    metrics: Path,
+    plots: Path,
+) -> None:
+    """Fine-tune the backbone on one corpus; a variant without ACQ starts from the backbone itself."""
+    if not settings.variants[variant].acquire:
+        _point_at(model, out, metrics, plots, None)
+        return
+    if not settings.backbones[backbone].trainable:
+        _point_at(model, out, metrics, plots, f"{backbone} is generation only, so it has no ACQ")
+        return
+    from eva.training import sft
+
+    train = subset(read_split(prepared, "train"), settings.sft.max_train)
+    valid = subset(read_split(prepared, "valid"), settings.sft.max_valid)
+    result = sft.train(settings.sft, train, valid, model, out, seed, checkpoint_store())
+    Start(out.as_posix(), result.fingerprint, artifacts.digest_path(out)).write(out / "start.json")
+    artifacts.write_json(metrics, result.metrics)
+    write_curve(plots, result.history)
+    run.log_metrics(result.metrics)
+    run.log_history(result.history)
+    if result.reused:
+        run.mark_reused()
+
+
+def _point_at(model: Path, out: Path, metrics: Path, plots: Path, inapplicable: str | None) -> None:
+    with artifacts.new_folder(out) as folder:
+        start = Start(model.as_posix(), None, artifacts.digest_path(model), inapplicable)
+        start.write(folder / "start.json")
+    artifacts.write_json(metrics, {"trained": 0})
+    write_curve(plots, [])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The `eva` command."""
+
+import sys
+
+import typer
+
+from eva.cli import data, params, results
+from eva.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train, align and evaluate empathetic language models by emotional validation.",
+)
+app.add_typer(params.app, name="params")
+app.add_typer(data.app, name="data")
+app.add_typer(results.runs, name="runs")
+app.command("report")(results.report)
+app.command("chat")(results.chat)
+
+
+def main() -> None:
+    """Run the command line; an `InputError` is one message and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,69 @@
+"""A corpus as text: its counts, and a dialogue with the part that the loss covers marked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from eva.data.prepare import REASONS
+
+_IGNORED = -100
+_OPEN, _CLOSE = "[[", "]]"
+
+
+class Decoder(Protocol):
+    """The one method of a tokenizer that showing needs."""
+
+    def decode(self, token_ids: list[int]) -> str: ...
+
+
+def corpus_summary(statistics: Mapping[str, Any]) -> str:
+    """Counts of a prepared corpus (its `statistics.json`) as aligned lines."""
+    splits: Mapping[str, Any] = statistics["splits"]
+    rows = [["", *splits]]
+    rows.append(["dialogues read", *(_number(split["read"]["dialogues"]) for split in splits.values())])
+    rows += [
+        [f"  dropped: {reason.replace('_', ' ')}", *(_number(s["dropped"][reason]) for s in splits.values())]
+        for reason in REASONS
+    ]
+    for key in ("dialogues", "utterances", "turns", "supporter_turns", "median_turns", "max_turns"):
+        rows.append([key.replace("_", " "), *(_number(split[key]) for split in splits.values())])
+    for name in sorted({name for split in splits.values() for name in split["strategies"]}):
+        rows.append([f"  {name}", *(_number(split["strategies"].get(name, 0)) for split in splits.values())])
+    title = f"{statistics['corpus']} ({statistics['format']})"
+    return "\n".join([title, *_aligned(rows), *_level_lines(statistics["weak_levels"])])
+
+
+def rendered_example(tokens: Sequence[int], labels: Sequence[int], tokenizer: Decoder) -> str:
+    """The text of `tokens`, with `[[ ]]` around each run that the loss covers (label other than -100)."""
+    if len(tokens) != len(labels):
+        raise ValueError(f"{len(tokens)} tokens but {len(labels)} labels")
+    text, covered = "", False
+    run: list[int] = []
+    for token, label in zip(tokens, labels, strict=True):
+        if (label != _IGNORED) != covered:
+            text += _marked(tokenizer.decode(run), covered)
+            run, covered = [], not covered
+        run.append(token)
+    return text + _marked(tokenizer.decode(run), covered)
+
+
+def _marked(text: str, covered: bool) -> str:
+    return f"{_OPEN}{text}{_CLOSE}" if covered else text
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    first, width = max(len(row[0]) for row in rows), max(len(cell) for row in rows for cell in row[1:])
+    return [(row[0].ljust(first) + "".join(cell.rjust(width + 2) for cell in row[1:])) for row in rows]
+
+
+def _level_lines(levels: Mapping[str, Any]) -> list[str]:
+    if not any(map(sum, levels["counts"].values())):
+        return []
+    lines = ["weak levels of train by quartile of the dialogue"]
+    for level, shares in levels["shares"].items():
+        shown = "  ".join(f"{share:.2f}" for share in shares)
+        lines.append(f"  level {level}: {shown}  of {sum(levels['counts'][level])}")
+    return lines

@@ -1,0 +1,19 @@
+"""Response length (the paper's limitation 4: validated responses grow long)."""
+
+import numpy as np
+
+from eva.evaluation.bootstrap import Additive
+from eva.evaluation.registry import metric
+from eva.evaluation.sample import Sample
+
+
+@metric(
+    "length/words",
+    family="length",
+    unit="words",
+    higher_is_better=None,
+    definition="Words (runs of non-blank characters) of a response, mean over responses. No smoothing.",
+)
+def words(sample: Sample) -> Additive:
+    """Mean number of words."""
+    return sample.mean(np.array([len(text.split()) for text in sample.responses], dtype=np.float64))

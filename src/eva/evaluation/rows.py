@@ -1,0 +1,168 @@
+"""Responses to score: one JSON object a line, checked as a whole before anything is computed."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eva.artifacts import numbered_lines
+from eva.data.dialogue import LEVELS, NO_LEVEL, quartile
+from eva.errors import InputError, raise_if
+
+_REQUIRED = {"dialogue_id": str, "turn": int, "n_turns": int, "history": list, "response": str}
+_TYPE_WORDS = {str: "text", int: "a whole number", list: "a list of messages"}
+_LISTED = 100  # a file of another format has a problem on every line: the first hundred say enough
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRow:
+    """One supporter turn as a system wrote it, given the gold history.
+
+    `turn` of `n_turns` counts the supporter's turns of the whole dialogue from 1. `line` is where
+    the row stood in its file. `reference_level` is the weak level of the human turn, if known.
+    """
+
+    dialogue_id: str
+    turn: int
+    n_turns: int
+    history: tuple[Mapping[str, str], ...]
+    response: str
+    reference: str | None = None
+    slices: Mapping[str, str] = field(default_factory=dict)
+    reference_level: int | None = None
+    line: int = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What makes the row the same place in another system's file."""
+        return self.dialogue_id, self.turn
+
+    @property
+    def quartile(self) -> int:
+        return quartile(self.turn, self.n_turns)
+
+
+def read_rows(path: Path, *, allow_empty: bool = False) -> list[ResponseRow]:
+    """All rows of a responses file; one `InputError` lists every problem with its line.
+
+    `allow_empty` accepts empty responses, which a model may give and which then count as a
+    response of no words and no level.
+    """
+    rows, problems = [], []
+    for number, line in numbered_lines(path):
+        row, found = _parse(number, line, allow_empty)
+        problems += [(number, text) for text in found]
+        if row is not None:
+            rows.append(row)
+    problems += list(_conflicts(rows))
+    if not rows and not problems:
+        raise InputError(f"{path}: no rows; write one JSON object a line, one per supporter turn")
+    texts = [f"line {number}: {text}" for number, text in sorted(problems)]
+    raise_if(_at_most(texts), str(path))
+    return rows
+
+
+def check_same_turns(
+    ours: Sequence[ResponseRow], theirs: Sequence[ResponseRow], names: tuple[str, str]
+) -> None:
+    """Refuse to compare two systems that did not answer the same turns; `names` go in the message."""
+    left, right = {row.key for row in ours}, {row.key for row in theirs}
+    problems = [_absent(key, *names) for key in sorted(left - right)]
+    problems += [_absent(key, *reversed(names)) for key in sorted(right - left)]
+    if problems:
+        problems.append("a comparison is paired: cut both files to the turns that both have")
+    raise_if(_at_most(problems), f"{names[0]} and {names[1]} do not cover the same turns")
+
+
+def _absent(key: tuple[str, int], present: str, absent: str) -> str:
+    return f"dialogue {key[0]!r} turn {key[1]} is in {present} and not in {absent}"
+
+
+def _parse(number: int, line: str, allow_empty: bool) -> tuple[ResponseRow | None, list[str]]:
+    try:
+        raw = json.loads(line)
+    except json.JSONDecodeError as error:
+        return None, [f"not JSON ({error.msg} at column {error.colno})"]
+    if not isinstance(raw, dict):
+        return None, [f"expected an object, got {type(raw).__name__}"]
+    problems = list(_wrong_types(raw)) or list(_wrong_values(raw, allow_empty))
+    return (None, problems) if problems else (_row(raw, number), [])
+
+
+def _row(raw: Mapping[str, Any], number: int) -> ResponseRow:
+    return ResponseRow(
+        dialogue_id=raw["dialogue_id"],
+        turn=raw["turn"],
+        n_turns=raw["n_turns"],
+        history=tuple(raw["history"]),
+        response=raw["response"],
+        reference=raw.get("reference") or None,
+        slices={axis: str(value) for axis, value in (raw.get("slices") or {}).items()},
+        reference_level=raw.get("reference_level"),
+        line=number,
+    )
+
+
+def _wrong_types(raw: Mapping[str, Any]) -> Iterator[str]:
+    for name, kind in _REQUIRED.items():
+        if name not in raw:
+            yield f"`{name}` is missing"
+        elif not isinstance(raw[name], kind) or isinstance(raw[name], bool):
+            yield f"`{name}` is {raw[name]!r}, expected {_TYPE_WORDS[kind]}"
+    if not isinstance(raw.get("reference"), str | None):
+        yield f"`reference` is {raw['reference']!r}, expected text"
+    if not isinstance(raw.get("slices"), dict | None):
+        yield f"`slices` is {raw['slices']!r}, expected an object of names and values"
+    if raw.get("reference_level") not in (None, NO_LEVEL, *LEVELS):
+        yield f"`reference_level` is {raw['reference_level']!r}, expected 1 to 4, 0 for none, or null"
+
+
+def _wrong_values(raw: Mapping[str, Any], allow_empty: bool) -> Iterator[str]:
+    if not raw["dialogue_id"]:
+        yield "`dialogue_id` is empty"
+    if raw["turn"] < 1:
+        yield f"`turn` is {raw['turn']}; turns count from 1"
+    if raw["turn"] > raw["n_turns"]:
+        yield f"`turn` {raw['turn']} is past `n_turns` {raw['n_turns']}"
+    if not allow_empty and not raw["response"].strip():
+        yield "`response` is empty; leave the turn out of every compared file, or answer it"
+    yield from _wrong_history(raw["history"])
+
+
+def _wrong_history(history: Sequence[Any]) -> Iterator[str]:
+    bad = [i for i, message in enumerate(history, start=1) if not _is_message(message)]
+    if bad:
+        yield (
+            f"`history` message {bad[0]} is {history[bad[0] - 1]!r}; "
+            'expected {"role": "user" or "assistant", "content": text}'
+        )
+    elif not history or history[-1]["role"] != "user":
+        yield "`history` does not end with a message of the user: there is nothing to respond to"
+
+
+def _is_message(message: Any) -> bool:
+    return (
+        isinstance(message, dict)
+        and message.get("role") in ("user", "assistant")
+        and isinstance(message.get("content"), str)
+    )
+
+
+def _conflicts(rows: Iterable[ResponseRow]) -> Iterator[tuple[int, str]]:
+    """Rows that contradict an earlier row of the same dialogue."""
+    first: dict[tuple[str, int], int] = {}
+    length: dict[str, ResponseRow] = {}
+    for row in rows:
+        earlier = first.setdefault(row.key, row.line)
+        if earlier != row.line:
+            yield row.line, f"dialogue {row.dialogue_id!r} turn {row.turn} was already on line {earlier}"
+        begun = length.setdefault(row.dialogue_id, row)
+        if begun.n_turns != row.n_turns:
+            was = f"{begun.n_turns} on line {begun.line}"
+            yield row.line, f"`n_turns` of dialogue {row.dialogue_id!r} is {row.n_turns} and was {was}"
+
+
+def _at_most(problems: Sequence[str]) -> list[str]:
+    more = len(problems) - _LISTED
+    return [*problems[:_LISTED], *([f"… and {more} more"] if more > 0 else [])]

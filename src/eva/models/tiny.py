@@ -1,0 +1,151 @@
+"""Tiny random models with tokenizers of their own: the whole pipeline in seconds, for tests.
+
+They know nothing, but every shape, file and special token is where a real model has it.
+Everything is built from fixed text and a fixed seed: equal bytes on every machine.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eva.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+SEED = 20250101
+HIDDEN = 64
+
+# ChatML, the format of SmolLM2 and Qwen2.
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+# The words that byte-pair merges are learnt from; what they do not cover is spelt in bytes.
+_TEXT = (
+    "I feel so tired and sad about my job and my family, and I do not know what to do any more.",
+    "That sounds really hard. It makes sense that you are worried, anyone in your place would be.",
+    "Can you tell me what happened? How long has this been going on with your friend?",
+    "Thank you for sharing this with me. You have tried a lot, and that takes strength.",
+    "When my mother was ill I felt the same. Maybe you could talk to someone you trust at work.",
+    "You are a helpful and considerate supporter. Please generate the utterance of the supporter.",
+    "Your job is to generate appropriate emotional supporting utterances based on the dialogue history.",
+    "system user assistant help-seeker response step situation emotion level validation listening",
+)
+_SIZES = {"causal": 640, "encoder": 512}
+
+
+def build_tiny(architecture: str, role: str, out: Path) -> None:
+    """Write a random model of `architecture` (`llama` causal, `roberta` encoder) and its tokenizer."""
+    wanted = {"llama": "causal", "roberta": "encoder"}
+    if wanted.get(architecture) != role:
+        raise InputError(
+            f"no random {role} model of architecture {architecture!r}; "
+            "choose `llama` for role causal or `roberta` for role encoder"
+        )
+    if role == "causal":
+        tokenizer = chatml_tokenizer()
+        model = _llama(tokenizer)
+    else:
+        tokenizer = _roberta_tokenizer()
+        model = _roberta(tokenizer)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def chatml_tokenizer() -> "PreTrainedTokenizerBase":
+    """Byte-level BPE with ChatML's special tokens and template."""
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=_byte_pairs(special, _SIZES["causal"]),
+        bos_token="<|im_start|>",
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        unk_token="<|endoftext|>",
+        chat_template=CHATML,
+        model_max_length=2048,
+    )
+
+
+def _roberta_tokenizer() -> "PreTrainedTokenizerBase":
+    from tokenizers.processors import RobertaProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pairs = _byte_pairs(special, _SIZES["encoder"])
+    pairs.post_processor = RobertaProcessing(("</s>", 2), ("<s>", 0))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=pairs,
+        bos_token="<s>",
+        eos_token="</s>",
+        cls_token="<s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+        model_max_length=512,
+    )
+
+
+def _byte_pairs(special: list[str], size: int) -> Any:
+    """Byte-level BPE trained on our few lines; `special` get the first ids in order."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_TEXT, trainer)
+    return tokenizer
+
+
+def _llama(tokenizer: "PreTrainedTokenizerBase") -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=HIDDEN,
+        intermediate_size=2 * HIDDEN,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return _seeded(LlamaForCausalLM, config)
+
+
+def _roberta(tokenizer: "PreTrainedTokenizerBase") -> Any:
+    from transformers import RobertaConfig, RobertaModel
+
+    config = RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=HIDDEN,
+        intermediate_size=2 * HIDDEN,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=514,  # RoBERTa counts positions from pad_token_id + 1
+        type_vocab_size=1,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return _seeded(RobertaModel, config)
+
+
+def _seeded(model_class: Any, config: Any) -> Any:
+    """Build a model from a fixed seed without touching the caller's random state."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        return model_class(config)

@@ -1,0 +1,158 @@
+"""Dialogues and preference pairs as the exact token sequences that a trainer gets.
+
+Everything that could make a training silently worthless is refused here, before a model loads: no
+supervised token, a supporter turn without supervision, a response that the context would cut.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eva.artifacts import fingerprint
+from eva.data.dialogue import Dialogue, Preference
+from eva.errors import InputError, raise_if
+from eva.models.chat import IGNORE, Window, encode_dialogue, encode_responses
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_LISTED = 5  # problems of one kind that a message names
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Token rows of one split and what they hold; `supervised` tokens are those with a loss."""
+
+    rows: list[dict[str, Any]]
+    sources: int
+    tokens: int
+    supervised: int
+
+    @property
+    def digest(self) -> str:
+        """Names the rows' content and order."""
+        return fingerprint(self.rows)
+
+
+def dialogue_examples(
+    tokenizer: "PreTrainedTokenizerBase", dialogues: Sequence[Dialogue], max_length: int, where: str
+) -> Examples:
+    """Rows `{input_ids, labels, length}`: each dialogue once, in as many windows as it needs.
+
+    Args:
+        tokenizer: of the start model, with its chat template.
+        dialogues: joined turns, the user first.
+        max_length: tokens of a window.
+        where: what to call the split in a message.
+
+    Raises:
+        InputError: no dialogue, zero supervised tokens, or a supporter turn left unsupervised.
+    """
+    problems = [] if dialogues else ["no dialogue; lower the corpus's filters or choose another corpus"]
+    rows: list[dict[str, Any]] = []
+    for dialogue in dialogues:
+        try:
+            windows = encode_dialogue(tokenizer, dialogue.messages(), max_length=max_length)
+        except InputError as error:
+            problems.append(f"dialogue {dialogue.id}: {error}")
+            continue
+        problems.extend(_lost_turns(dialogue, windows))
+        rows.extend(_window_row(window) for window in windows)
+    raise_if(_shortened(problems), where)
+    supervised = sum(label != IGNORE for row in rows for label in row["labels"])
+    if supervised == 0:
+        raise InputError(f"{where}: zero supervised tokens in {len(dialogues)} dialogues; nothing to learn")
+    return Examples(rows, len(dialogues), sum(row["length"] for row in rows), supervised)
+
+
+def pair_examples(
+    tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Preference], max_length: int, where: str
+) -> Examples:
+    """Rows `{prompt_ids, chosen_ids, rejected_ids, length}`; both responses answer one prompt.
+
+    A history that is too long loses its oldest turns; a response is never cut. `supervised` counts
+    both responses, `length` is that of the longer sequence.
+
+    Raises:
+        InputError: no pair, or a pair whose response does not fit or whose responses are equal.
+    """
+    problems = [] if pairs else ["no preference pair; see the section `preferences` of params.yaml"]
+    rows: list[dict[str, Any]] = []
+    for pair in pairs:
+        try:
+            rows.append(_pair_row(tokenizer, pair, max_length))
+        except InputError as error:
+            problems.append(f"pair {pair.id}: {error}")
+    raise_if(_shortened(problems), where)
+    answers = sum(len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows)
+    return Examples(rows, len(pairs), answers + 2 * sum(len(row["prompt_ids"]) for row in rows), answers)
+
+
+def save_examples(folder: Path, splits: Mapping[str, Examples]) -> None:
+    """Write each split as an Arrow dataset, for the training processes to map into memory."""
+    from datasets import Dataset, disable_progress_bars
+
+    disable_progress_bars()  # bars over a few kilobytes would bury the training's own
+    for name, examples in splits.items():
+        Dataset.from_list(examples.rows).save_to_disk(folder / name)
+
+
+def load_examples(folder: Path, split: str) -> Any:
+    """The `datasets.Dataset` that `save_examples` wrote."""
+    from datasets import load_from_disk
+
+    return load_from_disk(str(folder / split))
+
+
+def _window_row(window: Window) -> dict[str, Any]:
+    return {"input_ids": window.input_ids, "labels": window.labels, "length": len(window.input_ids)}
+
+
+def _lost_turns(dialogue: Dialogue, windows: Sequence[Window]) -> list[str]:
+    supervised = [turn for window in windows if window.n_supervised for turn in window.turns]
+    expected = list(range(1, dialogue.n_supporter_turns + 1))
+    if supervised == expected:
+        return []
+    return [f"dialogue {dialogue.id}: supporter turns {supervised} of {expected} are supervised"]
+
+
+def _pair_row(
+    tokenizer: "PreTrainedTokenizerBase", pair: Preference, max_length: int
+) -> dict[str, Any]:
+    if not pair.history or pair.history[-1]["role"] != "user":
+        raise InputError("its history does not end with the help-seeker; a response answers a user turn")
+    windows = encode_responses(
+        tokenizer, pair.history, [pair.chosen, pair.rejected], max_length=max_length
+    )
+    chosen, rejected = (_response(window) for window in windows)
+    prompts = [w.input_ids[: len(w.input_ids) - w.n_supervised] for w in windows]
+    if chosen == rejected:
+        raise InputError("the chosen and the rejected response are the same text; remove the pair")
+    if any(len(w.input_ids) == max_length for w in windows) and not _whole(tokenizer, pair, chosen, rejected):
+        raise InputError(f"a response does not fit into {max_length} tokens; raise `max_length`")
+    return {
+        "prompt_ids": min(prompts, key=len),  # they differ only where a single user turn had to be cut
+        "chosen_ids": chosen,
+        "rejected_ids": rejected,
+        "length": max(len(w.input_ids) for w in windows),
+    }
+
+
+def _response(window: Window) -> list[int]:
+    return [label for label in window.labels if label != IGNORE]
+
+
+def _whole(
+    tokenizer: "PreTrainedTokenizerBase", pair: Preference, chosen: list[int], rejected: list[int]
+) -> bool:
+    """Whether the context cut neither response."""
+    uncut = encode_responses(
+        tokenizer, pair.history[-1:], [pair.chosen, pair.rejected], max_length=1 << 30
+    )
+    return [_response(window) for window in uncut] == [chosen, rejected]
+
+
+def _shortened(problems: list[str]) -> list[str]:
+    rest = len(problems) - _LISTED
+    return problems if rest <= 0 else [*problems[:_LISTED], f"and {rest} more of the same kind"]

@@ -1,0 +1,62 @@
+"""What a model's configuration alone tells about a training: its modules and its size on disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eva.errors import InputError, raise_if
+
+_FLOAT = 4
+_SAVED = 3 * _FLOAT  # a checkpoint: weights and Adam's two moments, fp32
+_CHECKPOINTS = 3  # two are kept while the next is written
+
+
+def full_bytes(model_dir: Path) -> int:
+    """Bytes that a full-parameter training of the model writes at most, its delivery included."""
+    parameters = sum(parameter.numel() for parameter in _skeleton(model_dir).parameters())
+    return parameters * (_CHECKPOINTS * _SAVED + 2 * _FLOAT)
+
+
+def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int) -> int:
+    """Bytes that a LoRA training of rank `r` writes at most.
+
+    Raises:
+        InputError: a target names no linear module of the model, or its language-model head.
+    """
+    linear = _linear_modules(model_dir)
+    leaves = sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
+    problems = [] if targets else ["no target: ALI would train nothing"]
+    for target in targets:
+        if target == "lm_head":
+            problems.append("lm_head: DPO reads the head's weights directly, so an adapter there never learns")
+        elif not any(_matches(name, target) for name in linear):
+            problems.append(f"{target!r} matches no module of {model_dir.name}")
+    raise_if([f"{p}; this model has {', '.join(leaves)}" for p in problems], "lora_targets")
+    adapted = [size for name, size in linear.items() if any(_matches(name, t) for t in targets)]
+    return r * sum(adapted) * (_CHECKPOINTS * _SAVED + 2 * _FLOAT)
+
+
+def _matches(name: str, target: str) -> bool:
+    """PEFT's rule: the whole dotted name or its last parts."""
+    return name == target or name.endswith(f".{target}")
+
+
+def _linear_modules(model_dir: Path) -> dict[str, int]:
+    """Dotted name of each linear module -> its inputs plus outputs."""
+    from torch.nn import Linear
+
+    modules = _skeleton(model_dir).named_modules()
+    return {name: m.in_features + m.out_features for name, m in modules if isinstance(m, Linear)}
+
+
+def _skeleton(model_dir: Path) -> Any:
+    """The model without its weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{model_dir}: no usable config.json ({error}); run its `backbone` stage") from None
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)

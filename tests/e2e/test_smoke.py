@@ -1,0 +1,186 @@
+"""The whole DAG on tiny models, through real `dvc repro` in a clone of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import Clone
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke")]
+
+VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")
+ITEM = "esconv-tiny_llama-1"
+
+
+def test_every_stage_left_its_outs(smoke: Clone) -> None:
+    for variant in VARIANTS:
+        item = f"esconv/tiny_llama/1/{variant}"
+        rows = (smoke.root / "responses" / f"{item}.jsonl").read_text().splitlines()
+        assert len(rows) > 0
+        assert json.loads((smoke.root / "metrics" / "evaluate" / f"{item}.json").read_text())
+    assert "<html" in (smoke.root / "report" / "index.html").read_text()
+    assert all(name in (smoke.root / "report" / "comparison.txt").read_text() for name in VARIANTS)
+
+
+def test_eva_starts_from_the_model_that_w_o_ali_is(smoke: Clone) -> None:
+    """The ablation compares the same fine-tuning with and without alignment."""
+    weights = [
+        (smoke.root / f"models/sft/esconv/tiny_llama/1/{variant}/model.safetensors").read_bytes()
+        for variant in ("wo_ali", "eva")
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_a_second_run_runs_nothing(smoke: Clone) -> None:
+    assert smoke.ran() == set()
+
+
+def test_no_out_tells_time_or_place(smoke: Clone) -> None:
+    """Outs that others depend on must be the same on another machine."""
+    for folder in ("data/prepared", "data/validated", "metrics", "scores", "responses"):
+        for path in (smoke.root / folder).rglob("*.json*"):
+            text = path.read_text()
+            assert str(smoke.root) not in text, path
+            assert '"run_id"' not in text, path
+
+
+def test_changing_beta_reruns_alignment_and_what_follows(smoke: Clone) -> None:
+    before = (smoke.root / "params.yaml").read_text()
+    smoke.edit(dpo__beta=0.3)
+    ran = smoke.ran()
+    assert {f"dpo@{ITEM}-wo_acq", f"dpo@{ITEM}-eva"} <= ran
+    assert {f"generate@{ITEM}-eva", f"evaluate@{ITEM}-eva", "report", "register"} <= ran
+    assert {name.split("@")[0] for name in ran} <= {"dpo", "generate", "evaluate", "report", "register"}
+    assert not ran & {f"generate@{ITEM}-{name}" for name in ("base", "cot", "wo_ali")}
+    (smoke.root / "params.yaml").write_text(before)
+    smoke.repro()  # restored from DVC's run cache
+
+
+def test_a_seed_is_one_row_and_runs_only_what_is_new(smoke: Clone) -> None:
+    before = (smoke.root / "params.yaml").read_text()
+    smoke.edit(matrix__seeds=[1, 2])
+    would = smoke.ran("--dry", *(f"evaluate@esconv-tiny_llama-{seed}-base" for seed in (1, 2)))
+    assert would == {f"{stage}@esconv-tiny_llama-2-base" for stage in ("sft", "dpo", "generate", "evaluate")}
+    (smoke.root / "params.yaml").write_text(before)
+
+
+def test_a_variant_is_one_row_and_runs_only_what_is_new(smoke: Clone) -> None:
+    before = (smoke.root / "params.yaml").read_text()
+    params = yaml.safe_load(before)
+    params["variants"]["acq_cot"] = {"acquire": True, "align": False, "prompt": "cot"}
+    (smoke.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    ran = smoke.ran("evaluate")
+    assert ran == {f"{stage}@{ITEM}-acq_cot" for stage in ("sft", "dpo", "generate", "evaluate")}
+    metrics = json.loads((smoke.root / f"runs/sft/{ITEM}-acq_cot.json").read_text())
+    assert metrics["reused"], "the same fine-tuning was trained twice"
+    (smoke.root / "params.yaml").write_text(before)
+
+
+def test_dvc_shows_metrics_params_and_plots(smoke: Clone) -> None:
+    shown = json.loads(smoke.run("dvc", "metrics", "show", "--json").stdout)
+    files = shown[""]["data"]
+    assert files[f"metrics/evaluate/{ITEM.replace('-', '/')}/eva.json"]["data"]["overlap/bleu_2"] is not None
+    smoke.edit(dpo__beta=0.2)
+    assert "dpo.beta" in smoke.run("dvc", "params", "diff").stdout
+    smoke.run("dvc", "plots", "show")
+    assert (smoke.root / "dvc_plots" / "index.html").is_file()
+    smoke.edit(dpo__beta=0.1)
+
+
+def test_experiments_run_now_and_from_the_queue(smoke: Clone) -> None:
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    subprocess.run([*git, "add", "-A"], cwd=smoke.root, check=True)
+    subprocess.run([*git, "commit", "-qm", "results", "--allow-empty"], cwd=smoke.root, check=True)
+    smoke.run("dvc", "exp", "run", "-n", "now", "-S", "report.samples=0")
+    smoke.run("dvc", "exp", "run", "--queue", "-n", "later", "-S", "report.title=queued")
+    smoke.run("dvc", "exp", "run", "--run-all", "--jobs", "1")
+    listed = smoke.run("dvc", "exp", "list", "--name-only").stdout.split()
+    assert {"now", "later"} <= set(listed)
+
+
+def test_a_second_repro_meanwhile_is_refused(smoke: Clone) -> None:
+    words = [sys.executable, "-m", "dvc", "repro", "-f", "-s", "level_classifier"]
+    lock = smoke.root / ".dvc" / "tmp" / "rwlock"
+    first = subprocess.Popen(words, cwd=smoke.root, env=smoke.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while "models/level_classifier" not in (lock.read_text() if lock.exists() else ""):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        second = smoke.repro("-f", "-s", "level_classifier", check=False)
+        assert second.returncode != 0
+        assert "is busy" in second.stderr + second.stdout
+    finally:
+        assert first.wait(300) == 0
+
+
+def test_a_faulty_corpus_stops_the_dag_before_anything_trains(smoke: Clone, tmp_path: Path) -> None:
+    corpus = tmp_path / "esconv"
+    shutil.copytree(smoke.root / "data" / "sample" / "esconv", corpus)
+    dialogues = json.loads((corpus / "ESConv.json").read_text())
+    dialogues[1] = dialogues[0]  # the same conversation twice, under two positions
+    splits = json.loads((corpus / "splits.json").read_text())
+    splits["train"].remove(1)
+    splits["test"].append(1)
+    (corpus / "ESConv.json").write_text(json.dumps(dialogues))
+    (corpus / "splits.json").write_text(json.dumps(splits))
+    before = (smoke.root / "params.yaml").read_text()
+    params = yaml.safe_load(before)
+    params["corpora"]["esconv"]["path"] = str(corpus)
+    (smoke.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    done = smoke.repro("evaluate", check=False)
+    assert done.returncode != 0
+    assert "Running stage 'sft" not in done.stdout
+    assert "two splits" in done.stderr + done.stdout
+    (smoke.root / "params.yaml").write_text(before)
+    smoke.repro("evaluate")
+
+
+def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
+    program = (
+        "import mlflow, json; mlflow.set_tracking_uri('sqlite:///mlflow.db')\n"
+        "runs = mlflow.search_runs(search_all_experiments=True, output_format='list')\n"
+        "print(json.dumps([dict(r.data.tags) for r in runs]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=smoke.root, env=smoke.env(), capture_output=True, text=True, check=True
+    )
+    tags = json.loads(done.stdout.splitlines()[-1])
+    children = [row for row in tags if "mlflow.parentRunId" in row]
+    assert {row["eva.stage"] for row in children} >= {
+        "prepare", "validate", "backbone", "preferences", "sft", "dpo", "level_classifier", "epitome",
+        "generate", "evaluate", "report", "register",
+    }  # fmt: skip
+
+
+def test_the_registered_candidate_answers(smoke: Clone) -> None:
+    program = (
+        "from pathlib import Path; from eva.tracking import registry\n"
+        "model = registry.load('models:/eva-smoke@candidate', Path.cwd())\n"
+        "print('ANSWER', repr(registry.answer(model, [{'role': 'user', 'content': 'I feel alone today'}])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=smoke.root, env=smoke.env(), capture_output=True, text=True, check=True
+    )
+    assert "ANSWER" in done.stdout
+
+
+def test_a_killed_stage_leaves_nothing_and_runs_again(smoke: Clone) -> None:
+    words = [sys.executable, "-m", "dvc", "repro", "-f", "-s", f"sft@{ITEM}-eva"]
+    shutil.rmtree(smoke.root / ".eva" / "checkpoints")
+    process = subprocess.Popen(
+        words, cwd=smoke.root, env=smoke.env(), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(6)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    smoke.repro(f"evaluate@{ITEM}-eva")
+    assert (smoke.root / f"models/sft/esconv/tiny_llama/1/eva/start.json").is_file()

@@ -1,0 +1,67 @@
+"""A tiny random model, a few dialogues and pairs, and short settings."""
+
+from pathlib import Path
+
+import pytest
+
+from eva.data.dialogue import Dialogue, Preference, Turn
+from eva.settings.sections import Dpo, Sft
+
+TARGETS = ["q_proj", "v_proj"]
+
+
+def _dialogue(number: int) -> Dialogue:
+    turns = []
+    for turn in range(1, 3 + number % 3):
+        turns.append(Turn("user", f"I feel tired of my job number {number}, this is day {turn}."))
+        turns.append(Turn("assistant", f"That sounds hard{'!' * turn} What happened at work {number} times?"))
+    return Dialogue(f"toy-{number}", "toy", number, tuple(turns))
+
+
+def _pair(number: int) -> Preference:
+    history = tuple(_dialogue(number).messages(3))
+    return Preference(
+        id=f"pair-{number}",
+        dialogue_id=f"toy-{number}",
+        turn=2,
+        n_turns=3,
+        history=history,
+        chosen=f"It makes sense that you are worried about day {number}.",
+        rejected="No.",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of two layers with a ChatML tokenizer."""
+    from eva.models.tiny import build_tiny
+
+    folder = tmp_path_factory.mktemp("model") / "tiny_llama"
+    build_tiny("llama", "causal", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dialogues() -> list[Dialogue]:
+    return [_dialogue(number) for number in range(8)]
+
+
+@pytest.fixture(scope="session")
+def pairs() -> list[Preference]:
+    return [_pair(number) for number in range(8)]
+
+
+@pytest.fixture(scope="session")
+def sft() -> Sft:
+    return Sft(
+        epochs=2, lr=5e-3, batch_size=2, accumulation=1, max_length=512, warmup=0.0, bf16=False,
+        gradient_checkpointing=False, save_steps=3,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def dpo() -> Dpo:
+    return Dpo(
+        epochs=2, lr=5e-3, batch_size=2, accumulation=1, max_length=512, warmup=0.0, bf16=False,
+        gradient_checkpointing=False, save_steps=3, beta=0.1, r=4, alpha=8, dropout=0.05,
+    )  # fmt: skip
