@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
@@ -42,9 +43,9 @@ def _row(name: str, pool: str, task: TaskRun | None, ended: str) -> StageRow:
     return StageRow(name, pool, "Failed", seconds, state.message or ended)
 
 
-def stop_batches(_flow: Any, run: FlowRun, _state: State[Any]) -> None:
+def stop_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Hook of `pipeline`: a cancelled or crashed run takes the flow runs it submitted with it."""
-    children = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]))
+    children = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]))
     with get_client(sync_client=True) as client:
         for child in client.read_flow_runs(flow_run_filter=children):
             if child.state and not child.state.is_final():

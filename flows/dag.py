@@ -1,7 +1,8 @@
 """The DAG as DVC reads it from `dvc.yaml`: which stages there are, after what, and on which pool."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +35,22 @@ def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
     Raises:
         InputError: `dvc.yaml` cannot be read, a target is unknown, or a stage names no pool.
     """
-    import networkx  # comes with DVC; both are slow to import
-    from dvc.exceptions import DvcException
+    from dvc.exceptions import DvcException  # slow to import
     from dvc.repo import Repo
 
+    targets = tuple(targets)
     try:
         with Repo(str(root)) as repo:
             graph = repo.index.graph
-            chosen = [stage for target in targets for stage in _collect(repo, target)]
-            ordered = [s for s in networkx.dfs_postorder_nodes(graph) if not s.is_data_source]
+            stages = {stage.addressing: stage for stage in graph if not stage.is_data_source}
+            chosen = [stage.addressing for target in targets for stage in _collect(repo, target)]
     except DvcException as error:
         raise InputError(f"DVC cannot read the DAG in {root}: {error}") from error
-    needed = {node for stage in chosen for node in (stage, *networkx.descendants(graph, stage))}
-    stages = [stage for stage in ordered if not targets or stage in needed]
-    raise_if(_without_pool(stages), "dvc.yaml")
-    return tuple(_node(stage, graph) for stage in stages)
+    upstream = {name: _upstream(stage, graph) for name, stage in stages.items()}
+    wanted = _closure(chosen, upstream) if targets else set(stages)
+    ordered = [name for name in TopologicalSorter(upstream).static_order() if name in wanted]
+    raise_if(_without_pool(stages[name] for name in ordered), "dvc.yaml")
+    return tuple(StageNode(name, stages[name].meta["pool"], upstream[name]) for name in ordered)
 
 
 def _collect(repo: Any, target: str) -> list[Any]:
@@ -68,6 +70,17 @@ def _without_pool(stages: Iterable[Any]) -> Iterable[str]:
             yield f"stage {stage.addressing} names no work pool: give it `meta: {{pool: cpu}}` (or gpu)"
 
 
-def _node(stage: Any, graph: Any) -> StageNode:
-    upstream = (other.addressing for other in graph.successors(stage) if not other.is_data_source)
-    return StageNode(stage.addressing, stage.meta["pool"], tuple(sorted(upstream)))
+def _upstream(stage: Any, graph: Any) -> tuple[str, ...]:
+    """Its neighbours in DVC's graph, whose edges point from a stage to what it needs."""
+    return tuple(sorted(o.addressing for o in graph.successors(stage) if not o.is_data_source))
+
+
+def _closure(chosen: Iterable[str], upstream: Mapping[str, tuple[str, ...]]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(chosen)
+    while waiting:
+        name = waiting.pop()
+        if name in upstream and name not in found:
+            found.add(name)
+            waiting.extend(upstream[name])
+    return found

@@ -20,14 +20,14 @@ from flows.batches import read_rows, stop_batches
 from flows.dag import StageNode, read_dag
 from flows.environment import stage_environment
 from flows.plan import Progress
-from flows.stage import Children, StageFailed, push_outs, reproduce
+from flows.stage import Children, StageError, push_outs, reproduce
 from flows.summary import StageRow, publish
 
 POLL_SECONDS = 1.0
 
 Targets = Annotated[
     list[str],
-    Field(description="Stages or groups of stages to bring up to date, with all they need; none: the whole DAG."),
+    Field(description="Stages or groups of stages to run, with all that they need; none: the whole DAG."),
 ]
 Stages = Annotated[list[str], Field(min_length=1, description="Stages to run, each exactly once.")]
 Force = Annotated[bool, Field(description="Run stages even if nothing changed.")]
@@ -60,7 +60,7 @@ async def pipeline(
     rows = await _drive(progress, options)
     await publish(nodes, rows, Path(metrics))
     if progress.failed:
-        raise StageFailed("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
+        raise StageError("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
 
 
 async def _drive(progress: Progress, options: dict[str, Any]) -> list[StageRow]:
@@ -121,8 +121,8 @@ def run_stages(
         states = _run_in_order(nodes, at_once, retries, options)
     finally:
         children.stop()
-    if failed := [state.message or state.name for state in states if state.is_failed() or state.is_crashed()]:
-        raise StageFailed("\n\n".join(failed))
+    if failed := [str(state.message) for state in states if state.is_failed() or state.is_crashed()]:
+        raise StageError("\n\n".join(failed))
 
 
 def _run_in_order(
@@ -130,7 +130,8 @@ def _run_in_order(
 ) -> list[State[Any]]:
     single = run_stage.with_options(retries=retries, retry_delay_seconds=5)
     futures: dict[str, Any] = {}
-    with ThreadPoolTaskRunner(max_workers=at_once) as runner:
+    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
+    with runner:
         for node in nodes:
             before = [futures[name] for name in node.upstream if name in futures]
             parameters = {"stage": node.name, **options}

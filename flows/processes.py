@@ -40,7 +40,9 @@ def find(root: Path, name: str) -> Running | None:
     return Running(name, noted["pid"], noted["port"])
 
 
-def start(root: Path, name: str, argv: list[str], environment: Mapping[str, str], port: int | None = None) -> None:
+def start(
+    root: Path, name: str, argv: list[str], environment: Mapping[str, str], port: int | None = None
+) -> None:
     """Start `argv` in the checkout, detached, with its output in `.eva/services/<name>.log`."""
     log_path(root, name).parent.mkdir(parents=True, exist_ok=True)
     with log_path(root, name).open("w", encoding="utf-8") as log:

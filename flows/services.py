@@ -9,6 +9,7 @@ import subprocess
 import sys
 import webbrowser
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from eva.errors import InputError, raise_if
@@ -64,13 +65,13 @@ class Plant:
 
     def argv(self, server: str) -> list[str]:
         """The command of a server; clients with and without it see the same MLflow record."""
-        address = ["--host", HOST, "--port", str(self.port(server))]
+        address = ["--host", HOST, "--port", str(self.port(server)), "--workers", "1"]
         if server == "prefect":
             return [sys.executable, "-m", "prefect", "server", "start", *address]
         store = ["--backend-store-uri", f"sqlite:///{self.root}/mlflow.db"]
         # a path, not mlflow-artifacts:, which a client without the server could not read
         artifacts = ["--no-serve-artifacts", "--default-artifact-root", str(self.root / "mlruns")]
-        return [sys.executable, "-P", "-m", "mlflow", "server", *address, *store, *artifacts, "--workers", "1"]
+        return [sys.executable, "-P", "-m", "mlflow", "server", *address, *store, *artifacts]
 
 
 def up(root: Path) -> None:
@@ -153,7 +154,7 @@ def _start_workers(plant: Plant) -> None:
     if done.returncode != 0:
         raise InputError(f"prefect.yaml could not be deployed:\n{done.stdout}{done.stderr}")
     for pool in pools.LIMITS:
-        wait_until(lambda pool=pool: pools.online(pool), plant.root, pools.worker_name(pool), PATIENCE)
+        wait_until(partial(pools.online, pool), plant.root, pools.worker_name(pool), PATIENCE)
 
 
 def _await_health(plant: Plant, server: str) -> None:

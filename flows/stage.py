@@ -22,11 +22,15 @@ OUTCOMES = (
     ("Cached", re.compile(r"^Stage '.*' is cached - skipping run")),
     ("Unchanged", re.compile(r"^Stage '.*' didn't change, skipping")),
 )
+HINTS = re.compile(  # DVC's advice to a person at a terminal
+    r"^(To track the changes with git|\s+git add "
+    r"|To enable auto staging|\s+dvc config core\.autostage|Use `dvc push`)"
+)
 Log = logging.Logger | logging.LoggerAdapter[Any]
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-class StageFailed(RuntimeError):
+class StageError(RuntimeError):
     """A DVC stage ended with an error; the message holds the end of its output."""
 
 
@@ -60,7 +64,8 @@ class Children:
         child = self._start([sys.executable, "-m", "dvc", *arguments], environment)
         with child:
             for raw in child.stdout or ():
-                if line := ESCAPES.sub("", raw).rstrip():
+                line = ESCAPES.sub("", raw).rstrip()
+                if line and not HINTS.match(line):
                     outcome = _outcome(line) or outcome
                     tail.append(line)
                     on_line(line)
@@ -82,7 +87,7 @@ class Children:
     def _start(self, argv: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
         with self._lock:
             if self._stopped.is_set():
-                raise StageFailed("the flow run was stopped")
+                raise StageError("the flow run was stopped")
             child = subprocess.Popen(
                 argv,
                 env=dict(environment),
@@ -105,9 +110,10 @@ def reproduce(
     DVC refuses to start a stage while another process holds its files; only then is it tried again.
 
     Raises:
-        StageFailed: the stage failed, or its files stayed busy for 15 minutes.
+        StageError: the stage failed, or its files stayed busy for 15 minutes.
     """
-    arguments = ["--wait-for-lock", "repro", "--single-item", "--pull", *(["--force"] if force else []), stage]
+    options = ["--single-item", "--pull", *(["--force"] if force else [])]
+    arguments = ["--wait-for-lock", "repro", *options, stage]
     deadline, pause = time.monotonic() + PATIENCE, 1.0
     while True:
         run = children.run(arguments, environment, lambda line: log.log(_level(line), line))
@@ -117,7 +123,7 @@ def reproduce(
         children.pause(pause)
         pause = min(pause * 1.6, LONGEST_PAUSE)
     if run.code != 0:
-        raise StageFailed("\n".join([f"stage {stage} failed (dvc exited with {run.code}):", *run.tail]))
+        raise StageError("\n".join([f"stage {stage} failed (dvc exited with {run.code}):", *run.tail]))
     return run.outcome or "Unchanged"
 
 
@@ -125,7 +131,7 @@ def push_outs(stage: str, environment: Mapping[str, str], children: Children, lo
     """Send a stage's outs and its run-cache entry to the DVC remote."""
     run = children.run(["push", "--run-cache", stage], environment, log.info)
     if run.code != 0:
-        raise StageFailed("\n".join([f"stage {stage} is done but `dvc push` failed:", *run.tail]))
+        raise StageError("\n".join([f"stage {stage} is done but `dvc push` failed:", *run.tail]))
 
 
 def _outcome(line: str) -> str | None:

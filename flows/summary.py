@@ -39,10 +39,12 @@ def stage_table(nodes: Iterable[StageNode], rows: Iterable[StageRow]) -> list[di
     """One row per stage in the order of the DAG, with those that were never submitted."""
     by_name = {row.stage: row for row in rows}
     found = (by_name.get(node.name, StageRow(node.name, node.pool, "Not run", 0.0)) for node in nodes)
-    return [
-        {"stage": row.stage, "pool": row.pool, "status": row.outcome.lower(), "seconds": round(row.seconds, 1)}
-        for row in found
-    ]
+    return [_cells(row) for row in found]
+
+
+def _cells(row: StageRow) -> dict[str, Any]:
+    status, seconds = row.outcome.lower(), round(row.seconds, 1)
+    return {"stage": row.stage, "pool": row.pool, "status": status, "seconds": seconds}
 
 
 def metric_table(content: Any) -> list[dict[str, Any]]:

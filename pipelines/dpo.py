@@ -7,7 +7,7 @@ from eva.data.dialogue import Preference
 from eva.models.loading import Policy, Start
 from eva.settings import Settings
 from eva.tracking import StageRun
-from pipelines.harness import checkpoint_store, stage, write_curve
+from pipelines.harness import CURVE, checkpoint_store, stage, write_table
 
 
 @stage("dpo")
@@ -35,7 +35,7 @@ def main(
         with artifacts.new_folder(out) as folder:
             Policy(begin.model, None, row.prompt, begin.fingerprint, inapplicable).write(folder / "policy.json")
         artifacts.write_json(metrics, {"trained": 0})
-        write_curve(plots, [])
+        write_table(plots, [], CURVE)
         return
     from eva.training import dpo
 
@@ -45,7 +45,7 @@ def main(
     result = dpo.train(settings.dpo, train, valid, model, out, targets, seed, checkpoint_store())
     Policy(begin.model, out.as_posix(), row.prompt, result.fingerprint).write(out / "policy.json")
     artifacts.write_json(metrics, result.metrics)
-    write_curve(plots, result.history)
+    write_table(plots, result.history, CURVE)
     run.log_metrics(result.metrics)
     run.log_history(result.history)
     if result.reused:

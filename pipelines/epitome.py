@@ -4,10 +4,10 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.data.epitome import load_epitome
-from eva.evaluation.epitome import train_scorer
+from eva.evaluation.epitome_scorer import train_scorer
 from eva.settings import Settings
 from eva.tracking import StageRun
-from pipelines.harness import stage, write_confusion
+from pipelines.harness import CONFUSION, stage, write_table
 
 
 @stage("epitome")
@@ -25,7 +25,7 @@ def main(
     """Train and cross-validate the scorer of one mechanism (IP, EX or ER)."""
     result = train_scorer(settings.epitome, mechanism, encoder, load_epitome(pairs, mechanism), out)
     artifacts.write_json(metrics, result.scorecard.headline())
-    write_confusion(plots, result.scorecard)
+    write_table(plots, result.scorecard.confusion_rows(), CONFUSION)
     run.log_metrics(result.scorecard.headline())
 
 

@@ -21,6 +21,7 @@ def main(
     seed: int,
     variant: str,
     responses: Path,
+    origin: Path,
     levels: Path,
     epitome: Path,
     out: Path,
@@ -28,7 +29,7 @@ def main(
 ) -> None:
     """Score one variant's responses."""
     if not responses.read_text(encoding="utf-8"):
-        artifacts.write_json(out, {"metrics": {}, "details": {}, "provenance": {}, "labels": []})
+        artifacts.write_json(out, {"metrics": {}, "details": {}, "provenance": artifacts.read_json(origin), "labels": []})
         artifacts.write_json(metrics, {})
         return
     rows = read_rows(responses, allow_empty=True)
@@ -39,7 +40,7 @@ def main(
         settings=settings.evaluate,
         scorers=scorers,
         reference=scorers.reference(),
-        provenance={"corpus": corpus, "backbone": backbone, "seed": seed, "variant": variant, **scorers.provenance()},
+        provenance={"variant": variant, **artifacts.read_json(origin), **scorers.provenance()},
     )
     values = {name: metric.value for name, metric in result.metrics.items()}
     artifacts.write_json(out, {**result.to_dict(), "labels": result.labels})

@@ -5,7 +5,7 @@ from pathlib import Path
 from eva import artifacts
 from eva.data.dialogue import subset
 from eva.data.prepare import read_split
-from eva.generation.decode import generate_file
+from eva.generation.run import generate_file
 from eva.models.loading import Policy
 from eva.settings import Settings
 from eva.tracking import StageRun
@@ -24,18 +24,21 @@ def main(
     prepared: Path,
     policy: Path,
     out: Path,
+    provenance: Path,
     metrics: Path,
 ) -> None:
     """Answer every supporter turn with one variant; an interrupted generation goes on where it was."""
     which = Policy.read(policy / "policy.json")
     if which.inapplicable:
         artifacts.write_jsonl(out, [])
+        artifacts.write_json(provenance, {"inapplicable": which.inapplicable})
         artifacts.write_json(metrics, {"responses": 0})
         return
     dialogues = subset(read_split(prepared, "test"), settings.generate.max_dialogues)
-    counts = generate_file(which, dialogues, settings.generate, seed, out, checkpoint_store())
-    artifacts.write_json(metrics, counts)
-    run.log_metrics(counts)
+    generated = generate_file(which, dialogues, settings.generate, seed, out, checkpoint_store())
+    artifacts.write_json(provenance, generated.provenance)
+    artifacts.write_json(metrics, generated.counts)
+    run.log_metrics(generated.counts)
 
 
 if __name__ == "__main__":

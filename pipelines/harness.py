@@ -15,7 +15,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from eva.errors import InputError
 from eva.settings import Settings, read_settings
 from eva.tracking.checkout import main_checkout
 
-OUTPUTS = ("out", "metrics", "plots")
+OUTPUTS = ("out", "metrics", "plots", "provenance")
+CURVE = ("step", "loss")
+CONFUSION = ("actual", "predicted")
 AXES = ("corpus", "backbone", "seed", "variant", "mechanism", "name")
 
 log = logging.getLogger("eva")
@@ -106,9 +108,9 @@ def checkpoint_store() -> Path:
     return Path(given) if given else main_checkout(Path.cwd()) / ".eva" / "checkpoints"
 
 
-def write_curve(path: Path, rows: Sequence[dict[str, float]]) -> None:
-    """A training curve as the csv that `dvc plots` draws; a variant without training has no rows."""
-    columns = list(dict.fromkeys(["step", "loss", *(key for row in rows for key in row)]))
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], first: tuple[str, ...]) -> None:
+    """A csv that `dvc plots` draws; columns `first` are there even without a row."""
+    columns = list(dict.fromkeys([*first, *(key for row in rows for key in row)]))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

@@ -7,7 +7,7 @@ from eva.data.prepare import read_split
 from eva.evaluation.levels import train_level_classifier
 from eva.settings import Settings
 from eva.tracking import StageRun
-from pipelines.harness import stage, write_confusion
+from pipelines.harness import CONFUSION, stage, write_table
 
 
 @stage("level_classifier")
@@ -26,7 +26,7 @@ def main(
     splits = {split: read_split(prepared, split) for split in ("train", "valid", "test")}
     result = train_level_classifier(settings.level_classifier, encoder, splits, labels, out)
     artifacts.write_json(metrics, result.scorecard.headline())
-    write_confusion(plots, result.scorecard)
+    write_table(plots, result.scorecard.confusion_rows(), CONFUSION)
     run.log_metrics(result.scorecard.headline())
 
 

@@ -8,7 +8,7 @@ from eva.data.prepare import read_split
 from eva.models.loading import Start
 from eva.settings import Settings
 from eva.tracking import StageRun
-from pipelines.harness import checkpoint_store, stage, write_curve
+from pipelines.harness import CURVE, checkpoint_store, stage, write_table
 
 
 @stage("sft")
@@ -40,7 +40,7 @@ def main(
     result = sft.train(settings.sft, train, valid, model, out, seed, checkpoint_store())
     Start(out.as_posix(), result.fingerprint, artifacts.digest_path(out)).write(out / "start.json")
     artifacts.write_json(metrics, result.metrics)
-    write_curve(plots, result.history)
+    write_table(plots, result.history, CURVE)
     run.log_metrics(result.metrics)
     run.log_history(result.history)
     if result.reused:
@@ -52,7 +52,7 @@ def _point_at(model: Path, out: Path, metrics: Path, plots: Path, inapplicable: 
         start = Start(model.as_posix(), None, artifacts.digest_path(model), inapplicable)
         start.write(folder / "start.json")
     artifacts.write_json(metrics, {"trained": 0})
-    write_curve(plots, [])
+    write_table(plots, [], CURVE)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ ITEM = {"corpus": "esconv"}
 def execute(root: Path, value: float) -> None:
     out = root / "out.txt"
     out.write_text(str(value))
-    with stage_run("prepare", ITEM, {"prepare": {"seed": 0}}, {"raw": root / "corpus.jsonl"}, root=root) as run:
+    with stage_run(
+        "prepare", ITEM, {"prepare": {"seed": 0}}, {"raw": root / "corpus.jsonl"}, root=root
+    ) as run:
         run.log_metrics({"rows": value})
         run.log_history([{"step": 1, "rows": value}])
         run.log_outputs({"out": out})

@@ -14,7 +14,10 @@ from eva.tracking import Record, StageRun, find_record, outputs_digest, read_rec
 from eva.tracking import store as stores
 
 ITEM = {"corpus": "esconv", "backbone": "tiny", "seed": 1, "variant": "eva"}
-SECTIONS = {"sft": {"lr": 1e-5, "nested": {"note": "n" * 9000}}, "prepare": Prepare(keep_supporter_first=False)}
+SECTIONS = {
+    "sft": {"lr": 1e-5, "nested": {"note": "n" * 9000}},
+    "prepare": Prepare(keep_supporter_first=False),
+}
 
 
 def train(root: Path, run: StageRun, text: str = "weights") -> None:
@@ -62,7 +65,11 @@ def test_mlflow_shows_the_same_as_the_file(checkout: Path) -> None:
     assert run.data.tags["eva.outputs"] == record.outputs_digest
     assert run.data.tags["eva.seed"] == "1" and "models/sft.bin" in run.data.tags["mlflow.note.content"]
     assert [d.dataset.name for d in run.inputs.dataset_inputs] == ["corpus"]
-    assert {f.path for f in opened.client.list_artifacts(record.run_id)} == {"artifacts.json", "plots", "record.json"}
+    assert {f.path for f in opened.client.list_artifacts(record.run_id)} == {
+        "artifacts.json",
+        "plots",
+        "record.json",
+    }
     assert not (checkout / "mlruns").joinpath("weights").exists()
 
 

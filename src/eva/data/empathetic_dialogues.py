@@ -68,12 +68,16 @@ def _refuse_quoted_header(path: Path) -> None:
 
 
 def _refuse_quoted_fields(path: Path, columns: dict[str, int], raw: list[list[str]]) -> None:
-    text, width = columns["utterance"], max(columns[name] for name in _COLUMNS) + 1
+    prompt, speaker, text = (columns[name] for name in ("prompt", "speaker_idx", "utterance"))
+    width = max(columns[name] for name in _COLUMNS) + 1
     for number, row in enumerate(raw, start=2):
         if len(row) < width:
             continue
-        cut = row[text].startswith('"') and any(field.endswith('"') for field in row[text + 1 :])
-        if cut or any(_QUOTED.fullmatch(field) for field in row[:width] if field[:1] == '"'):
+        doubled = any(_QUOTED.fullmatch(field) for field in row[:width] if field[:1] == '"')
+        # A quoted comma cuts its field in two and moves the rest to the right.
+        moved = row[prompt][:1] == '"' and not row[speaker].isdigit()
+        cut = row[text][:1] == '"' and any(field[-1:] == '"' for field in row[text + 1 :])
+        if doubled or moved or cut:
             raise _quoting_error(path, f"line {number}")
 
 

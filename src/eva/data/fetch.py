@@ -4,6 +4,7 @@ import logging
 import shutil
 import tarfile
 from collections.abc import Iterable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -87,7 +88,7 @@ def _download(url: str, part: Path) -> None:
             reason = "the connection ended early"
         except HTTPError as error:
             raise InputError(f"{url}: the server answers {error.code} {error.reason}") from None
-        except (URLError, TimeoutError, ConnectionError) as error:
+        except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
             reason = str(getattr(error, "reason", error))
     size = part.stat().st_size if part.exists() else 0
     raise InputError(

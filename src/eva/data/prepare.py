@@ -11,8 +11,8 @@ from typing import Any
 from eva.artifacts import new_folder, read_jsonl, write_json, write_jsonl
 from eva.data.dialogue import LEVELS, Dialogue, quartile
 from eva.data.registry import load
-from eva.data.utterances import SPLITS
-from eva.errors import InputError, raise_if
+from eva.data.utterances import SPLITS, Problems
+from eva.errors import InputError
 from eva.settings.sections import Corpus, Prepare
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def prepare(name: str, corpus: Corpus, settings: Prepare) -> Prepared:
     that occurs twice, in one split or in two, is an `InputError`.
     """
     loaded = load(corpus)
-    _refuse_repeated(name, loaded.splits)
+    _refuse_repeated(corpus.path, loaded.splits)
     splits: dict[str, list[Dialogue]] = {}
     dropped: list[Dropped] = []
     for split in SPLITS:
@@ -93,15 +93,15 @@ def read_all(folder: Path) -> dict[str, list[Dialogue]]:
     return splits
 
 
-def _refuse_repeated(name: str, splits: Mapping[str, list[Dialogue]]) -> None:
+def _refuse_repeated(path: Path, splits: Mapping[str, list[Dialogue]]) -> None:
     seen: dict[str, str] = {}
-    problems = []
+    problems = Problems(path)
     for split in SPLITS:
         for dialogue in splits[split]:
             if dialogue.id in seen:
-                problems.append(f"dialogue {dialogue.id} is in {seen[dialogue.id]} and again in {split}")
+                problems.add(f"dialogue {dialogue.id}", f"is in {seen[dialogue.id]} and again in {split}")
             seen[dialogue.id] = split
-    raise_if(problems, f"corpus {name}")
+    problems.refuse()
 
 
 def _apply_rules(

@@ -1,5 +1,6 @@
 """RQ1: patterned responses (paper sections 2 and 7.1, Figures 2, 6, 10, 11)."""
 
+import heapq
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -52,15 +53,16 @@ def phrases_of(text: str, order: int) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
-def top_phrases(texts: list[str], order: int, size: int) -> list[tuple[tuple[str, ...], int]]:
-    """The most frequent phrases with their counts; equal counts in alphabetical order."""
-    counts = Counter(phrase for text in texts for phrase in phrases_of(text, order))
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:size]
+@lru_cache(maxsize=8)  # four metrics and the table ask for the same phrases
+def top_phrases(sample: Sample, order: int) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """The `TOP_OVERALL` most frequent phrases with their counts; equal counts in alphabetical order."""
+    counts = Counter(phrase for text in sample.responses for phrase in phrases_of(text, order))
+    return tuple(heapq.nsmallest(TOP_OVERALL, counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def occurrence(sample: Sample, order: int, size: int) -> Array:
     """Whether each response has each of the top phrases (rows x up to `size`)."""
-    top = [phrase for phrase, _ in top_phrases(sample.responses, order, size)]
+    top = [phrase for phrase, _ in top_phrases(sample, order)[:size]]
     held = [set(phrases_of(text, order)) for text in sample.responses]
     flags = [[float(phrase in own) for phrase in top] for own in held]
     return np.array(flags, dtype=np.float64).reshape(len(sample.rows), len(top))
@@ -107,10 +109,10 @@ for _threshold in THRESHOLDS:
     )(partial(share_over, threshold=_threshold))
 
 
-def phrase_table(sample: Sample, order: int, size: int) -> list[Phrase]:
+def phrase_table(sample: Sample, order: int) -> list[Phrase]:
     """The rows of Figures 2, 6, 10 and 11 for phrases of `order` words."""
-    top = top_phrases(sample.responses, order, size)
-    flags = occurrence(sample, order, size)
+    top = top_phrases(sample, order)
+    flags = occurrence(sample, order, TOP_OVERALL)
     shares = turn_shares(sample, flags)
     over = [100 * (shares > threshold).mean(axis=0) for threshold in THRESHOLDS]
     return [
@@ -121,4 +123,4 @@ def phrase_table(sample: Sample, order: int, size: int) -> list[Phrase]:
 
 def detail(sample: Sample) -> dict[str, Any]:
     """Tables for phrases of 2 to 6 words: the top nine of each."""
-    return {str(n): [asdict(row) for row in phrase_table(sample, n, TOP_OVERALL)] for n in ORDERS}
+    return {str(n): [asdict(row) for row in phrase_table(sample, n)] for n in ORDERS}

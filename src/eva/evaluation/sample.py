@@ -15,7 +15,7 @@ from eva.evaluation.rows import ResponseRow
 Labels = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """Rows of one system; `levels` and `degrees` (by mechanism) hold one label a row.
 

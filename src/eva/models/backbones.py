@@ -6,7 +6,6 @@ step or not at all.
 
 import logging
 import shutil
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +18,16 @@ from eva.settings import Backbone
 log = logging.getLogger(__name__)
 
 # All that a model folder may bring along: nothing here is code, nothing is unpickled.
-ALLOWED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "vocab.txt", "merges.txt", "LICENSE*")
+# `model*`: some repositories hold the same weights a second time as `consolidated*`.
+ALLOWED = (
+    "model*.safetensors",
+    "*.json",
+    "*.jinja",
+    "tokenizer.model",
+    "vocab.txt",
+    "merges.txt",
+    "LICENSE*",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +103,19 @@ def _copy(source: Path, folder: Path) -> None:
 def _download(backbone: Backbone, folder: Path) -> None:
     """Snapshot of a hub repository at its pinned commit; resumes from the hub's own cache."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
-    where = f"hub model {backbone.id} at {backbone.revision}"
-    wanted = {"repo_id": backbone.id, "revision": backbone.revision, "allow_patterns": list(ALLOWED)}
+    model, commit, wanted = backbone.id, backbone.revision, list(ALLOWED)
     try:
-        plan = snapshot_download(**wanted, dry_run=True)
-        require_room(folder, sum(entry.file_size or 0 for entry in _entries(plan)))
-        snapshot = snapshot_download(**wanted)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        plan = snapshot_download(model, revision=commit, allow_patterns=wanted, dry_run=True)
+        require_room(folder, sum(entry.file_size for entry in plan))
+        source = snapshot_download(model, revision=commit, allow_patterns=wanted)
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(
-            f"{where} could not be fetched ({type(error).__name__}: {error}); check id, commit, network and, "
-            "for a gated model, `hf auth login`; or copy the model here and use `source: local`"
+            f"hub model {backbone.id} at {backbone.revision} could not be fetched "
+            f"({type(error).__name__}: {error}); check id, commit, network and, for a gated model, "
+            "`hf auth login`; or copy the model here and use `source: local`"
         ) from None
-    _copy(Path(snapshot), folder)
-
-
-def _entries(plan: object) -> Iterable[object]:
-    return plan if isinstance(plan, list) else []
+    _copy(Path(source), folder)

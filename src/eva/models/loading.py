@@ -38,11 +38,13 @@ class Start(_Pointer):
     """`start.json`: the full model that alignment starts from; `model` is relative to the repository.
 
     `fingerprint` is the training's, or null where no acquisition ran; `digest` names the weights.
+    `inapplicable` says why a variant cannot be made of this backbone at all, where that is so.
     """
 
     model: str
     fingerprint: str | None
     digest: str
+    inapplicable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Policy(_Pointer):
     adapter: str | None
     prompt: str
     fingerprint: str | None
+    inapplicable: str | None = None
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
@@ -109,10 +112,10 @@ def model_problems(folder: Path) -> list[str]:
     problems = []
     if not (folder / "config.json").is_file():
         problems.append("no config.json: this is no Hugging Face model folder")
-    if not any(folder.glob("*.safetensors")):
+    if not any(folder.glob("model*.safetensors")):
         pickled = sorted(p.name for p in [*folder.glob("*.bin"), *folder.glob("*.pt")])
         found = f" (found {', '.join(pickled)}, which would be unpickled)" if pickled else ""
-        problems.append(f"no *.safetensors weights{found}: convert them to safetensors")
+        problems.append(f"no model*.safetensors weights{found}: convert them to safetensors")
     return problems
 
 

@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 
@@ -44,11 +49,15 @@ class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
         """Mean hidden state over the tokens that `response_mask` marks: [batch, hidden]."""
         hidden = self.encoder(**inputs).last_hidden_state.float()
         weights = response_mask.unsqueeze(-1).to(hidden.dtype)
-        return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+        pooled: torch.Tensor = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+        return pooled
 
     def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor,
-        response_mask: torch.Tensor | None = None, **inputs: torch.Tensor,
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        response_mask: torch.Tensor | None = None,
+        **inputs: torch.Tensor,
     ) -> SequenceClassifierOutput:
         """Logits [batch, num_labels]; without `response_mask` the whole text is the response."""
         mask = attention_mask if response_mask is None else response_mask

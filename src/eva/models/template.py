@@ -132,8 +132,8 @@ def _template(tokenizer: "PreTrainedTokenizerBase") -> str:
     if not tokenizer.chat_template:
         name = tokenizer.name_or_path or type(tokenizer).__name__
         raise InputError(
-            f"{name} has no chat template, so a conversation cannot be put to it; choose an instruction-tuned "
-            "backbone or add `chat_template.jinja` to its folder"
+            f"{name} has no chat template, so a conversation cannot be put to it; choose an "
+            "instruction-tuned backbone or add `chat_template.jinja` to its folder"
         )
     return str(tokenizer.get_chat_template())
 
@@ -197,9 +197,12 @@ def _span(
             tokenizer, f"renders the turns before turn {index + 1} differently once more turns follow"
         )
     written = after[len(before) :]
-    if not messages[index]["content"].strip() or messages[index]["content"].strip() not in written:
+    content = messages[index]["content"].strip()
+    if not content or not written.lstrip().startswith(content):
         raise _fault(
-            tokenizer, f"leaves out or changes the text of assistant turn {index + 1} (is it empty?)"
+            tokenizer,
+            f"does not write the text of assistant turn {index + 1} right after its generation prompt "
+            f"(the turn is {content[:40]!r}, the template writes {written[:60]!r})",
         )
     closed = written.rfind(end_of_turn(tokenizer).text)
     if closed < 0:

@@ -32,6 +32,16 @@ _TEXT = (
     "Your job is to generate appropriate emotional supporting utterances based on the dialogue history.",
     "system user assistant help-seeker response step situation emotion level validation listening",
 )
+# In the order of their ids.
+_CHATML_SPECIAL = {"pad_token": "<|endoftext|>", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
+_ROBERTA_SPECIAL = {
+    "bos_token": "<s>",
+    "pad_token": "<pad>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "mask_token": "<mask>",
+}
+_PAIR = {"cls_token": "<s>", "sep_token": "</s>"}  # around one text, between two
 _SIZES = {"causal": 640, "encoder": 512}
 
 
@@ -57,15 +67,11 @@ def chatml_tokenizer() -> "PreTrainedTokenizerBase":
     """Byte-level BPE with ChatML's special tokens and template."""
     from transformers import PreTrainedTokenizerFast
 
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     return PreTrainedTokenizerFast(
-        tokenizer_object=_byte_pairs(special, _SIZES["causal"]),
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        unk_token="<|endoftext|>",
+        tokenizer_object=_byte_pairs(list(_CHATML_SPECIAL.values()), _SIZES["causal"]),
         chat_template=CHATML,
         model_max_length=2048,
+        **_CHATML_SPECIAL,
     )
 
 
@@ -73,20 +79,9 @@ def _roberta_tokenizer() -> "PreTrainedTokenizerBase":
     from tokenizers.processors import RobertaProcessing
     from transformers import PreTrainedTokenizerFast
 
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    pairs = _byte_pairs(special, _SIZES["encoder"])
+    pairs = _byte_pairs(list(_ROBERTA_SPECIAL.values()), _SIZES["encoder"])
     pairs.post_processor = RobertaProcessing(("</s>", 2), ("<s>", 0))
-    return PreTrainedTokenizerFast(
-        tokenizer_object=pairs,
-        bos_token="<s>",
-        eos_token="</s>",
-        cls_token="<s>",
-        sep_token="</s>",
-        pad_token="<pad>",
-        unk_token="<unk>",
-        mask_token="<mask>",
-        model_max_length=512,
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=pairs, model_max_length=512, **_ROBERTA_SPECIAL, **_PAIR)
 
 
 def _byte_pairs(special: list[str], size: int) -> Any:

@@ -140,6 +140,8 @@ class Encoder(Section):
     lr: float = Field(gt=0, lt=1)
     batch_size: Positive
     max_length: Annotated[int, Field(ge=16)]
+    layers: Positive | None = Field(None, description="use the encoder's first N layers; null: all")
+    balance: Fraction = Field(description="loss weight of a class: (1 / its count) ** balance; 0: none")
     folds: Annotated[int, Field(ge=2)] = Field(description="grouped cross-validation folds")
     seed: int = Field(0, ge=0)
 

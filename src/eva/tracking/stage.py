@@ -42,9 +42,9 @@ class StageRun:
         self._tags: dict[str, str] = {}
         self._reused = False
 
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Final numbers of the stage, by name."""
-        self._metrics |= {name: float(value) for name, value in metrics.items()}
+    def log_metrics(self, metrics: Mapping[str, float | None]) -> None:
+        """Final numbers of the stage, by name; None is what could not be measured."""
+        self._metrics |= {name: float(value) for name, value in metrics.items() if value is not None}
 
     def log_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Curves: one row per step, `{"step": 10, "loss": 2.1}`; what is not a number is left out."""

@@ -135,11 +135,11 @@ def _log_values(client: Any, run_id: str, record: Record) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     now = ended_ms(record)
-    metrics = [Metric(_metric_name(key), value, now, 0) for key, value in _all_metrics(record).items()]
+    metrics = [Metric(metric_name(key), value, now, 0) for key, value in _all_metrics(record).items()]
     for number, row in enumerate(record.history):
         step = int(row.get("step", number))
         curves = {key: value for key, value in row.items() if key != "step" and value is not None}
-        metrics += [Metric(_metric_name(f"curve/{key}"), value, now, step) for key, value in curves.items()]
+        metrics += [Metric(metric_name(f"curve/{key}"), value, now, step) for key, value in curves.items()]
     params = [Param(key, value) for key, value in flatten(record.settings).items()]
     tags = [RunTag(key, value[:_LONGEST_TAG]) for key, value in _closing_tags(record).items()]
     for part in _batches(metrics):
@@ -197,7 +197,8 @@ def _create_experiment(client: Any, where: str, root: Path) -> str:
     return str(client.create_experiment(EXPERIMENT, artifact_location=place))
 
 
-def _metric_name(name: str) -> str:
+def metric_name(name: str) -> str:
+    """The name with what MLflow forbids in a metric replaced by `_`."""
     return _NOT_IN_A_METRIC.sub("_", name)[:250]
 
 

@@ -1,18 +1,13 @@
 """The course of one training: held-out score, training from the newest checkpoint, score again."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eva.artifacts import read_json, write_json
 from eva.training.callbacks import history
 from eva.training.result import Row
 from eva.training.resume import checkpoint_step, newest_checkpoint
 from eva.training.supervised_head import supervised_head
-
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Course:
@@ -25,32 +20,29 @@ class Course:
     resumed_from: int | None
 
 
-def follow(trainer: Any, seed: int, folder: Path) -> Course:
-    """Score, train, score; all processes of a distributed training call it together."""
-    from transformers import set_seed
+def follow(trainer: Any, folder: Path) -> Course:
+    """Score, train, score; all processes of a distributed training call it together.
 
+    The first score is the trainer's own first act: under DeepSpeed a model cannot be evaluated
+    before its training engine exists. A resumed trainer finds that score in the log it restores.
+    """
     checkpoint = newest_checkpoint(folder)
+    trainer.args.eval_on_start = checkpoint is None
     with supervised_head():
-        before = _score_before(trainer, folder / "before.json")
-        # Scoring drew random numbers; a run that read its score from the file did not.
-        set_seed(seed)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        after = _score(trainer)
+        after = trainer.evaluate()
+    logged = trainer.state.log_history
+    before = next(row for row in logged if any(key.startswith("eval_") for key in row))
     resumed = checkpoint_step(checkpoint) if checkpoint else None
-    return Course(before, after, history(trainer.state.log_history), trainer.state.global_step, resumed)
+    return Course(before, after, history(logged), trainer.state.global_step, resumed)
 
 
-def _score_before(trainer: Any, path: Path) -> Row:
-    """The start model's score; an interrupted training that goes on has it already."""
-    if path.is_file():
-        known: Row = read_json(path)
-        return known
-    scores = _score(trainer)
-    if trainer.is_world_process_zero():
-        write_json(path, scores)
-    return scores
+class HeldOutScores:
+    """Trainer mixin: evaluation leaves the random numbers of the training as they were."""
 
+    def evaluate(self, *args: Any, **kwargs: Any) -> Row:
+        import torch
 
-def _score(trainer: Any) -> Row:
-    scores: Row = trainer.evaluate()
-    return {key: value for key, value in scores.items() if not key.endswith(("_runtime", "_per_second"))}
+        with torch.random.fork_rng():
+            scores: Row = super().evaluate(*args, **kwargs)  # type: ignore[misc]
+        return scores

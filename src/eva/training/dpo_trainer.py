@@ -11,7 +11,7 @@ from eva.models.loading import load_model, load_tokenizer
 from eva.settings.sections import Dpo
 from eva.training.arguments import effective_batch, trainer_arguments
 from eva.training.callbacks import report_through
-from eva.training.course import Course, follow
+from eva.training.course import Course, HeldOutScores, follow
 from eva.training.examples import load_examples
 from eva.training.job import Job
 from eva.training.result import Outcome
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import EvalPrediction
 
 
-class PairTrainer(DPOTrainer):  # type: ignore[misc]
+class PairTrainer(HeldOutScores, DPOTrainer):  # type: ignore[misc]
     """DPOTrainer that takes rows as encoded, and scores held-out pairs one by one.
 
     The reference is computed in the same step as the policy, not beforehand: both then see equal
@@ -116,7 +116,7 @@ def fit(job: Job, folder: Path) -> None:
     """Align in this process (one of several under a launcher); write `final/`, then `result.json`."""
     start = time.monotonic()
     trainer = build(job, folder)
-    course = follow(trainer, job.seed, folder)
+    course = follow(trainer, folder)
     state = whole_state(trainer)
     if state is None or not trainer.is_world_process_zero():
         return

@@ -1,5 +1,6 @@
 """Complete weights out of a trainer, whatever it did to them."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +8,14 @@ from eva.artifacts import new_folder, read_json, write_json
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
 
 State = dict[str, "torch.Tensor"]
+
+# Files that fine-tuning does not change; saving them again would note where they were loaded from.
+_KEPT = (
+    "tokenizer*", "chat_template*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt",
+    "generation_config.json",
+)  # fmt: skip
 
 
 def whole_state(trainer: Any) -> State | None:
@@ -24,11 +30,14 @@ def whole_state(trainer: Any) -> State | None:
     return full
 
 
-def save_model(model: Any, state: State, tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
-    """Write a full Hugging Face folder (safetensors, tokenizer, template) in one step."""
+def save_model(model: Any, state: State, start: Path, folder: Path) -> None:
+    """Write a full Hugging Face folder in one step: the weights, and the tokenizer of `start` as it is."""
     with new_folder(folder) as temporary:
+        model.config.use_cache = True  # the trainer turned it off; generation would crawl without
         model.save_pretrained(temporary, state_dict=state)
-        tokenizer.save_pretrained(temporary)
+        for pattern in _KEPT:
+            for path in start.glob(pattern):
+                shutil.copyfile(path, temporary / path.name)
         require_complete(temporary)
 
 

@@ -10,7 +10,7 @@ from trl import SFTConfig, SFTTrainer
 from eva.models.loading import load_model, load_tokenizer
 from eva.training.arguments import effective_batch, trainer_arguments
 from eva.training.callbacks import report_through
-from eva.training.course import Course, follow
+from eva.training.course import Course, HeldOutScores, follow
 from eva.training.examples import load_examples
 from eva.training.job import Job
 from eva.training.result import Outcome
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import EvalPrediction
 
 
-class DialogueTrainer(SFTTrainer):  # type: ignore[misc]
+class DialogueTrainer(HeldOutScores, SFTTrainer):  # type: ignore[misc]
     """SFTTrainer whose evaluation is the mean over all supervised tokens, not over batches."""
 
     def prediction_step(
@@ -64,12 +64,12 @@ def fit(job: Job, folder: Path) -> None:
     """Train in this process (one of several under a launcher); write `final/`, then `result.json`."""
     start = time.monotonic()
     trainer = build(job, folder)
-    course = follow(trainer, job.seed, folder)
+    course = follow(trainer, folder)
     state = whole_state(trainer)
     if state is None or not trainer.is_world_process_zero():
         return
     model = trainer.accelerator.unwrap_model(trainer.model)
-    save_model(model, state, trainer.processing_class, folder / "final")
+    save_model(model, state, Path(job.model_dir), folder / "final")
     seconds = time.monotonic() - start
     outcome = Outcome(_metrics(job, course), course.history, seconds, course.resumed_from)
     outcome.write(folder / "result.json")

@@ -1,0 +1,46 @@
+"""Stage `preferences`: pairs of a better and a worse response to one history."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from eva import artifacts
+from eva.collection import preferences
+from eva.collection.slots import Slot
+from eva.data.evad import load_evad
+from eva.data.prepare import read_all
+from eva.settings import Settings
+from eva.tracking import StageRun
+from pipelines.harness import checkpoint_store, stage
+
+
+@stage("preferences")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    backbone: str,
+    prepared: Path,
+    evad: Path,
+    model: Path,
+    out: Path,
+    metrics: Path,
+) -> None:
+    """Build the pairs that every variant of one backbone is aligned on."""
+
+    def answer(slots: Sequence[Slot]) -> list[str]:
+        from eva.generation.run import answer_slots
+
+        places = [(slot.dialogue, slot.ordinal) for slot in slots]
+        return answer_slots(model, places, settings.generate, settings.preferences.seed, checkpoint_store())
+
+    needs_model = preferences.needs_model(settings.preferences)
+    sets = preferences.build(
+        settings.preferences, read_all(prepared), load_evad(evad), answer if needs_model else None
+    )
+    preferences.write(sets, out)
+    artifacts.write_json(metrics, {"train": len(sets.train), "valid": len(sets.valid)})
+    run.log_metrics({"pairs/train": len(sets.train), "pairs/valid": len(sets.valid)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m eva.cli` is `eva`, for a checkout that is not installed."""
+
+from eva.cli import main
+
+main()

@@ -1,0 +1,160 @@
+"""The level classifier of EVAEval (Appendix F) and the reference histogram V.
+
+V is counted from the classifier's own out-of-fold labels of the human training turns, because a
+system's T is counted from the same classifier's labels: were V counted from the annotations, the
+classifier's errors would look like the system's.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eva.artifacts import digest_file, fingerprint, new_folder, write_json
+from eva.data.dialogue import Dialogue
+from eva.errors import InputError
+from eva.evaluation.level_examples import LevelExample, from_dialogues, read_level_file
+from eva.evaluation.level_scorecard import LEVEL_LABELS, LevelEvidence, LevelScorecard, level_evidence
+from eva.evaluation.reference import LevelledTurn, Reference, reference_from_levels
+from eva.settings import LevelClassifier
+from eva.training.classifier import Classifier, Fitter, predict
+from eva.training.cross_validation import CrossValidation, cross_validate
+from eva.training.scorer_folder import LabelSet, save
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LevelResult:
+    """The trained classifier's figures and V; the model itself is in its folder."""
+
+    scorecard: LevelScorecard
+    reference: Reference
+
+
+def train_level_classifier(
+    settings: LevelClassifier,
+    encoder_dir: Path,
+    splits: Mapping[str, Sequence[Dialogue]],
+    labels: Path,
+    out: Path,
+) -> LevelResult:
+    """Cross-validate, train on all labelled rows, and write the model, its scorecard and V to `out`.
+
+    Rows come from the strategies of `splits` train and valid, or from the file `labels`, as
+    `settings.labels` says. V always covers the human turns of the training dialogues.
+    """
+    labelled = _labelled(settings, splits, labels)
+    rows = _with_training_turns(labelled, from_dialogues(splits["train"], settings.context_turns))
+    fitter = Fitter(encoder_dir, [row.text for row in rows], len(LEVEL_LABELS), settings)
+    validation = cross_validate(
+        fitter, [row.level for row in rows], [row.dialogue_id for row in rows], "levels"
+    )
+    final = fitter.fit([row.level or 0 for row in rows], _indices(rows), "levels, final model")
+    scores = LevelScorecard(
+        _cross_validated(rows, validation, settings), _tested(final, splits.get("test", ()), settings)
+    )
+    reference = _reference(rows, validation, {one.id for one in splits["train"]}, settings, labels)
+    _write(final, settings, scores, reference, out)
+    return LevelResult(scores, reference)
+
+
+def _labelled(
+    settings: LevelClassifier, splits: Mapping[str, Sequence[Dialogue]], labels: Path
+) -> list[LevelExample]:
+    if settings.labels == "file":
+        return read_level_file(labels, settings.context_turns)
+    dialogues = [*splits["train"], *splits.get("valid", ())]
+    examples = [row for row in from_dialogues(dialogues, settings.context_turns) if row.level is not None]
+    if not examples:
+        raise InputError(
+            f"level_classifier: no supporter turn of corpus {settings.corpus!r} has a strategy, so there are "
+            "no weak labels; choose a corpus with strategies (ESConv), or set `labels: file`"
+        )
+    return examples
+
+
+def _with_training_turns(
+    labelled: Sequence[LevelExample], turns: Sequence[LevelExample]
+) -> list[LevelExample]:
+    """`labelled`, and those of `turns` that are not among them, without a label of their own."""
+    known = {(row.dialogue_id, row.turn) for row in labelled}
+    return [*labelled, *(_unlabelled(row) for row in turns if (row.dialogue_id, row.turn) not in known)]
+
+
+def _unlabelled(row: LevelExample) -> LevelExample:
+    return LevelExample(row.dialogue_id, row.text, None, row.turn, row.n_turns)
+
+
+def _indices(rows: Sequence[LevelExample]) -> list[int]:
+    return [i for i, row in enumerate(rows) if row.level is not None]
+
+
+def _cross_validated(
+    rows: Sequence[LevelExample], validation: CrossValidation, settings: LevelClassifier
+) -> LevelEvidence:
+    kept = _indices(rows)
+    return level_evidence(
+        validation.probabilities[kept],
+        [rows[i].level or 0 for i in kept],
+        [rows[i].quartile for i in kept],
+        evidence=f"{settings.folds}-fold cross-validation grouped by dialogue, labels: {settings.labels}",
+        seed=settings.seed,
+        fold=validation.fold[kept],
+        notes={"groups": len({rows[i].dialogue_id for i in kept}), "context_turns": settings.context_turns},
+    )
+
+
+def _tested(
+    classifier: Classifier, dialogues: Sequence[Dialogue], settings: LevelClassifier
+) -> LevelEvidence | None:
+    rows = [row for row in from_dialogues(dialogues, settings.context_turns) if row.level is not None]
+    if not any(row.level for row in rows):
+        return None
+    return level_evidence(
+        predict(classifier, [row.text for row in rows]),
+        [row.level or 0 for row in rows],
+        [row.quartile for row in rows],
+        evidence="test split against its strategies, model trained on all labelled rows",
+        seed=settings.seed,
+        notes={"dialogues": len(dialogues)},
+    )
+
+
+def _reference(
+    rows: Sequence[LevelExample],
+    validation: CrossValidation,
+    training: set[str],
+    settings: LevelClassifier,
+    labels: Path,
+) -> Reference:
+    predicted = validation.probabilities.argmax(axis=1).tolist()
+    turns = [
+        LevelledTurn(row.dialogue_id, row.turn, row.n_turns, level)
+        for row, level in zip(rows, predicted, strict=True)
+        if row.turn and row.dialogue_id in training
+    ]
+    provenance = {
+        "turns": "human turns of the training dialogues",
+        "labeller": f"out-of-fold predictions, {settings.folds} folds grouped by dialogue",
+        "corpus": settings.corpus,
+        "labels": settings.labels,
+        "labels_digest": digest_file(labels) if settings.labels == "file" else None,
+        "rows_digest": fingerprint([[row.dialogue_id, row.turn, row.text, row.level] for row in rows]),
+        "settings": settings.model_dump(),
+    }
+    return reference_from_levels(turns, provenance)
+
+
+def _write(
+    classifier: Classifier,
+    settings: LevelClassifier,
+    scores: LevelScorecard,
+    reference: Reference,
+    out: Path,
+) -> None:
+    labels = LabelSet("level", list(LEVEL_LABELS), settings.context_turns, settings.max_length)
+    with new_folder(out) as folder:
+        save(classifier, labels, folder)
+        write_json(folder / "scorecard.json", scores.to_dict())
+        reference.write(folder / "reference.json")

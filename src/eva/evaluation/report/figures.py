@@ -1,0 +1,148 @@
+"""Figures of the page as inline SVG: no script, no file beside the page, equal bytes for equal numbers.
+
+Colours are Okabe and Ito's, which stay apart for colour-blind readers. Figures are narrow and two
+stand side by side on a wide screen, so that their text stays legible on a phone.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from eva.evaluation.report.inputs import Curve
+from eva.evaluation.response_types import TYPE_NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, PINK, SKY, VERMILLION = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"),
+)
+BLACK, GREY, LINE = "#1d2530", "#59636f", "#d8dde3"
+PALETTE = (GREY, SKY, ORANGE, GREEN, BLUE, PINK, VERMILLION)
+_MARKS = "osD^vPX"
+_WIDTH = 5.0  # inches
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "eva",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "text.color": BLACK,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+
+
+@contextmanager
+def _canvas(rows: int, columns: int, height: float) -> Iterator[tuple["Figure", Any]]:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        yield figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _svg(figure: "Figure", label: str) -> str:
+    """The figure as an SVG element that scales to its box; `label` is read aloud."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
+    return re.sub(r"<svg [^>]*?viewBox=\"([^\"]+)\"[^>]*>", _opening(label), text, count=1)
+
+
+def _opening(label: str) -> str:
+    safe = label.replace("&", "and").replace('"', "'").replace("<", "").replace("\\", "/")
+    return rf'<svg viewBox="\1" role="img" aria-label="{safe}" xmlns:xlink="http://www.w3.org/1999/xlink">'
+
+
+def level_profile(
+    variant: str, system: Mapping[str, Sequence[float]], reference: Mapping[str, Sequence[float]]
+) -> str:
+    """Figure 4: shares of each level over the quartiles, the system's (bars) against V (line)."""
+    quartiles = [1, 2, 3, 4]
+    with _canvas(2, 2, 3.9) as (figure, axes):
+        for axis, level in zip(axes.flat, ("1", "2", "3", "4"), strict=True):
+            axis.bar(quartiles, system[level], width=0.7, color=SKY, label="this variant (T)")
+            axis.plot(quartiles, reference[level], "o-", color=BLACK, mfc="white", label="reference (V)")
+            axis.set(ylim=(0, 1), yticks=[0, 0.5, 1], xticks=quartiles)
+            axis.set_title(f"Level {level}" + ("" if any(system[level]) else " (never)"))
+        figure.supxlabel("quartile of the dialogue", fontsize=10, color=GREY)
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=2)
+        return _svg(figure, f"Shares of the four levels over the quartiles of the dialogue for {variant}")
+
+
+def response_types(shares: Mapping[str, Mapping[str, float]]) -> str:
+    """Figures 3 and 7: percent of responses of each type, by variant."""
+    names = [f"{name}\n({key.upper()})" for key, name in TYPE_NAMES.items()]
+    wrapped = [name.replace(" and ", " and\n") for name in names]
+    with _canvas(1, 1, 0.55 + 0.9 * len(names)) as (figure, axes):
+        _grouped_bars(axes[0][0], wrapped, {v: [row[key] for key in TYPE_NAMES] for v, row in shares.items()})
+        axes[0][0].set_xlabel("percent of responses")
+        _legend(figure, axes[0][0], len(shares))
+        return _svg(figure, "Response types by variant, in percent of responses")
+
+
+def repetition(shares: Mapping[str, Mapping[str, float]]) -> str:
+    """Figures 6, 10 and 11: how many dialogues repeat the most frequent phrases, by variant."""
+    thresholds = sorted({key for row in shares.values() for key in row}, key=int)
+    names = [f"in more than\n{key} % of turns" for key in thresholds]
+    with _canvas(1, 1, 0.7 + 1.0 * len(names)) as (figure, axes):
+        _grouped_bars(axes[0][0], names, {v: [row[key] for key in thresholds] for v, row in shares.items()})
+        axes[0][0].set_xlabel("percent of dialogues")
+        _legend(figure, axes[0][0], len(shares))
+        return _svg(figure, "Dialogues that repeat a frequent phrase, by variant, in percent")
+
+
+def _grouped_bars(axis: Any, names: Sequence[str], values: Mapping[str, Sequence[float]]) -> None:
+    thickness = 0.8 / max(len(values), 1)
+    for order, (variant, row) in enumerate(values.items()):
+        places = [place + (order - (len(values) - 1) / 2) * thickness for place in range(len(names))]
+        axis.barh(
+            places, row, height=thickness * 0.9, color=PALETTE[order % len(PALETTE)], label=variant
+        )
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    axis.set_axisbelow(True)
+    axis.grid(axis="x", color=LINE, linewidth=0.8)
+    axis.tick_params(axis="y", length=0)
+
+
+def _legend(figure: "Figure", axis: Any, entries: int) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(entries, 5), handlelength=1.2)
+
+
+def curves(stage: str, courses: Sequence[Curve]) -> str:
+    """Training loss, and held-out loss where it was logged, by step."""
+    several = len({course.item.seed for course in courses}) > 1
+    with _canvas(1, 1, 3.2) as (figure, axes):
+        axis = axes[0][0]
+        for order, course in enumerate(courses):
+            colour = PALETTE[(order + 3) % len(PALETTE)]
+            name = course.item.variant + (f", seed {course.item.seed}" if several else "")
+            axis.plot(*_points(course, "loss"), color=colour, label=name, linewidth=1.6)
+            steps, values = _points(course, "eval_loss")
+            mark = _MARKS[order % len(_MARKS)]
+            axis.plot(steps, values, mark, color=colour, mfc="white", label=f"{name}, held out" if steps else None)
+        axis.set(xlabel="step", ylabel="loss")
+        axis.grid(axis="y", color=LINE, linewidth=0.8)
+        axis.legend()
+        return _svg(figure, f"Training loss of {stage} by step")
+
+
+def _points(course: Curve, name: str) -> tuple[list[float], list[float]]:
+    rows = [row for row in course.rows if name in row and "step" in row]
+    return [row["step"] for row in rows], [row[name] for row in rows]

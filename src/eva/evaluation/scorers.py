@@ -1,0 +1,71 @@
+"""The trained scorers as `score` uses them: each loaded when it is first asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eva.artifacts import digest_path
+from eva.data.epitome import MECHANISM_FILES
+from eva.errors import InputError
+from eva.evaluation.epitome_scorer import DEGREE_LABELS
+from eva.evaluation.level_examples import text_of
+from eva.evaluation.level_scorecard import LEVEL_LABELS
+from eva.evaluation.reference import Reference
+from eva.evaluation.rows import ResponseRow
+
+if TYPE_CHECKING:
+    from eva.training.classifier import Classifier
+    from eva.training.scorer_folder import LabelSet
+
+
+@dataclass(frozen=True)
+class Scorers:
+    """A level classifier's folder, and a folder with one EPITOME scorer per mechanism."""
+
+    level_dir: Path
+    epitome_dir: Path
+    _loaded: dict[str, "tuple[Classifier, LabelSet]"] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def below(cls, folder: Path) -> "Scorers":
+        """The scorers of a folder that holds `level_classifier/` and `epitome/<mechanism>/`."""
+        return cls(folder / "level_classifier", folder / "epitome")
+
+    def levels(self, rows: Sequence[ResponseRow]) -> list[int]:
+        """Most probable level of each response, 0 to 4, in its history."""
+        return self._labels(self.level_dir, "level", LEVEL_LABELS, rows)
+
+    def degrees(self, mechanism: str, rows: Sequence[ResponseRow]) -> list[int]:
+        """Most probable degree, 0 to 2, of `ip`, `ex` or `er`, given the user's last message."""
+        return self._labels(self.epitome_dir / mechanism, f"epitome/{mechanism}", DEGREE_LABELS, rows)
+
+    def reference(self) -> Reference:
+        """V as the level classifier labelled it."""
+        path = self.level_dir / "reference.json"
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; EVAEval's V comes with the level classifier: train it")
+        return Reference.read(path)
+
+    def provenance(self) -> dict[str, Any]:
+        """Digests of the scorers that are there, by kind."""
+        folders = {"level": self.level_dir}
+        folders |= {f"epitome/{one}": self.epitome_dir / one for one in MECHANISM_FILES}
+        return {"scorers": {kind: digest_path(one) for kind, one in folders.items() if one.is_dir()}}
+
+    def _labels(
+        self, folder: Path, kind: str, labels: Sequence[str], rows: Sequence[ResponseRow]
+    ) -> list[int]:
+        from eva.training.classifier import predict
+        from eva.training.scorer_folder import load
+
+        if kind not in self._loaded:
+            self._loaded[kind] = load(folder, kind, list(labels))
+        classifier, label_set = self._loaded[kind]
+        said = [[message["content"] for message in row.history] for row in rows]
+        texts = [
+            text_of(context, row.response, label_set.context_turns)
+            for context, row in zip(said, rows, strict=True)
+        ]
+        found: list[int] = predict(classifier, texts).argmax(axis=1).tolist()
+        return found

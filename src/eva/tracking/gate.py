@@ -1,0 +1,98 @@
+"""Whether a model has shown enough to carry an alias (`mlflow/policy.yaml`)."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eva.errors import InputError, raise_if
+
+
+class Bound(BaseModel):
+    """What a metric must be; without a limit it must only be there and finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    above: float | None = None
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+
+    def faults(self, value: float) -> Iterator[str]:
+        """Every limit that `value` breaks, in words."""
+        if self.above is not None and not value > self.above:
+            yield f"is {value:g}, must be above {self.above:g}"
+        if self.at_least is not None and not value >= self.at_least:
+            yield f"is {value:g}, must be at least {self.at_least:g}"
+        if self.below is not None and not value < self.below:
+            yield f"is {value:g}, must be below {self.below:g}"
+        if self.at_most is not None and not value <= self.at_most:
+            yield f"is {value:g}, must be at most {self.at_most:g}"
+
+
+class Alias(BaseModel):
+    """An alias: what it stands for, and the metrics that a model needs to carry it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    meaning: str
+    requires: dict[str, Bound]
+
+
+class Policy(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    aliases: dict[str, Alias]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The gate's answer: `reasons` lists every requirement that is not met, empty if passed."""
+
+    alias: str
+    passed: bool
+    reasons: list[str]
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy file; an `InputError` lists every fault in it."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; it says what a model must show to carry an alias")
+    try:
+        return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML ({error})") from None
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise_if(faults, str(path))
+        raise
+
+
+def gate(metrics: Mapping[str, float | None], alias: str, policy: Path) -> Decision:
+    """Compare `metrics` with what `alias` requires; a missing or non-finite one is never enough."""
+    aliases = read_policy(policy).aliases
+    if alias not in aliases:
+        raise InputError(
+            f"register.alias: {alias!r} is not in {policy} (it has {', '.join(sorted(aliases))}); "
+            "add it there with what it requires, or choose one of these"
+        )
+    reasons = [
+        f"{name} {fault}"
+        for name, bound in aliases[alias].requires.items()
+        for fault in _faults(bound, metrics.get(name))
+    ]
+    return Decision(alias, not reasons, reasons)
+
+
+def _faults(bound: Bound, value: float | None) -> Iterator[str]:
+    if value is None:
+        yield "was not measured"
+    elif not math.isfinite(value):
+        yield f"is {value}, not a finite number"
+    else:
+        yield from bound.faults(value)

@@ -1,0 +1,103 @@
+"""A policy in the form that it is served in: one plain model that answers a plain chat.
+
+Whoever sends only the conversation must get what training and evaluation saw, so the system
+prompt goes into the chat template itself. Without it a backbone's template would put in its own
+(SmolLM2's introduces itself as SmolLM), and Mistral's has no place for one.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eva.errors import InputError
+from eva.models.chat import end_of_turn, render, system_prompt
+from eva.models.loading import load_policy, load_tokenizer
+from eva.settings import Generate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_PROBE = [
+    {"role": "user", "content": "I lost my job."},
+    {"role": "assistant", "content": "That is hard. What happened?"},
+    {"role": "user", "content": "They closed the office."},
+]
+
+# A system message that the caller sends replaces ours.
+_OWN_TURN = (
+    "{% if messages[0]['role'] != 'system' %}"
+    "{% set messages = [{'role': 'system', 'content': SYSTEM}] + messages %}{% endif %}"
+)
+_FOLDED = (
+    "{% if messages[0]['role'] == 'system' %}"
+    "{% set eva_system = messages[0]['content'] %}{% set messages = messages[1:] %}"
+    "{% else %}{% set eva_system = SYSTEM %}{% endif %}"
+    "{% set messages = [{'role': 'user', 'content': eva_system + '\\n\\n' + messages[0]['content']}]"
+    " + messages[1:] %}"
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Model and tokenizer with the prompt inside, and the decoding settings of evaluation."""
+
+    model: Any
+    tokenizer: "PreTrainedTokenizerBase"
+    decoding: dict[str, Any]
+
+
+def served(model_dir: Path, adapter_dir: Path | None, prompt: str, generate: Generate) -> Served:
+    """Merge the adapter into float32 weights and put the prompt into the template.
+
+    float32, because a merge into bfloat16 rounds most of what alignment changed away.
+    """
+    tokenizer = load_tokenizer(model_dir)
+    tokenizer.chat_template = serving_template(tokenizer, prompt)
+    model = load_policy(model_dir, adapter_dir, "float32")
+    model.generation_config.eos_token_id = end_of_turn(tokenizer).id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return Served(model, tokenizer, _decoding(generate, prompt))
+
+
+def serving_template(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
+    """The chat template with the system text in it.
+
+    Checked against `render`: a conversation without a system message comes out exactly as in training.
+    """
+    wanted = render(tokenizer, _PROBE, prompt=prompt, add_generation_prompt=True)
+    system = json.dumps(system_prompt(prompt))
+    for opening in (_OWN_TURN, _FOLDED):
+        # `{{ '' }}`: Jinja drops a line break after a block, and the template may begin with one.
+        template = opening.replace("SYSTEM", system) + "{{ '' }}" + str(tokenizer.get_chat_template())
+        if _applied(tokenizer, template) == wanted:
+            return template
+    raise InputError(
+        f"the chat template of {tokenizer.name_or_path} cannot carry the system prompt: a served chat "
+        "would differ from training; give the backbone folder a simpler `chat_template.jinja`"
+    )
+
+
+def _applied(tokenizer: "PreTrainedTokenizerBase", template: str) -> str | None:
+    from jinja2 import TemplateError
+
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                _PROBE, chat_template=template, tokenize=False, add_generation_prompt=True
+            )
+        )
+    except TemplateError:
+        return None  # it refuses a system message: the other form is tried
+
+
+def _decoding(generate: Generate, prompt: str) -> dict[str, Any]:
+    sampled = generate.temperature > 0
+    room = generate.cot_max_new_tokens if prompt == "cot" else generate.max_new_tokens
+    return {
+        "max_new_tokens": room,
+        "do_sample": sampled,
+        **({"temperature": generate.temperature, "top_p": generate.top_p} if sampled else {}),
+        "repetition_penalty": generate.repetition_penalty,
+        "add_special_tokens": False,  # the template has written them
+    }

@@ -1,0 +1,63 @@
+"""Turning responses and their contexts into tensors for an encoder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+Text = str | tuple[str, str]  # a response, or (context, response)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One tokenised text; `response` marks the tokens that the classifier pools."""
+
+    input_ids: list[int]
+    token_type_ids: list[int]
+    response: list[int]
+
+
+def encode(tokenizer: Any, texts: Sequence[Text], max_length: int) -> list[Encoded]:
+    """Tokenise `texts` to at most `max_length` tokens each.
+
+    What does not fit costs the context its oldest part. A response gives up its end only beyond
+    three quarters of the room.
+    """
+    return [_encode_one(tokenizer, text, max_length) for text in texts]
+
+
+def _encode_one(tokenizer: Any, text: Text, max_length: int) -> Encoded:
+    parts = [text] if isinstance(text, str) else list(text)
+    tokens = tokenizer(*parts, verbose=False)
+    segment, last = tokens.sequence_ids(), len(parts) - 1
+    response = [i for i, part in enumerate(segment) if part == last]
+    context = [i for i, part in enumerate(segment) if part is not None and part != last]
+    room = max_length - (len(segment) - len(context) - len(response))
+    kept = min(len(response), max(room - len(context), room * 3 // 4 if context else room))
+    cut = {*context[: max(0, len(context) + kept - room)], *response[kept:]}
+    keep = [i for i in range(len(segment)) if i not in cut]
+    types = tokens.get("token_type_ids") or [0] * len(segment)
+    return Encoded(
+        [tokens["input_ids"][i] for i in keep],
+        [types[i] for i in keep],
+        [int(segment[i] == last) for i in keep],
+    )
+
+
+def collate(rows: Sequence[Encoded], tokenizer: Any, device: torch.device) -> dict[str, torch.Tensor]:
+    """A padded batch [rows, longest] of the classifier's inputs."""
+
+    def padded(lists: list[list[int]], value: int) -> torch.Tensor:
+        tensors = [torch.tensor(one) for one in lists]
+        return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value).to(device)
+
+    ids = [row.input_ids for row in rows]
+    batch = {
+        "input_ids": padded(ids, tokenizer.pad_token_id),
+        "attention_mask": padded([[1] * len(one) for one in ids], 0),
+        "response_mask": padded([row.response for row in rows], 0),
+    }
+    if "token_type_ids" in tokenizer.model_input_names:
+        batch["token_type_ids"] = padded([row.token_type_ids for row in rows], 0)
+    return batch

@@ -1,0 +1,70 @@
+"""A trained scorer on disk: a Hugging Face folder with `labels.json`, which says what it labels."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from eva.artifacts import read_json, write_json
+from eva.errors import InputError, raise_if
+from eva.models.response_classifier import ResponseClassifier
+from eva.training.classifier import Classifier, best_device
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """What a scorer's outputs mean: `kind` is `level` or `epitome/<mechanism>`.
+
+    `labels` names the outputs in order; `context_turns` is how many preceding turns it reads and
+    `max_length` how many tokens.
+    """
+
+    kind: str
+    labels: list[str]
+    context_turns: int
+    max_length: int
+
+
+def save(classifier: Classifier, labels: LabelSet, out: Path) -> None:
+    """Write the model (safetensors), its tokenizer and `labels.json` into the folder `out`."""
+    classifier.model.config.id2label = dict(enumerate(labels.labels))
+    classifier.model.config.label2id = {name: i for i, name in enumerate(labels.labels)}
+    classifier.model.save_pretrained(out)
+    classifier.tokenizer.save_pretrained(out)
+    write_json(out / "labels.json", asdict(labels))
+
+
+def load(folder: Path, kind: str, expected: list[str]) -> tuple[Classifier, LabelSet]:
+    """Load what `save` wrote; an `InputError` if it labels something else than `kind` and `expected`."""
+    from transformers import AutoTokenizer
+
+    labels = read_labels(folder)
+    raise_if(_mismatches(labels, kind, expected), f"scorer {folder}")
+    model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length), labels
+
+
+def read_labels(folder: Path) -> LabelSet:
+    """The label set of a scorer's folder; an `InputError` says what the folder lacks."""
+    if not folder.is_dir():
+        raise InputError(f"scorer {folder}: no such folder; train it with `dvc repro`, or name another")
+    raise_if(_missing(folder), f"scorer {folder}")
+    raw = read_json(folder / "labels.json")
+    fields = LabelSet.__dataclass_fields__
+    raise_if((f"`{name}` is missing" for name in fields if name not in raw), str(folder / "labels.json"))
+    return LabelSet(**{name: raw[name] for name in fields})
+
+
+def _missing(folder: Path) -> Iterator[str]:
+    for name in ("labels.json", "config.json"):
+        if not (folder / name).is_file():
+            yield f"no {name}: not a scorer that this project trained"
+    if not list(folder.glob("*.safetensors")):
+        yield "no *.safetensors: weights in other formats are not loaded (unpickling can run code)"
+
+
+def _mismatches(labels: LabelSet, kind: str, expected: list[str]) -> Iterator[str]:
+    if labels.kind != kind:
+        yield f"it was trained for `{labels.kind}` and `{kind}` is asked for; give the right folder"
+    elif labels.labels != expected:
+        yield f"its labels are {labels.labels} and {expected} are asked for; train it again"

@@ -1,0 +1,158 @@
+"""A small DVC project that the real flows and services run in."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+DVC_YAML = """
+stages:
+  prepare:
+    foreach: {esconv: {}, ed: {}}
+    do:
+      cmd: python stage.py data/${key}.txt data/raw.txt
+      deps: [data/raw.txt]
+      outs: ['data/${key}.txt']
+      meta: {pool: cpu}
+  sft:
+    matrix: {corpus: [esconv], seed: [1, 2]}
+    cmd: python stage.py models/sft-${item.corpus}-${item.seed}.txt data/${item.corpus}.txt fails
+    deps: ['data/${item.corpus}.txt', fails]
+    outs: ['models/sft-${item.corpus}-${item.seed}.txt']
+    meta: {pool: gpu}
+  generate:
+    matrix: {corpus: [esconv], seed: [1, 2]}
+    cmd: python stage.py responses/${item.corpus}-${item.seed}.txt models/sft-${item.corpus}-${item.seed}.txt
+    deps: ['models/sft-${item.corpus}-${item.seed}.txt']
+    outs: ['responses/${item.corpus}-${item.seed}.txt']
+    meta: {pool: gpu}
+  report:
+    cmd: python stage.py report/comparison.json responses
+    deps: [responses/esconv-1.txt, responses/esconv-2.txt]
+    outs: [report/comparison.json]
+    meta: {pool: cpu}
+"""
+
+# Notes when it ran, and refuses if its output is named in the file `fails`.
+STAGE = """
+import os, sys, time
+from pathlib import Path
+
+out = Path(sys.argv[1])
+with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
+    journal.write(f"{time.time()} start {out}\\n")
+print("making", out, flush=True)
+time.sleep(0.3)
+if str(out) in Path("fails").read_text().split():
+    sys.exit(f"stage.py: no supervised tokens in {out}")
+out.parent.mkdir(parents=True, exist_ok=True)
+out.write_text('{"eva": {"overlap/bleu_2": 3.1}}')
+with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
+    journal.write(f"{time.time()} end {out}\\n")
+"""
+
+STAGES = {
+    "prepare@esconv": "cpu",
+    "prepare@ed": "cpu",
+    "sft@esconv-1": "gpu",
+    "sft@esconv-2": "gpu",
+    "generate@esconv-1": "gpu",
+    "generate@esconv-2": "gpu",
+    "report": "cpu",
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """The DVC project and the environment that its commands run in."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *argv: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *argv],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def journal(self) -> list[str]:
+        """What ran, in the order in which it started."""
+        return [line.split()[2] for line in self._journal_lines() if line.split()[1] == "start"]
+
+    def open_at_once(self, prefix: str) -> int:
+        """The most stages with an output below `prefix` that ever ran at the same time."""
+        most = now = 0
+        for line in self._journal_lines():
+            _, event, out = line.split()
+            if out.startswith(prefix):
+                now += 1 if event == "start" else -1
+                most = max(most, now)
+        return most
+
+    def _journal_lines(self) -> list[str]:
+        path = Path(self.environment["EVA_TEST_JOURNAL"])
+        return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path) -> Project:
+    return make_project(tmp_path / "checkout", root)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Project]:
+    """A project whose services are up."""
+    project = make_project(tmp_path_factory.mktemp("served") / "checkout", root)
+    try:
+        started = project.run("-m", "flows.services", "up")
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield project
+    finally:
+        project.run("-m", "flows.services", "down")
+
+
+def make_project(folder: Path, root: Path) -> Project:
+    (folder / "src" / "eva").mkdir(parents=True)
+    for name in ("__init__.py", "errors.py"):
+        shutil.copy(root / "src" / "eva" / name, folder / "src" / "eva" / name)
+    shutil.copytree(root / "flows", folder / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "prefect.yaml", folder)
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    (folder / "stage.py").write_text(STAGE)
+    (folder / "fails").write_text("")
+    (folder / "data").mkdir()
+    (folder / "data" / "raw.txt").write_text("raw")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_"))}
+    project = Project(
+        folder,
+        {
+            **environment,
+            "PYTHONPATH": "src",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
+            "EVA_TEST_JOURNAL": str(folder / "journal"),
+            "EVA_PREFECT_PORT": str(free_port()),
+            "EVA_MLFLOW_PORT": str(free_port()),
+        },
+    )
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    for command in (["init", "--quiet"], ["remote", "add", "--quiet", "--default", "local", ".eva/remote"]):
+        assert project.run("-m", "dvc", *command).returncode == 0
+    return project
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,56 @@
+"""The DAG that Prefect sees is DVC's."""
+
+from pathlib import Path
+
+import pytest
+from flows.dag import read_dag
+from tests.flows.conftest import STAGES, Project
+
+from eva.errors import InputError
+
+
+def test_every_stage_with_its_pool_after_what_it_needs(project: Project) -> None:
+    nodes = read_dag(project.folder)
+
+    assert {node.name: node.pool for node in nodes} == STAGES
+    place = {node.name: index for index, node in enumerate(nodes)}
+    assert all(place[upstream] < place[node.name] for node in nodes for upstream in node.upstream)
+    upstream = {node.name: node.upstream for node in nodes}
+    assert upstream["report"] == ("generate@esconv-1", "generate@esconv-2")
+    assert upstream["sft@esconv-1"] == ("prepare@esconv",)
+
+
+def test_targets_bring_what_they_need_and_nothing_else(project: Project) -> None:
+    one = [node.name for node in read_dag(project.folder, ["generate@esconv-2"])]
+    group = {node.name for node in read_dag(project.folder, ["sft"])}
+
+    assert one == ["prepare@esconv", "sft@esconv-2", "generate@esconv-2"]
+    assert group == {"prepare@esconv", "sft@esconv-1", "sft@esconv-2"}
+
+
+def test_unknown_target_is_refused_with_the_known_ones(project: Project) -> None:
+    with pytest.raises(InputError, match=r"'stf'.*Known: .*sft@esconv-1"):
+        read_dag(project.folder, ["stf"])
+
+
+def test_stages_without_a_pool_are_refused_all_at_once(project: Project) -> None:
+    path = project.folder / "dvc.yaml"
+    path.write_text(path.read_text().replace("    meta: {pool: gpu}\n", ""))
+
+    with pytest.raises(InputError, match="4 problems") as caught:
+        read_dag(project.folder)
+    assert "stage sft@esconv-1 names no work pool: give it `meta: {pool: cpu}`" in str(caught.value)
+
+
+def test_a_folder_without_dvc_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="DVC cannot read the DAG"):
+        read_dag(tmp_path)
+
+
+def test_the_real_dag_names_only_pools_that_are_deployed(root: Path) -> None:
+    import yaml
+
+    deployed = yaml.safe_load((root / "prefect.yaml").read_text())["deployments"]
+    runs_stages = {d["work_pool"]["name"] for d in deployed if d["entrypoint"].endswith(":run_stages")}
+
+    assert {node.pool for node in read_dag(root)} == runs_stages

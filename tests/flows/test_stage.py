@@ -1,0 +1,124 @@
+"""One stage through real DVC: what it did, its output, its errors, waiting, and being stopped."""
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flows.environment import base_environment, stage_environment
+from flows.stage import Children, DvcRun, StageError, reproduce
+from tests.flows.conftest import Project
+
+LOG = logging.getLogger("test")
+
+
+@pytest.fixture
+def inside(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("EVA_TEST_JOURNAL", project.environment["EVA_TEST_JOURNAL"])
+    return project
+
+
+def run(stage: str, *, force: bool = False, children: Children | None = None) -> str:
+    environment = stage_environment(None)
+    return reproduce(stage, force=force, environment=environment, children=children or Children(), log=LOG)
+
+
+@pytest.mark.slow
+def test_outcome_says_what_dvc_did(inside: Project, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    assert run("prepare@ed") == "Ran"
+    assert "making data/ed.txt" in caplog.messages
+    assert not [message for message in caplog.messages if "git add" in message]
+    assert run("prepare@ed") == "Unchanged"
+    (inside.folder / "dvc.lock").unlink()
+    (inside.folder / "data" / "ed.txt").unlink()
+    assert run("prepare@ed") == "Cached"
+    assert inside.journal() == ["data/ed.txt"]
+    assert run("prepare@ed", force=True) == "Ran"
+
+
+@pytest.mark.slow
+def test_a_failure_carries_the_stage_s_own_words(inside: Project) -> None:
+    (inside.folder / "fails").write_text("models/sft-esconv-1.txt")
+    run("prepare@esconv")
+
+    with pytest.raises(StageError, match="no supervised tokens in models/sft-esconv-1.txt"):
+        run("sft@esconv-1")
+
+
+@pytest.mark.slow
+def test_a_busy_stage_is_waited_for_and_runs_once_each(
+    inside: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    outcomes: list[str] = []
+    threads = [threading.Thread(target=lambda: outcomes.append(run("prepare@ed"))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["Ran", "Unchanged", "Unchanged"]
+    assert inside.journal() == ["data/ed.txt"]
+    assert any("waits" in message for message in caplog.messages)
+
+
+def test_only_a_refusal_to_start_counts_as_busy() -> None:
+    refusal = "ERROR: failed to reproduce 'sft': '/x/y' is busy, it is being blocked by:"
+
+    assert DvcRun(255, None, (refusal, "  (PID 1): dvc repro")).busy
+    assert not DvcRun(
+        255, "Ran", ("Running stage 'sft':", "the printer is busy, it is being blocked by:")
+    ).busy
+    assert not DvcRun(0, None, (refusal,)).busy
+
+
+@pytest.mark.slow
+def test_stop_ends_dvc_and_what_the_stage_started(inside: Project) -> None:
+    pid_file = inside.folder / "pid"
+    code = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    (inside.folder / "stage.py").write_text(code)
+    children, failures = Children(), list[BaseException]()
+
+    def call() -> None:
+        try:
+            run("prepare@ed", children=children)
+        except StageError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    _wait_for(lambda: pid_file.exists() and bool(pid_file.read_text()))
+    children.stop()
+    thread.join(timeout=20)
+
+    assert not thread.is_alive()
+    assert failures
+    _wait_for(lambda: not Path(f"/proc/{pid_file.read_text()}").exists())
+    with pytest.raises(StageError, match="stopped"):
+        run("prepare@ed", children=children)
+
+
+def test_environment_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+
+    environment = stage_environment("abc")
+
+    assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+    assert environment["PYTHONPATH"] == "src"
+    assert environment["EVA_PARENT_RUN_ID"] == "abc"
+    assert "EVA_PARENT_RUN_ID" not in stage_environment(None)
+    assert base_environment()["DO_NOT_TRACK"] == "true"
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
