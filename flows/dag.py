@@ -38,41 +38,43 @@ def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
     from dvc.exceptions import DvcException  # slow to import
     from dvc.repo import Repo
 
-    targets = tuple(targets)
     try:
         with Repo(str(root)) as repo:
             graph = repo.index.graph
-            stages = {stage.addressing: stage for stage in graph if not stage.is_data_source}
-            chosen = [stage.addressing for target in targets for stage in _collect(repo, target)]
+            stages = {_name(stage): stage for stage in graph if not stage.is_data_source}
     except DvcException as error:
         raise InputError(f"DVC cannot read the DAG in {root}: {error}") from error
     upstream = {name: _upstream(stage, graph) for name, stage in stages.items()}
-    wanted = _closure(chosen, upstream) if targets else set(stages)
+    wanted = _closure(_select(targets, stages), upstream)
     ordered = [name for name in TopologicalSorter(upstream).static_order() if name in wanted]
-    raise_if(_without_pool(stages[name] for name in ordered), "dvc.yaml")
+    raise_if(_without_pool(stages, ordered), "dvc.yaml")
     return tuple(StageNode(name, stages[name].meta["pool"], upstream[name]) for name in ordered)
 
 
-def _collect(repo: Any, target: str) -> list[Any]:
-    from dvc.exceptions import DvcException
-
-    try:
-        found: list[Any] = list(repo.stage.collect(target))
-    except DvcException as error:
-        known = sorted({stage.addressing for stage in repo.index.stages if not stage.is_data_source})
-        raise InputError(f"target {target!r}: {error}. Known: {', '.join(known)}") from error
-    return found
+def _name(stage: Any) -> str:
+    """The name that `dvc repro` takes from the root of the checkout, wherever we are."""
+    name, file = str(stage.name), str(stage.path_in_repo)
+    return name if file == "dvc.yaml" else f"{file}:{name}"
 
 
-def _without_pool(stages: Iterable[Any]) -> Iterable[str]:
-    for stage in stages:
-        if not isinstance((stage.meta or {}).get("pool"), str):
-            yield f"stage {stage.addressing} names no work pool: give it `meta: {{pool: cpu}}` (or gpu)"
+def _select(targets: Iterable[str], names: Iterable[str]) -> set[str]:
+    """The stages that the targets mean: all of them, or by name, or by the name of their group."""
+    known = list(names)
+    meant = {target: {n for n in known if target in (n, n.partition("@")[0])} for target in targets}
+    unknown = [target for target, found in meant.items() if not found]
+    raise_if((f"no stage {target!r}; known are {', '.join(known)}" for target in unknown), "targets")
+    return set().union(*meant.values()) if meant else set(known)
+
+
+def _without_pool(stages: Mapping[str, Any], names: Iterable[str]) -> Iterable[str]:
+    for name in names:
+        if not isinstance((stages[name].meta or {}).get("pool"), str):
+            yield f"stage {name} names no work pool: give it `meta: {{pool: cpu}}` (or gpu)"
 
 
 def _upstream(stage: Any, graph: Any) -> tuple[str, ...]:
     """Its neighbours in DVC's graph, whose edges point from a stage to what it needs."""
-    return tuple(sorted(o.addressing for o in graph.successors(stage) if not o.is_data_source))
+    return tuple(sorted(_name(o) for o in graph.successors(stage) if not o.is_data_source))
 
 
 def _closure(chosen: Iterable[str], upstream: Mapping[str, tuple[str, ...]]) -> set[str]:

@@ -115,12 +115,8 @@ def run_stages(
     """Run stages of one pool through DVC, in the order of the DAG; what follows a failure is not run."""
     nodes = [node for node in read_dag(Path.cwd(), stages) if node.name in set(stages)]
     _require_own_pool(nodes)
-    children = Children()
-    options = {"force": force, "push": push, "parent_run_id": parent_run_id, "children": children}
-    try:
-        states = _run_in_order(nodes, at_once, retries, options)
-    finally:
-        children.stop()
+    options = {"force": force, "push": push, "parent_run_id": parent_run_id}
+    states = _run_in_order(nodes, at_once, retries, options)
     if failed := [str(state.message) for state in states if state.is_failed() or state.is_crashed()]:
         raise StageError("\n\n".join(failed))
 
@@ -130,11 +126,12 @@ def _run_in_order(
 ) -> list[State[Any]]:
     single = run_stage.with_options(retries=retries, retry_delay_seconds=5)
     futures: dict[str, Any] = {}
+    children = Children()
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
-    with runner:
+    with runner, children:  # a cancelled run ends its processes, then waits for the threads that read them
         for node in nodes:
             before = [futures[name] for name in node.upstream if name in futures]
-            parameters = {"stage": node.name, **options}
+            parameters = {"stage": node.name, "children": children, **options}
             futures[node.name] = runner.submit(single, parameters=parameters, wait_for=before)
         for future in futures.values():
             future.wait()

@@ -119,8 +119,9 @@ def _plant(root: Path) -> Plant:
         running = find(root, server)
         ports[server] = (running.port if running else None) or _port(variable, usual)
     plant = Plant(root, ports["prefect"], ports["mlflow"])
+    environment = plant.environment  # made from the one it replaces
     os.environ.clear()
-    os.environ.update(plant.environment)
+    os.environ.update(environment)
     return plant
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import killpg
-from typing import Any
+from typing import Any, Self
 
 TAIL = 25  # lines of output that reach the flow's state when a stage fails
 PATIENCE = 900.0  # seconds to wait for another DVC process that holds the stage's files
@@ -55,6 +55,12 @@ class Children:
     _live: set[subprocess.Popen[str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def run(
         self, arguments: list[str], environment: Mapping[str, str], on_line: Callable[[str], None]

@@ -11,12 +11,22 @@ from pathlib import Path
 
 import pytest
 
+DVC_CONFIG = """
+[core]
+    analytics = false
+    no_scm = true
+    remote = local
+['remote "local"']
+    url = ../.eva/remote
+"""
+
+# `ls` is not in the virtual environment: the rest of PATH must be there too
 DVC_YAML = """
 stages:
   prepare:
     foreach: {esconv: {}, ed: {}}
     do:
-      cmd: python stage.py data/${key}.txt data/raw.txt
+      cmd: ls data && python stage.py data/${key}.txt data/raw.txt
       deps: [data/raw.txt]
       outs: ['data/${key}.txt']
       meta: {pool: cpu}
@@ -128,13 +138,15 @@ def make_project(folder: Path, root: Path) -> Project:
         shutil.copy(root / "src" / "eva" / name, folder / "src" / "eva" / name)
     shutil.copytree(root / "flows", folder / "flows", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "prefect.yaml", folder)
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc" / "config").write_text(DVC_CONFIG)
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "stage.py").write_text(STAGE)
     (folder / "fails").write_text("")
     (folder / "data").mkdir()
     (folder / "data" / "raw.txt").write_text("raw")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_"))}
-    project = Project(
+    return Project(
         folder,
         {
             **environment,
@@ -145,10 +157,6 @@ def make_project(folder: Path, root: Path) -> Project:
             "EVA_MLFLOW_PORT": str(free_port()),
         },
     )
-    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
-    for command in (["init", "--quiet"], ["remote", "add", "--quiet", "--default", "local", ".eva/remote"]):
-        assert project.run("-m", "dvc", *command).returncode == 0
-    return project
 
 
 def free_port() -> int:

@@ -29,7 +29,7 @@ def test_targets_bring_what_they_need_and_nothing_else(project: Project) -> None
 
 
 def test_unknown_target_is_refused_with_the_known_ones(project: Project) -> None:
-    with pytest.raises(InputError, match=r"'stf'.*Known: .*sft@esconv-1"):
+    with pytest.raises(InputError, match=r"no stage 'stf'; known are .*sft@esconv-1"):
         read_dag(project.folder, ["stf"])
 
 

@@ -48,7 +48,7 @@ def test_a_failure_carries_the_stage_s_own_words(inside: Project) -> None:
     (inside.folder / "fails").write_text("models/sft-esconv-1.txt")
     run("prepare@esconv")
 
-    with pytest.raises(StageError, match="no supervised tokens in models/sft-esconv-1.txt"):
+    with pytest.raises(StageError, match="no supervised tokens in models/sft-esconv-1"):
         run("sft@esconv-1")
 
 
@@ -73,9 +73,7 @@ def test_only_a_refusal_to_start_counts_as_busy() -> None:
     refusal = "ERROR: failed to reproduce 'sft': '/x/y' is busy, it is being blocked by:"
 
     assert DvcRun(255, None, (refusal, "  (PID 1): dvc repro")).busy
-    assert not DvcRun(
-        255, "Ran", ("Running stage 'sft':", "the printer is busy, it is being blocked by:")
-    ).busy
+    assert not DvcRun(255, "Ran", ("Running stage 'sft':", refusal)).busy
     assert not DvcRun(0, None, (refusal,)).busy
 
 

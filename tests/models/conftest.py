@@ -25,7 +25,8 @@ QWEN2 = (
 )
 MISTRAL = (
     "{{ bos_token }}{% for m in messages %}"
-    "{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}"
+    "{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}"
     "{% if m['role'] == 'user' %}{{ '[INST] ' + m['content'] + ' [/INST]' }}"
     "{% else %}{{ ' ' + m['content'] + eos_token }}{% endif %}{% endfor %}"
 )
@@ -127,7 +128,13 @@ def _qwen2() -> Format:
 
 
 def _llama3() -> Format:
-    special = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+    special = [
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|eot_id|>",
+    ]
     names = {"bos_token": special[0], "eos_token": special[1]}  # the end of a turn is another token
     return Format(byte_tokenizer(special, LLAMA3, **names), "<|eot_id|>", _llama3_pieces)
 

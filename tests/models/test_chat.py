@@ -43,12 +43,12 @@ def test_mask_is_exactly_the_supporters_turns_token_by_token(chat_format, prompt
 
     plain = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     assert window.input_ids == plain["input_ids"][: len(window.input_ids)]
-    for token, label, (a, b) in zip(
-        window.input_ids, window.labels, plain["offset_mapping"], strict=False
-    ):
+    for token, label, (a, b) in zip(window.input_ids, window.labels, plain["offset_mapping"], strict=False):
         inside = any(start <= a and b <= stop for start, stop in spans)
         assert label == (token if inside else chat.IGNORE), (token, text[a:b])
-    covered = {i for a, b in plain["offset_mapping"] if any(s <= a and b <= e for s, e in spans) for i in range(a, b)}
+    covered = {
+        i for a, b in plain["offset_mapping"] if any(s <= a and b <= e for s, e in spans) for i in range(a, b)
+    }
     wanted = {i for s, e in spans for i in range(s, e)}
     assert all(text[i] == " " for i in wanted - covered)  # byte-level offsets leave out leading blanks
 
@@ -162,7 +162,10 @@ GENERATION = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% en
         (None, "no chat template"),
         ("{% for m in messages %}" + BODY + "{{ '\n' }}{% endfor %}" + GENERATION, "no end-of-turn token"),
         (
-            "{% for m in messages %}" + BODY + "{% if loop.last %}<|im_end|>{% endif %}{% endfor %}" + GENERATION,
+            "{% for m in messages %}"
+            + BODY
+            + "{% if loop.last %}<|im_end|>{% endif %}{% endfor %}"
+            + GENERATION,
             "differently once more turns follow",
         ),
         (

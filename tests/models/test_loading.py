@@ -28,7 +28,7 @@ def test_pointer_files_round_trip(tmp_path, pointer):
 
 def test_a_pointer_with_other_keys_is_refused(tmp_path):
     loading.Start("m", None, "0a").write(tmp_path / "start.json")
-    with pytest.raises(InputError, match="adapter, fingerprint, model, prompt"):
+    with pytest.raises(InputError, match=r"adapter, .*model, prompt"):
         loading.Policy.read(tmp_path / "start.json")
 
 

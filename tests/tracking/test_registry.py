@@ -119,7 +119,7 @@ def test_candidate_answers_a_chat_as_the_merged_policy_does(
     version = client.get_model_version_by_alias("eva-tiny", "candidate")
     assert str(version.version) == done.version and version.run_id == done.run_id
     assert version.tags["eva.commit"] == "abc" and version.tags["eva.gate.candidate"] == "passed"
-    assert "A test model" in version.description
+    assert version.description == "# A test model"
     logged = client.get_logged_model(done.model_id)
     assert {metric.key: metric.value for metric in logged.metrics}["evaluate/evaeval/avg"] == 0.25
     assert loaded.metadata.signature.inputs.input_names()[0] == "messages"

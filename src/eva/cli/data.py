@@ -27,7 +27,9 @@ def import_(source: Annotated[Path, typer.Argument(help="folder that holds the c
 
 @app.command()
 def fetch(
-    corpora: Annotated[list[str] | None, typer.Argument(help="esconv, empathetic_dialogues, epitome, evad")] = None,
+    corpora: Annotated[
+        list[str] | None, typer.Argument(help="esconv, empathetic_dialogues, epitome, evad")
+    ] = None,
 ) -> None:
     """Download corpora from their official addresses into data/raw, digests verified."""
     from eva.data.fetch import fetch as download

@@ -35,7 +35,9 @@ def use(profile: Annotated[str, typer.Argument(help="name of a file in profiles/
     """Make params.yaml a copy of a profile."""
     known = sorted(path.stem for path in PROFILES.glob("*.yaml"))
     if profile not in known:
-        raise InputError(f"{PROFILES}/{profile}.yaml: no such profile. Known: {', '.join(known) or 'none here'}.")
+        raise InputError(
+            f"{PROFILES}/{profile}.yaml: no such profile. Known: {', '.join(known) or 'none here'}."
+        )
     source = PROFILES / f"{profile}.yaml"
     read_settings(source)
     write_text(PARAMS, source.read_text(encoding="utf-8"))

@@ -10,7 +10,9 @@ from eva.errors import InputError
 runs = typer.Typer(no_args_is_help=True, help="The MLflow record of runs.")
 
 
-def report(folder: Annotated[Path, typer.Argument(help="out of the `report` stage")] = Path("report")) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="out of the `report` stage")] = Path("report"),
+) -> None:
     """Print the comparison table and where the page is."""
     table = folder / "comparison.txt"
     if not table.is_file():
@@ -22,9 +24,10 @@ def report(folder: Annotated[Path, typer.Argument(help="out of the `report` stag
 @runs.command()
 def replay() -> None:
     """Rebuild the MLflow record from the files in runs/."""
-    from eva.tracking import replay as rebuild
+    from eva.tracking.replay import replay as rebuild
 
-    print(rebuild(Path.cwd()))
+    done = rebuild(Path.cwd())
+    print(f"{done.logged} runs written into MLflow, {done.present} were there already")
 
 
 def chat(
@@ -34,4 +37,4 @@ def chat(
     """Ask a registered model for one response."""
     from eva.tracking import registry
 
-    print(registry.answer(registry.load(model, Path.cwd()), [{"role": "user", "content": text}]))
+    print(registry.chat(registry.load(model, Path.cwd()), [{"role": "user", "content": text}]))

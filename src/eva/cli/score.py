@@ -1,20 +1,19 @@
 """`eva score`: metrics of any file of responses, and a paired comparison of two."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eva.artifacts import digest_file, write_json
+from eva.artifacts import write_json
 from eva.errors import InputError
 from eva.settings import Evaluate, read_settings
 
 if TYPE_CHECKING:
-    from eva.cli.metric_choice import ScorerFolder
+    from eva.cli.metric_choice import Choice, ScorerFolder
+    from eva.cli.response_files import ResponseFile
     from eva.evaluation.compare import Difference
-    from eva.evaluation.rows import ResponseRow
     from eva.evaluation.score import ScoreResult
 
 PARAMS = Path("params.yaml")
@@ -22,59 +21,51 @@ FAMILIES = ["overlap", "diversity", "length", "epitome", "evaeval", "response_ty
 UNCONFIGURED = Evaluate(metrics=FAMILIES, bootstrap=1000, confidence=0.95, ngram=4, seed=0)
 
 
-@dataclass(frozen=True)
-class Compared:
-    """A scored file and the one that it is compared with, if there is any."""
-
-    ours: "ScoreResult"
-    theirs: "ScoreResult | None"
-    differences: "list[Difference]"
-
-    def to_dict(self, baseline: str) -> dict[str, Any]:
-        """The JSON of `--json`."""
-        if self.theirs is None:
-            return self.ours.to_dict()
-        differences = {row.metric: row.to_dict() for row in self.differences}
-        comparison = {"baseline": baseline, "differences": differences, "scores": self.theirs.to_dict()}
-        return {**self.ours.to_dict(), "comparison": comparison}
-
-
 def score(
     responses: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="one response a line")],
     metrics: Annotated[
         str | None,
-        typer.Option(help=f"comma-separated families or metric names; families: {', '.join(FAMILIES)}"),
+        typer.Option(help=f"families or metric names, with commas; families: {', '.join(FAMILIES)}"),
     ] = None,
     scorers: Annotated[
-        str | None, typer.Option(help="folder with level_classifier/ and epitome/ [default: models]")
+        str | None, typer.Option(help="folder with level_classifier/ and epitome/; models/ by default")
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="write values, definitions and provenance here")] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="write values, definitions and provenance here")
+    ] = None,
     baseline: Annotated[
-        Path | None, typer.Option(metavar="OTHER.jsonl", help="compare with this file, same turns")
+        Path | None, typer.Option(metavar="OTHER.jsonl", help="compare with this file of the same turns")
     ] = None,
     params: Annotated[
-        Path | None, typer.Option(help="settings file, section `evaluate` [default: params.yaml if here]")
+        Path | None, typer.Option(help="settings, section `evaluate`; params.yaml by default")
     ] = None,
-    allow_empty: Annotated[bool, typer.Option(help="an empty response counts as one of no words")] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="take an empty response as one of no words")
+    ] = False,
 ) -> None:
-    """Score a file of responses.
+    """Score a file of responses, and compare it with another.
 
-    A line is an object with dialogue_id, turn, n_turns, history (a list of role and content), response
-    and, if known, reference. `turn` counts the supporter's turns of the dialogue from 1.
+    A line is an object with dialogue_id, turn, n_turns, history (a list of
+    role and content), response and, if known, reference. `turn` counts the
+    supporter's turns of the whole dialogue from 1, `n_turns` is their number.
     """
-    from eva.cli.metric_choice import left_out_line, scorer_folder
+    from eva.cli.metric_choice import choose, scorer_folder
+    from eva.cli.response_files import read_all
+    from eva.evaluation.registry import select
 
-    settings = _settings(params)
-    folder = scorer_folder(scorers)
-    _check_out(json, [responses, *([baseline] if baseline else [])])
-    files = _read([responses, *([baseline] if baseline else [])], allow_empty)
-    choice = _choose(metrics, settings, files, folder)
-    for reason, names in choice.left_out.items():
-        typer.echo(left_out_line(reason, names), err=True)
-    compared = _score(files, choice.metrics, settings, folder if choice.uses_scorers else None)
-    _show(compared, settings)
+    paths = [responses] if baseline is None else [responses, baseline]
+    _check_out(json, paths)
+    settings, folder = _settings(params), scorer_folder(scorers)
+    wanted = select(settings.metrics if metrics is None else _words(metrics))
+    files = read_all(paths, allow_empty=allow_empty)
+    choice = choose(wanted, files, folder, only_possible=metrics is None)
+    for line in choice.left_out:
+        typer.echo(f"left out: {line}", err=True)
+    results = _results(files, choice, settings, folder)
+    differences = _differences(results, files, settings)
+    _show(results, differences, files, settings)
     if json is not None:
-        write_json(json, compared.to_dict(baseline.name if baseline else ""))
+        write_json(json, _as_dict(results, differences, files))
         print(f"\nwritten: {json}")
 
 
@@ -84,28 +75,88 @@ def _settings(given: Path | None) -> Evaluate:
     return read_settings(given or PARAMS).evaluate
 
 
-def _check_out(out: Path | None, inputs: list[Path]) -> None:
+def _words(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise InputError(f"--metrics {text!r}: names no metric; families: {', '.join(FAMILIES)}")
+    return words
+
+
+def _check_out(out: Path | None, inputs: Sequence[Path]) -> None:
     if out is None:
         return
     if out.is_dir():
         raise InputError(f"--json {out}: is a folder; name a file to write")
     if out.resolve() in {path.resolve() for path in inputs}:
-        raise InputError(f"--json {out}: is one of the files to score, and would be overwritten")
+        raise InputError(f"--json {out}: is a file of responses and would be overwritten; name another")
 
 
-def _read(paths: list[Path], allow_empty: bool) -> dict[str, "list[ResponseRow]"]:
-    """Rows by file name; the problems of all files in one `InputError`."""
-    from eva.evaluation.rows import check_same_turns, read_rows
+def _results(
+    files: Sequence["ResponseFile"], choice: "Choice", settings: Evaluate, folder: "ScorerFolder"
+) -> list["ScoreResult"]:
+    """One result a file; the scorers, if any is needed, are loaded once."""
+    from eva.evaluation.score import score as score_rows
 
-    files, problems = {}, []
-    for path in paths:
-        try:
-            files[str(path)] = read_rows(path, allow_empty=allow_empty)
-        except InputError as error:
-            problems.append(str(error))
-    if problems:
-        raise InputError("\n".join(problems))
-    if len(paths) > 1:
-        ours, theirs = (str(path) for path in paths)
-        check_same_turns(files[ours], files[theirs], (ours, theirs))
-    return files
+    scorers, reference, origin = None, None, {}
+    if choice.uses("epitome", "evaeval"):
+        from eva.evaluation.scorers import Scorers
+
+        scorers = Scorers.below(folder.path)
+        reference = scorers.reference() if choice.uses("evaeval") else None
+        origin = scorers.provenance()
+    return [
+        score_rows(
+            file.rows,
+            choice.metrics,
+            settings=settings,
+            scorers=scorers,
+            reference=reference,
+            provenance={**file.provenance(), **origin},
+        )
+        for file in files
+    ]
+
+
+def _differences(
+    results: Sequence["ScoreResult"], files: Sequence["ResponseFile"], settings: Evaluate
+) -> list["Difference"]:
+    """Ours less the baseline; none without a baseline."""
+    from eva.evaluation.compare import compare
+
+    if len(results) < 2:
+        return []
+    names = (str(files[0].path), str(files[1].path))
+    return compare(results[:1], results[1:], settings=settings, names=names)
+
+
+def _show(
+    results: Sequence["ScoreResult"],
+    differences: Sequence["Difference"],
+    files: Sequence["ResponseFile"],
+    settings: Evaluate,
+) -> None:
+    from eva.cli.tables import comparison_table, score_table
+
+    sample = results[0].sample
+    print(
+        f"{files[0].path}\nresponses: {len(sample.rows)}, dialogues: {len(sample.dialogues)}; "
+        f"{settings.confidence:.0%} intervals over {settings.bootstrap} resamples of dialogues\n"
+    )
+    print(score_table(results[0]))
+    if differences:
+        print(f"\ncompared with {files[1].path}, paired by dialogue\n")
+        print(comparison_table(differences))
+
+
+def _as_dict(
+    results: Sequence["ScoreResult"], differences: Sequence["Difference"], files: Sequence["ResponseFile"]
+) -> dict[str, Any]:
+    """The content of `--json`."""
+    if len(results) < 2:
+        return results[0].to_dict()
+    comparison = {
+        "baseline": files[1].provenance(),
+        "metrics": {name: value.to_dict() for name, value in results[1].metrics.items()},
+        "differences": {row.metric: row.to_dict() for row in differences},
+    }
+    return {**results[0].to_dict(), "comparison": comparison}

@@ -13,9 +13,7 @@ def score_table(result: ScoreResult) -> str:
     rows = [["metric", "value", "interval", *(["noise"] if floors else []), "n", "unit"]]
     for name, value in values.items():
         floor = [_number(value.noise_floor)] if floors else []
-        rows.append(
-            [name, _number(value.value), _interval(value.ci), *floor, str(value.n), value.unit]
-        )
+        rows.append([name, _number(value.value), _interval(value.ci), *floor, str(value.n), value.unit])
     return _aligned(rows, left=(0, len(rows[0]) - 1))
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -187,10 +188,14 @@ def _stable(result: Mapping[str, Any], listed: int) -> dict[str, Any]:
 
 
 def _message(verdict: Verdict, prepared: Path, corpus: Corpus, out: Path) -> str:
-    lines = [f"{prepared}: {len(verdict.failures)} expectation(s) of the gate fail, so nothing trains on it"]
-    for failure in verdict.failures:
-        lines.append(f"  - {failure.expectation}: {failure.requirement} ({failure.count} row(s) break it)")
-        lines += [f"      {_place(row)}: {row.what}" for row in failure.rows_listed]
+    broken = len({failure.expectation for failure in verdict.failures})
+    count = f"{broken} of {verdict.expectations} expectations"
+    lines = [f"{prepared}: {count} of the gate fail, so nothing trains on it"]
+    for (name, requirement), group in groupby(verdict.failures, key=lambda f: (f.expectation, f.requirement)):
+        failures = list(group)
+        rows = sum(failure.count for failure in failures)
+        lines.append(f"  - {name}: {requirement} ({rows} row(s) break it)")
+        lines += [f"      {_place(row)}: {row.what}" for failure in failures for row in failure.rows_listed]
     page_path = out / "docs" / "index.html"
     lines.append(f"All of it: {page_path}. Correct {corpus.path}, or the bounds under `validate`.")
     return "\n".join(lines)

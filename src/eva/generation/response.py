@@ -69,6 +69,7 @@ class Partial:
             file.flush()
             os.fsync(file.fileno())
 
+
 def _complete_rows(path: Path) -> Iterable[Response]:
     """Rows up to the first that was cut off while it was written."""
     if not path.is_file():

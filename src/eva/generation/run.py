@@ -104,4 +104,3 @@ def _count(texts: Sequence[str]) -> dict[str, float]:
     words = [len(text.split()) for text in texts]
     mean = sum(words) / len(words) if words else 0.0
     return {"responses": len(texts), "words": round(mean, 2), "empty": sum(not text for text in texts)}
-

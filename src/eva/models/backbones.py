@@ -108,7 +108,7 @@ def _download(backbone: Backbone, folder: Path) -> None:
     model, commit, wanted = backbone.id, backbone.revision, list(ALLOWED)
     try:
         plan = snapshot_download(model, revision=commit, allow_patterns=wanted, dry_run=True)
-        require_room(folder, sum(entry.file_size for entry in plan))
+        require_room(folder, sum(entry.file_size or 0 for entry in plan))
         source = snapshot_download(model, revision=commit, allow_patterns=wanted)
     except (HfHubHTTPError, OSError, ValueError) as error:
         if isinstance(error, InputError):

@@ -117,6 +117,7 @@ def encode_responses(
 
     All see the same history: as much of it as leaves room for the longest answer.
     """
+    _require_user_last(history)
     turn = len(_supporter_indices(history)) + 1
     whole = [[*history, {"role": "assistant", "content": response}] for response in responses]
     start = max(_first_start(tokenizer, messages, prompt, max_length) for messages in whole)
@@ -134,12 +135,18 @@ def encode_prompt(
 
     The oldest turns are dropped until it fits into `max_length`; the system prompt stays.
     """
+    _require_user_last(history)
     start = _first_start(tokenizer, history, prompt, max_length, generation=True)
     text = render(tokenizer, history[start:], prompt=prompt, add_generation_prompt=True)
     ids = [int(i) for i in tokenizer(text, add_special_tokens=False)["input_ids"]]
     if len(ids) <= max_length:
         return ids
     return _keep_ends(ids, encode(tokenizer, history[start:], prompt).head, max_length)
+
+
+def _require_user_last(history: Sequence[Message]) -> None:
+    if not history or history[-1]["role"] != "user":
+        raise InputError("a history to answer must end with a user turn; drop what stands after the last one")
 
 
 def _plan(
@@ -167,6 +174,8 @@ def _first_start(
 ) -> int:
     """Index of the earliest user turn from which `messages` fit; the last user turn if none does."""
     starts = [i for i, message in enumerate(messages) if message["role"] == "user"]
+    if not starts or starts[0] != 0:
+        return 0  # `render` says what is wrong with it
     for start in starts[:-1]:
         if _length(tokenizer, messages[start:], prompt, generation=generation) <= max_length:
             return start

@@ -124,7 +124,9 @@ def _upload(
 def _describe(
     client: Any, name: str, version: str, decision: Decision, tags: Mapping[str, str], card: str
 ) -> None:
-    client.update_model_version(name, version, description=card)
+    from huggingface_hub import ModelCard
+
+    client.update_model_version(name, version, description=ModelCard(card).text.strip())
     outcome = "passed" if decision.passed else "refused: " + "; ".join(decision.reasons)
     for key, value in {**tags, f"gate.{decision.alias}": outcome}.items():
         client.set_model_version_tag(name, version, f"eva.{key}", value)

@@ -194,7 +194,8 @@ def _log_files(store: Store, run_id: str, record: Record) -> None:
 def _create_experiment(client: Any, where: str, root: Path) -> str:
     # A server keeps artefacts where its own settings say; only our local file needs a place.
     place = (main_checkout(root) / "mlruns").as_uri() if where.startswith("sqlite:") else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=place))
+    kind = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on training runs
+    return str(client.create_experiment(EXPERIMENT, artifact_location=place, tags=kind))
 
 
 def metric_name(name: str) -> str:
@@ -208,11 +209,12 @@ def _batches(entries: list[Any]) -> Iterator[list[Any]]:
 
 
 def quiet() -> None:
-    """Before MLflow is imported: no telemetry, few retries, no migration log lines."""
+    """Before MLflow is imported: no telemetry, few retries, no lines about itself in our progress."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for name in ("mlflow.store.db.utils", "alembic", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eva.training.batches import LengthGroups
 from eva.training.callbacks import history
 from eva.training.result import Row
 from eva.training.resume import checkpoint_step, newest_checkpoint
 from eva.training.supervised_head import supervised_head
+
 
 @dataclass(frozen=True)
 class Course:
@@ -37,12 +39,20 @@ def follow(trainer: Any, folder: Path) -> Course:
     return Course(before, after, history(logged), trainer.state.global_step, resumed)
 
 
-class HeldOutScores:
-    """Trainer mixin: evaluation leaves the random numbers of the training as they were."""
+class Repeatable:
+    """Trainer mixin: what a training draws at random does not depend on interruptions or scoring."""
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Row:
+        """Score without using up the random numbers of the training."""
         import torch
 
         with torch.random.fork_rng():
             scores: Row = super().evaluate(*args, **kwargs)  # type: ignore[misc]
         return scores
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroups:
+        trainer: Any = self
+        rows = trainer.train_dataset if train_dataset is None else train_dataset
+        arguments = trainer.args
+        step = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+        return LengthGroups(rows["length"], step, arguments.seed, lambda: int(trainer.state.epoch or 0))

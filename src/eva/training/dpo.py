@@ -12,8 +12,8 @@ from eva.settings.sections import Dpo
 from eva.training.examples import pair_examples
 from eva.training.footprint import adapter_bytes
 from eva.training.job import Job, Plan, complete
-from eva.training.resume import run_inputs
 from eva.training.result import TrainResult
+from eva.training.resume import run_inputs
 
 
 def train(

@@ -11,7 +11,7 @@ from eva.models.loading import load_model, load_tokenizer
 from eva.settings.sections import Dpo
 from eva.training.arguments import effective_batch, trainer_arguments
 from eva.training.callbacks import report_through
-from eva.training.course import Course, HeldOutScores, follow
+from eva.training.course import Course, Repeatable, follow
 from eva.training.examples import load_examples
 from eva.training.job import Job
 from eva.training.result import Outcome
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import EvalPrediction
 
 
-class PairTrainer(HeldOutScores, DPOTrainer):  # type: ignore[misc]
+class PairTrainer(Repeatable, DPOTrainer):  # type: ignore[misc]
     """DPOTrainer that takes rows as encoded, and scores held-out pairs one by one.
 
     The reference is computed in the same step as the policy, not beforehand: both then see equal

@@ -117,14 +117,10 @@ def _lost_turns(dialogue: Dialogue, windows: Sequence[Window]) -> list[str]:
     return [f"dialogue {dialogue.id}: supporter turns {supervised} of {expected} are supervised"]
 
 
-def _pair_row(
-    tokenizer: "PreTrainedTokenizerBase", pair: Preference, max_length: int
-) -> dict[str, Any]:
+def _pair_row(tokenizer: "PreTrainedTokenizerBase", pair: Preference, max_length: int) -> dict[str, Any]:
     if not pair.history or pair.history[-1]["role"] != "user":
         raise InputError("its history does not end with the help-seeker; a response answers a user turn")
-    windows = encode_responses(
-        tokenizer, pair.history, [pair.chosen, pair.rejected], max_length=max_length
-    )
+    windows = encode_responses(tokenizer, pair.history, [pair.chosen, pair.rejected], max_length=max_length)
     chosen, rejected = (_response(window) for window in windows)
     prompts = [w.input_ids[: len(w.input_ids) - w.n_supervised] for w in windows]
     if chosen == rejected:
@@ -147,9 +143,7 @@ def _whole(
     tokenizer: "PreTrainedTokenizerBase", pair: Preference, chosen: list[int], rejected: list[int]
 ) -> bool:
     """Whether the context cut neither response."""
-    uncut = encode_responses(
-        tokenizer, pair.history[-1:], [pair.chosen, pair.rejected], max_length=1 << 30
-    )
+    uncut = encode_responses(tokenizer, pair.history[-1:], [pair.chosen, pair.rejected], max_length=1 << 30)
     return [_response(window) for window in uncut] == [chosen, rejected]
 
 

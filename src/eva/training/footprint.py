@@ -13,7 +13,7 @@ _CHECKPOINTS = 3  # two are kept while the next is written
 
 def full_bytes(model_dir: Path) -> int:
     """Bytes that a full-parameter training of the model writes at most, its delivery included."""
-    parameters = sum(parameter.numel() for parameter in _skeleton(model_dir).parameters())
+    parameters: int = sum(parameter.numel() for parameter in _skeleton(model_dir).parameters())
     return parameters * (_CHECKPOINTS * _SAVED + 2 * _FLOAT)
 
 
@@ -28,7 +28,9 @@ def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int) -> int:
     problems = [] if targets else ["no target: ALI would train nothing"]
     for target in targets:
         if target == "lm_head":
-            problems.append("lm_head: DPO reads the head's weights directly, so an adapter there never learns")
+            problems.append(
+                "lm_head: DPO reads the head's weights directly, so an adapter there never learns"
+            )
         elif not any(_matches(name, target) for name in linear):
             problems.append(f"{target!r} matches no module of {model_dir.name}")
     raise_if([f"{p}; this model has {', '.join(leaves)}" for p in problems], "lora_targets")

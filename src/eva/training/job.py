@@ -14,8 +14,8 @@ from eva import launch
 from eva.artifacts import read_json, require_room, write_json
 from eva.settings.sections import Dpo, Sft, Training
 from eva.training.examples import Examples, save_examples
-from eva.training.resume import Run, claim
 from eva.training.result import Outcome, TrainResult
+from eva.training.resume import Run, claim
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +73,16 @@ def complete(plan: Plan, out: Path, store: Path) -> TrainResult:
     )
 
 
+def prepare(plan: Plan, folder: Path) -> None:
+    """Write what a training process reads."""
+    save_examples(folder / "examples", plan.splits)
+    write_json(folder / "job.json", asdict(plan.job))
+
+
 def _execute(plan: Plan, run: Run) -> None:
     require_room(run.folder, plan.needed)
     run.discard_incomplete()
-    save_examples(run.folder / "examples", plan.splits)
-    write_json(run.folder / "job.json", asdict(plan.job))
+    prepare(plan, run.folder)
     settings = plan.job.section()
     if launch.is_distributed(settings):
         launch.start(settings, run.folder)

@@ -13,8 +13,8 @@ from eva.settings.sections import Sft
 from eva.training.examples import Examples, dialogue_examples
 from eva.training.footprint import full_bytes
 from eva.training.job import Job, Plan, complete
-from eva.training.resume import run_inputs
 from eva.training.result import TrainResult
+from eva.training.resume import run_inputs
 
 
 def train(

@@ -10,7 +10,7 @@ from trl import SFTConfig, SFTTrainer
 from eva.models.loading import load_model, load_tokenizer
 from eva.training.arguments import effective_batch, trainer_arguments
 from eva.training.callbacks import report_through
-from eva.training.course import Course, HeldOutScores, follow
+from eva.training.course import Course, Repeatable, follow
 from eva.training.examples import load_examples
 from eva.training.job import Job
 from eva.training.result import Outcome
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import EvalPrediction
 
 
-class DialogueTrainer(HeldOutScores, SFTTrainer):  # type: ignore[misc]
+class DialogueTrainer(Repeatable, SFTTrainer):  # type: ignore[misc]
     """SFTTrainer whose evaluation is the mean over all supervised tokens, not over batches."""
 
     def prediction_step(

@@ -208,15 +208,13 @@ def _versus(difference: Difference | None) -> str | None:
     return {"ours": "better", "theirs": "worse", None: "changed"}[difference.better]
 
 
-def _mark_best(
-    rows: Sequence[Row], base: Sequence[ScoreResult], columns: Sequence[str]
-) -> tuple[Row, ...]:
+def _mark_best(rows: Sequence[Row], base: Sequence[ScoreResult], columns: Sequence[str]) -> tuple[Row, ...]:
     """Rows with the best value of each column marked, as the paper prints it bold."""
     direction = {m.name: m.higher_is_better for result in base[:1] for m in result.chosen}
     best: dict[str, float] = {}
     for name in columns:
         values = [row.cells[name].value for row in rows if name in row.cells]
-        if direction.get(name) is not None and len(values) > 1:
+        if direction.get(name) is not None and len(set(values)) > 1:
             best[name] = max(values) if direction[name] else min(values)
     return tuple(
         replace(row, cells={name: _marked(cell, best) for name, cell in row.cells.items()}) for row in rows

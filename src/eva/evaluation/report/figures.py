@@ -21,7 +21,6 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILLION = (
 )
 BLACK, GREY, LINE = "#1d2530", "#59636f", "#d8dde3"
 PALETTE = (GREY, SKY, ORANGE, GREEN, BLUE, PINK, VERMILLION)
-_MARKS = "osD^vPX"
 _WIDTH = 5.0  # inches
 _STYLE = {
     "svg.fonttype": "none",
@@ -43,12 +42,12 @@ _STYLE = {
 
 
 @contextmanager
-def _canvas(rows: int, columns: int, height: float) -> Iterator[tuple["Figure", Any]]:
+def _canvas(rows: int, columns: int, height: float, width: float = _WIDTH) -> Iterator[tuple["Figure", Any]]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -72,10 +71,18 @@ def level_profile(
 ) -> str:
     """Figure 4: shares of each level over the quartiles, the system's (bars) against V (line)."""
     quartiles = [1, 2, 3, 4]
-    with _canvas(2, 2, 3.9) as (figure, axes):
+    with _canvas(2, 2, 3.6, width=4.2) as (figure, axes):
         for axis, level in zip(axes.flat, ("1", "2", "3", "4"), strict=True):
             axis.bar(quartiles, system[level], width=0.7, color=SKY, label="this variant (T)")
-            axis.plot(quartiles, reference[level], "o-", color=BLACK, mfc="white", label="reference (V)")
+            axis.plot(
+                quartiles,
+                reference[level],
+                "o-",
+                color=BLACK,
+                mfc="white",
+                clip_on=False,
+                label="reference (V)",
+            )
             axis.set(ylim=(0, 1), yticks=[0, 0.5, 1], xticks=quartiles)
             axis.set_title(f"Level {level}" + ("" if any(system[level]) else " (never)"))
         figure.supxlabel("quartile of the dialogue", fontsize=10, color=GREY)
@@ -88,7 +95,7 @@ def response_types(shares: Mapping[str, Mapping[str, float]]) -> str:
     """Figures 3 and 7: percent of responses of each type, by variant."""
     names = [f"{name}\n({key.upper()})" for key, name in TYPE_NAMES.items()]
     wrapped = [name.replace(" and ", " and\n") for name in names]
-    with _canvas(1, 1, 0.55 + 0.9 * len(names)) as (figure, axes):
+    with _canvas(1, 1, 0.6 + 0.72 * len(names)) as (figure, axes):
         _grouped_bars(axes[0][0], wrapped, {v: [row[key] for key in TYPE_NAMES] for v, row in shares.items()})
         axes[0][0].set_xlabel("percent of responses")
         _legend(figure, axes[0][0], len(shares))
@@ -110,9 +117,7 @@ def _grouped_bars(axis: Any, names: Sequence[str], values: Mapping[str, Sequence
     thickness = 0.8 / max(len(values), 1)
     for order, (variant, row) in enumerate(values.items()):
         places = [place + (order - (len(values) - 1) / 2) * thickness for place in range(len(names))]
-        axis.barh(
-            places, row, height=thickness * 0.9, color=PALETTE[order % len(PALETTE)], label=variant
-        )
+        axis.barh(places, row, height=thickness * 0.9, color=PALETTE[order % len(PALETTE)], label=variant)
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     axis.set_axisbelow(True)
@@ -126,23 +131,19 @@ def _legend(figure: "Figure", axis: Any, entries: int) -> None:
 
 
 def curves(stage: str, courses: Sequence[Curve]) -> str:
-    """Training loss, and held-out loss where it was logged, by step."""
+    """Training loss by step."""
     several = len({course.item.seed for course in courses}) > 1
     with _canvas(1, 1, 3.2) as (figure, axes):
         axis = axes[0][0]
         for order, course in enumerate(courses):
-            colour = PALETTE[(order + 3) % len(PALETTE)]
+            points = [(row["step"], row["loss"]) for row in course.rows if "loss" in row]
             name = course.item.variant + (f", seed {course.item.seed}" if several else "")
-            axis.plot(*_points(course, "loss"), color=colour, label=name, linewidth=1.6)
-            steps, values = _points(course, "eval_loss")
-            mark = _MARKS[order % len(_MARKS)]
-            axis.plot(steps, values, mark, color=colour, mfc="white", label=f"{name}, held out" if steps else None)
+            # Variants that share a training lie on one another: the later one is thinner and dashed.
+            style = {"linewidth": 3.2, "alpha": 0.75} if order == 0 else {"linewidth": 1.6, "linestyle": "--"}
+            colour = (SKY, VERMILLION, GREEN, PINK, ORANGE, GREY)[order % 6]
+            axis.plot(*zip(*points, strict=True), color=colour, label=name, **style)
         axis.set(xlabel="step", ylabel="loss")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(axis="y", color=LINE, linewidth=0.8)
         axis.legend()
         return _svg(figure, f"Training loss of {stage} by step")
-
-
-def _points(course: Curve, name: str) -> tuple[list[float], list[float]]:
-    rows = [row for row in course.rows if name in row and "step" in row]
-    return [row["step"] for row in rows], [row[name] for row in rows]

@@ -96,7 +96,9 @@ def gather(
     """
     files = sorted(scores.rglob("*.json"))
     if not files:
-        raise InputError(f"{scores}: no scores, so there is nothing to report; run `dvc repro evaluate` first")
+        raise InputError(
+            f"{scores}: no scores, so there is nothing to report; run `dvc repro evaluate` first"
+        )
     reference = levels / "reference.json"
     return ReportInputs(
         title=title,

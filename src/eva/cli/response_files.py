@@ -1,0 +1,38 @@
+"""The files that `eva score` reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eva.artifacts import digest_file
+from eva.errors import InputError
+from eva.evaluation.rows import ResponseRow, check_same_turns, read_rows
+
+
+@dataclass(frozen=True)
+class ResponseFile:
+    """A checked file of responses."""
+
+    path: Path
+    rows: list[ResponseRow]
+
+    def provenance(self) -> dict[str, str]:
+        return {"file": self.path.name, "sha256": digest_file(self.path)}
+
+
+def read_all(paths: Sequence[Path], *, allow_empty: bool) -> list[ResponseFile]:
+    """Read the responses and, after them, the baseline; one `InputError` has the problems of both.
+
+    A baseline has to answer the same turns.
+    """
+    files, problems = [], []
+    for path in paths:
+        try:
+            files.append(ResponseFile(path, read_rows(path, allow_empty=allow_empty)))
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+    for other in files[1:]:
+        check_same_turns(files[0].rows, other.rows, (str(files[0].path), str(other.path)))
+    return files

@@ -1,0 +1,29 @@
+"""Which rows make a batch: those of like length, in an order that depends on seed and epoch alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch.utils.data import Sampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
+
+
+class LengthGroups(Sampler[int]):
+    """Row numbers of one epoch, neighbours of like length.
+
+    The sampler of transformers draws its order from the global random state. A training that is
+    resumed in mid-epoch then gets another order, repeats rows and misses others.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, epoch: Callable[[], int]) -> None:
+        """Take the rows' lengths, the rows of one optimizer step, and a way to ask for the epoch."""
+        self._lengths = list(lengths)
+        self._batch = batch
+        self._seed = seed
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed((self._seed << 20) + self._epoch())
+        return iter(get_length_grouped_indices(self._lengths, self._batch, generator=generator))

@@ -1,0 +1,63 @@
+"""`eva data`: counts and an example of a corpus, and refusals."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Eva
+
+
+@pytest.fixture
+def checkout(here: Path, root: Path, sample: Path) -> Path:
+    """A folder with the smoke profile as params.yaml and the sample corpus."""
+    shutil.copy(root / "profiles" / "smoke.yaml", here / "params.yaml")
+    shutil.copytree(sample, here / "data" / "sample")
+    return here
+
+
+@pytest.mark.parametrize(("corpus", "word"), [("esconv", "Question"), ("ed", "supporter turns")])
+def test_show_counts_without_a_tokenizer(eva: Eva, checkout: Path, corpus: str, word: str) -> None:
+    done = eva("data", "show", corpus)
+    assert (done.code, done.err) == (0, "")
+    assert "dialogues read" in done.out
+    assert word in done.out
+    assert "no tokenizer at models/backbone/tiny_llama" in done.out
+
+
+@pytest.mark.slow
+def test_show_marks_what_the_loss_covers(eva: Eva, checkout: Path) -> None:
+    from eva.models.tiny import chatml_tokenizer
+
+    chatml_tokenizer().save_pretrained(checkout / "tokenizer")
+    done = eva("data", "show", "--tokenizer", "tokenizer")
+    assert done.code == 0
+    assert "<|im_start|>assistant\n[[" in done.out
+    assert "<|im_end|>]]" in done.out
+
+
+def test_show_of_an_unknown_corpus(eva: Eva, checkout: Path) -> None:
+    done = eva("data", "show", "esconf")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: 'esconf' is no row of `corpora`. Known: esconv, ed.\n"
+
+
+def test_show_of_a_corpus_that_is_not_there(eva: Eva, checkout: Path) -> None:
+    shutil.rmtree(checkout / "data")
+    done = eva("data", "show")
+    assert (done.code, done.out) == (2, "")
+    assert "data/sample/esconv: no such folder" in done.err
+    assert "eva data import" in done.err
+
+
+def test_import_of_nothing_writes_nothing(eva: Eva, here: Path) -> None:
+    done = eva("data", "import", "nowhere")
+    assert done.code == 2
+    assert "nowhere" in done.err
+    assert list(here.iterdir()) == []
+
+
+def test_report_before_there_is_one(eva: Eva) -> None:
+    done = eva("report")
+    assert (done.code, done.out) == (2, "")
+    assert "dvc repro report" in done.err

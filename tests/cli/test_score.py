@@ -1,0 +1,187 @@
+"""`eva score` on good files: the library's numbers, as a table and as JSON."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eva.cli.score import FAMILIES, UNCONFIGURED
+from eva.data.evad import load_evad
+from eva.evaluation import registry
+from eva.evaluation.rows import read_rows
+from eva.evaluation.score import score
+from tests.cli.conftest import Eva, row, write_rows
+
+TEXT_ONLY = "diversity,length,response_type,repetition"
+
+
+@pytest.fixture
+def responses(here: Path) -> Path:
+    """Three dialogues of two turns."""
+    rows = [row(dialogue, turn) for dialogue in "abc" for turn in (1, 2)]
+    rows[3]["response"] = "I am so sorry to hear that. You could try to write it down."
+    return write_rows(here / "ours.jsonl", rows)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def table(out: str) -> dict[str, list[str]]:
+    """Lines of all tables by metric; of two tables with the same metric the last."""
+    lines = [cells(line) for line in out.splitlines()]
+    return {line[0]: line[1:] for line in lines if len(line) > 3}
+
+
+def test_the_families_of_the_help_are_the_registry(eva: Eva) -> None:
+    assert FAMILIES == list(registry.FAMILIES)
+    assert all(family in eva("score", "--help").out for family in FAMILIES)
+
+
+def test_table_and_json_say_what_the_library_says(eva: Eva, responses: Path) -> None:
+    done = eva("score", "ours.jsonl", "--metrics", f"overlap,{TEXT_ONLY}", "--json", "out/scores.json")
+    assert (done.code, done.err) == (0, "")
+    expected = score(
+        read_rows(responses), ["overlap", *TEXT_ONLY.split(",")], settings=UNCONFIGURED
+    ).to_dict()["metrics"]
+    written = json.loads(Path("out/scores.json").read_text())
+    assert set(written) == {"metrics", "details", "provenance"}
+    assert written["metrics"] == expected
+    assert all({"value", "n", "ci", "definition", "unit"} <= set(one) for one in written["metrics"].values())
+    assert written["provenance"]["file"] == "ours.jsonl"
+    assert written["provenance"]["n_rows"] == 6
+    shown = table(done.out)
+    assert shown["metric"] == ["value", "interval", "n", "unit"]
+    assert set(shown) == {"metric", *expected}
+    rouge = expected["overlap/rouge_l"]
+    low, high = rouge["ci"]
+    assert shown["overlap/rouge_l"] == [
+        f"{rouge['value']:.2f}", f"{low:.2f} to {high:.2f}", str(rouge["n"]), "percent"
+    ]  # fmt: skip
+
+
+def test_equal_calls_write_equal_bytes(eva: Eva, responses: Path) -> None:
+    for name in ("one.json", "two.json"):
+        assert eva("score", "ours.jsonl", "--metrics", TEXT_ONLY, "--json", name).code == 0
+    assert Path("one.json").read_bytes() == Path("two.json").read_bytes()
+
+
+def test_without_scorers_the_rest_is_scored_and_the_lack_is_said(eva: Eva, responses: Path) -> None:
+    done = eva("score", "ours.jsonl")
+    assert done.code == 0
+    assert {name.partition("/")[0] for name in table(done.out)} == {
+        "metric", "overlap", *TEXT_ONLY.split(",")
+    }  # fmt: skip
+    assert done.err.splitlines() == [
+        "left out: epitome, evaeval: no scorer for it in models; train it with `dvc repro`, "
+        "or name another folder by --scorers"
+    ]
+
+
+def test_without_references_overlap_is_left_out_and_lines_are_named(eva: Eva, here: Path) -> None:
+    write_rows(here / "bare.jsonl", [row(), row(turn=2, reference=None)])
+    done = eva("score", "bare.jsonl")
+    assert done.code == 0
+    assert "left out: overlap: 1 of 2 rows of bare.jsonl have no `reference` (line 2)" in done.err
+    assert not any(name.startswith("overlap") for name in table(done.out))
+
+
+def test_settings_come_from_params_yaml(eva: Eva, responses: Path, root: Path) -> None:
+    shutil.copy(root / "profiles" / "smoke.yaml", "params.yaml")
+    assert "over 50 resamples" in eva("score", "ours.jsonl", "--metrics", "length").out
+    shutil.move("params.yaml", "other.yaml")
+    assert "over 1000 resamples" in eva("score", "ours.jsonl", "--metrics", "length").out
+    done = eva("score", "ours.jsonl", "--metrics", "length", "--params", "other.yaml")
+    assert "over 50 resamples" in done.out
+
+
+def test_one_dialogue_has_no_interval(eva: Eva, here: Path) -> None:
+    write_rows(here / "one.jsonl", [row()])
+    done = eva("score", "one.jsonl", "--baseline", "one.jsonl", "--metrics", "length/words")
+    assert done.code == 0
+    assert table(done.out)["length/words"][-1] == "no interval"
+
+
+def test_empty_responses_count_if_allowed(eva: Eva, here: Path) -> None:
+    write_rows(here / "silent.jsonl", [row(response="")])
+    assert eva("score", "silent.jsonl").code == 2
+    done = eva("score", "silent.jsonl", "--allow-empty", "--metrics", "length/words")
+    assert table(done.out)["length/words"][0] == "0.0000"
+
+
+def _systems(evad: Path, folder: Path) -> tuple[Path, Path]:
+    """EVAD's chosen and rejected responses as two systems over the same histories."""
+    records = load_evad(evad)
+    files = []
+    for side in ("chosen", "rejected"):
+        rows: Sequence[dict[str, Any]] = [
+            {
+                "dialogue_id": str(record.position),
+                "turn": int(record.id.rpartition("_")[2]) // 2 + 1,
+                "n_turns": max(int(r.id.rpartition("_")[2]) // 2 + 1 for r in records if r.position == record.position),
+                "history": [{"role": t.role, "content": t.content} for t in record.history],
+                "response": getattr(record, side),
+            }
+            for record in records
+        ]
+        files.append(write_rows(folder / f"{side}.jsonl", rows))
+    return files[0], files[1]
+
+
+def _compare(eva: Eva, evad: Path, here: Path) -> dict[str, Any]:
+    chosen, rejected = _systems(evad, here)
+    done = eva("score", chosen, "--baseline", rejected, "--json", "scores.json")
+    assert done.code == 0, done.err
+    written: dict[str, Any] = json.loads(Path("scores.json").read_text())
+    shown = table(done.out)
+    assert shown["metric"][-1] == "verdict"
+    for name, row_ in written["comparison"]["differences"].items():
+        assert row_["difference"] == pytest.approx(row_["ours"] - row_["theirs"])
+        assert row_["ours"] == written["metrics"][name]["value"]
+        assert row_["theirs"] == written["comparison"]["metrics"][name]["value"]
+        verdict = "within noise" if row_["within_noise"] else {"ours": "better", "theirs": "worse", None: "differs"}[row_["better"]]
+        assert shown[name][-1] == verdict
+    return written
+
+
+def test_chosen_against_rejected_of_the_sample(eva: Eva, sample: Path, here: Path) -> None:
+    written = _compare(eva, sample / "evad" / "EVAD.json", here)
+    assert written["provenance"]["n_rows"] == 40
+    assert written["comparison"]["baseline"]["file"] == "rejected.jsonl"
+
+
+def test_chosen_against_rejected_of_the_real_file(eva: Eva, shared_data: Path, here: Path) -> None:
+    written = _compare(eva, shared_data / "evad" / "EVAD_sample.json", here)
+    assert written["provenance"]["n_rows"] == 13
+
+
+def test_a_real_difference_is_told_from_noise_in_both_directions(eva: Eva, here: Path) -> None:
+    names = [f"d{i:02}" for i in range(20)]
+    varied = [row(name, 1, 1, response=f"word{i} other{i} third{i}") for i, name in enumerate(names)]
+    same = [row(name, 1, 1, response="one and the same") for name in names]
+    write_rows(here / "varied.jsonl", varied)
+    write_rows(here / "same.jsonl", same)
+    done = eva("score", "varied.jsonl", "--baseline", "same.jsonl", "--metrics", "diversity/dist_1,length")
+    shown = table(done.out)
+    assert shown["diversity/dist_1"][-1] == "better"
+    assert shown["length/words"][-1] == "differs"
+    done = eva("score", "same.jsonl", "--baseline", "varied.jsonl", "--metrics", "diversity/dist_1")
+    assert table(done.out)["diversity/dist_1"][-1] == "worse"
+    done = eva("score", "same.jsonl", "--baseline", "same.jsonl", "--metrics", "diversity/dist_1")
+    assert table(done.out)["diversity/dist_1"][2:] == ["0.0000", "0.0000 to 0.0000", "1.00", "-", "within noise"]
+
+
+def test_text_metrics_load_no_model_library(responses: Path, root: Path) -> None:
+    program = (
+        "import sys; from eva.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print({'torch', 'transformers', 'mlflow'} & set(sys.modules))"
+    )
+    words = [sys.executable, "-c", program, "score", "ours.jsonl"]
+    done = subprocess.run(words, env={"PYTHONPATH": str(root / "src")}, capture_output=True, text=True)
+    assert done.stdout.endswith("set()\n"), done.stdout + done.stderr

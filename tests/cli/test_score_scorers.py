@@ -1,0 +1,99 @@
+"""`eva score` with scorers: labelled metrics, and scorers that label something else."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Eva, row, write_rows
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of scorers as `dvc repro` leaves it, their weights random."""
+    from eva.evaluation.epitome_scorer import DEGREE_LABELS
+    from eva.evaluation.level_scorecard import LEVEL_LABELS
+    from eva.evaluation.reference import LevelledTurn, reference_from_levels
+    from eva.models.response_classifier import from_encoder
+    from eva.models.tiny import build_tiny
+    from eva.training.classifier import Classifier
+    from eva.training.scorer_folder import LabelSet, save
+    from transformers import AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("scorers")
+    build_tiny("roberta", "encoder", folder / "encoder")
+    tokenizer = AutoTokenizer.from_pretrained(folder / "encoder")
+    kinds = {"level": LEVEL_LABELS, **{f"epitome/{name}": DEGREE_LABELS for name in ("ip", "ex", "er")}}
+    for kind, labels in kinds.items():
+        classifier = Classifier(from_encoder(folder / "encoder", len(labels)), tokenizer, 64)
+        out = folder / ("level_classifier" if kind == "level" else kind)
+        save(classifier, LabelSet(kind, list(labels), 1, 64), out)
+    turns = [LevelledTurn(f"d{i}", turn, 4, turn) for i in range(6) for turn in (1, 2, 3, 4)]
+    reference_from_levels(turns).write(folder / "level_classifier" / "reference.json")
+    shutil.rmtree(folder / "encoder")
+    return folder
+
+
+@pytest.fixture
+def responses(here: Path) -> Path:
+    return write_rows(here / "ours.jsonl", [row(name, turn) for name in "abc" for turn in (1, 2)])
+
+
+def test_all_families_with_scorers(eva: Eva, responses: Path, trained: Path) -> None:
+    done = eva("score", responses, "--scorers", trained, "--baseline", responses, "--json", "scores.json")
+    assert done.code == 0, done.err
+    assert "left out" not in done.err
+    written = json.loads(Path("scores.json").read_text())
+    assert {"epitome/ip", "epitome/ex", "epitome/er", "evaeval/avg", "evaeval_joint"} <= set(written["metrics"])
+    assert set(written["provenance"]["scorers"]) == {"level", "epitome/ip", "epitome/ex", "epitome/er"}
+    assert all(one["within_noise"] for one in written["comparison"]["differences"].values())
+    assert "noise" in done.out.split("metric", 1)[1].splitlines()[0]
+
+
+def test_one_scorer_is_enough_for_its_metric(eva: Eva, responses: Path, trained: Path, here: Path) -> None:
+    shutil.copytree(trained / "epitome" / "er", here / "models" / "epitome" / "er")
+    done = eva("score", responses)
+    assert done.code == 0
+    assert "epitome/er " in done.out
+    assert "left out: epitome, evaeval" in done.err
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "metric"),
+    [
+        ("epitome/er", "level_classifier", "evaeval"),
+        ("epitome/er", "epitome/ip", "epitome/ip"),
+        ("level_classifier", "epitome/ip", "epitome"),
+    ],
+)
+def test_a_scorer_for_another_label_set(
+    eva: Eva, responses: Path, trained: Path, here: Path, given: str, wanted: str, metric: str
+) -> None:
+    shutil.copytree(trained, here / "models")
+    shutil.copy(here / "models" / given / "labels.json", here / "models" / wanted / "labels.json")
+    before = {path for path in here.rglob("*") if path.is_file()}
+    done = eva("score", responses, "--metrics", metric, "--json", "out.json")
+    assert (done.code, done.out) == (2, "")
+    kind = "level" if given == "level_classifier" else given
+    assert f"scorer models/{wanted}: 1 problem\n  - it was trained for `{kind}`" in done.err
+    assert {path for path in here.rglob("*") if path.is_file()} == before
+
+
+def test_a_level_classifier_of_other_classes(eva: Eva, responses: Path, trained: Path, here: Path) -> None:
+    shutil.copytree(trained, here / "models")
+    labels = here / "models" / "level_classifier" / "labels.json"
+    labels.write_text(json.dumps(json.loads(labels.read_text()) | {"labels": ["low", "high"]}))
+    done = eva("score", responses, "--metrics", "evaeval")
+    assert (done.code, done.out) == (2, "")
+    assert "its labels are ['low', 'high']" in done.err
+
+
+def test_a_level_classifier_without_its_reference(eva: Eva, responses: Path, trained: Path, here: Path) -> None:
+    shutil.copytree(trained, here / "models")
+    (here / "models" / "level_classifier" / "reference.json").unlink()
+    done = eva("score", responses, "--metrics", "evaeval")
+    assert (done.code, done.out) == (2, "")
+    assert "evaeval: no models/level_classifier/reference.json" in done.err

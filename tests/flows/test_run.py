@@ -1,0 +1,151 @@
+"""A real Prefect server, MLflow server and workers: the stages run where and as often as they should."""
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.flows.conftest import STAGES, Project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("services")]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A task run, with the pool of the flow run that it was part of."""
+
+    name: str
+    pool: str
+    state: str
+    message: str
+
+
+def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
+    url = f"http://127.0.0.1:{project.environment['EVA_PREFECT_PORT']}/api{path}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def run_deployment(project: Project, **parameters: Any) -> dict[str, Any]:
+    """Start `pipeline/eva` as a person would from a terminal, and wait for it."""
+    known = {run["id"] for run in api(project, "/flow_runs/filter", {})}
+    given = [f"--param={key}={json.dumps(value)}" for key, value in parameters.items()]
+    address = f"http://127.0.0.1:{project.environment['EVA_PREFECT_PORT']}/api"
+    project.environment["PREFECT_API_URL"] = address
+    project.run("-m", "prefect", "deployment", "run", "pipeline/eva", "--watch", *given)
+    runs = api(project, "/flow_runs/filter", {"flows": {"name": {"any_": ["pipeline"]}}})
+    (new,) = [run for run in runs if run["id"] not in known]
+    return dict(new)
+
+
+def stages_of(project: Project, pipeline: dict[str, Any]) -> list[Stage]:
+    parent = {"parent_flow_run_id": {"any_": [pipeline["id"]]}}
+    found = []
+    for batch in api(project, "/flow_runs/filter", {"flow_runs": parent, "sort": "START_TIME_ASC"}):
+        chosen = {"flow_runs": {"id": {"any_": [batch["id"]]}}}
+        for task in api(project, "/task_runs/filter", chosen):
+            message = task["state"]["message"] or ""
+            found.append(Stage(task["name"], batch["work_pool_name"], task["state"]["name"], message))
+    return found
+
+
+def artifact(project: Project, key: str) -> Any:
+    return json.loads(api(project, f"/artifacts/{key}/latest")["data"])
+
+
+@pytest.fixture(scope="module")
+def first_run(served: Project) -> dict[str, Any]:
+    return run_deployment(served)
+
+
+def test_each_stage_once_and_on_its_pool(served: Project, first_run: dict[str, Any]) -> None:
+    assert first_run["state"]["type"] == "COMPLETED", first_run["state"]["message"]
+    stages = stages_of(served, first_run)
+
+    assert sorted((s.name, s.pool) for s in stages) == sorted(STAGES.items())
+    assert {s.state for s in stages} == {"Ran"}
+    assert len(served.journal()) == len(set(served.journal())) == len(STAGES)
+    assert served.open_at_once("models") == 1
+
+
+def test_artifacts_tell_what_was_done(served: Project, first_run: dict[str, Any]) -> None:
+    table = artifact(served, "stages")
+
+    assert {row["stage"]: row["pool"] for row in table} == STAGES
+    assert {row["status"] for row in table} == {"ran"}
+    assert all(row["seconds"] > 0 for row in table)
+    assert artifact(served, "metrics") == [{"metric": "eva/overlap/bleu_2", "value": 3.1}]
+
+
+def test_a_second_run_runs_nothing(served: Project, first_run: dict[str, Any]) -> None:
+    before = served.journal()
+
+    second = run_deployment(served)
+
+    assert second["state"]["type"] == "COMPLETED"
+    assert {s.state for s in stages_of(served, second)} == {"Unchanged"}
+    assert served.journal() == before
+
+
+def test_a_failing_stage_stops_what_follows_it_only(served: Project, first_run: dict[str, Any]) -> None:
+    (served.folder / "fails").write_text("models/sft-esconv-1.txt")
+
+    failed = run_deployment(served)
+
+    assert failed["state"]["type"] == "FAILED"
+    assert "stage.py: no supervised tokens in models/sft-esconv-1.txt" in failed["state"]["message"]
+    status = {row["stage"]: row["status"] for row in artifact(served, "stages")}
+    assert status["sft@esconv-1"] == "failed"
+    assert status["generate@esconv-1"] == status["report"] == "not run"
+    assert status["generate@esconv-2"] in ("ran", "unchanged")
+    assert served.journal().count("report/comparison.json") == 1
+
+
+def test_unknown_target_fails_before_anything_is_submitted(
+    served: Project, first_run: dict[str, Any]
+) -> None:
+    failed = run_deployment(served, targets=["stf"])
+
+    assert failed["state"]["type"] == "FAILED"
+    assert "no stage 'stf'" in failed["state"]["message"]
+    assert stages_of(served, failed) == []
+
+
+def test_parameters_are_typed_and_described(served: Project, first_run: dict[str, Any]) -> None:
+    deployments = api(served, "/deployments/filter", {})
+    schema = {d["name"]: d["parameter_openapi_schema"]["properties"] for d in deployments}
+
+    assert {d["name"]: d["work_pool_name"] for d in deployments} == {"eva": "cpu", "cpu": "cpu", "gpu": "gpu"}
+    assert all("description" in entry for properties in schema.values() for entry in properties.values())
+    assert schema["eva"]["targets"]["type"] == "array"
+    assert schema["eva"]["force"]["type"] == "boolean"
+
+
+def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any], tmp_path: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = Path("/usr/bin/chromium")
+    if not chromium.exists():
+        pytest.skip("no /usr/bin/chromium to look at the page with")
+    port = served.environment["EVA_PREFECT_PORT"]
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    switches += ["--disable-component-update", "--disable-sync"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(chromium), args=switches)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{first_run['id']}")
+        page.get_by_text("gpu: sft@esconv-1").first.wait_for(timeout=60_000)
+        page.screenshot(path=tmp_path / "pipeline.png")
+        gpu = next(
+            run
+            for run in api(served, "/flow_runs/filter", {"sort": "START_TIME_ASC"})
+            if run["work_pool_name"] == "gpu"
+        )
+        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{gpu['id']}?tab=Task+Runs")
+        for name in ("sft@esconv-1", "sft@esconv-2", "generate@esconv-1", "generate@esconv-2"):
+            page.get_by_text(name).first.wait_for(timeout=60_000)
+        page.screenshot(path=tmp_path / "stages.png")
+        browser.close()

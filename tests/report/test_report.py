@@ -1,0 +1,280 @@
+"""The report: what it compares, what it says about it, and that it opens anywhere."""
+
+import csv
+import importlib.util
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from eva.artifacts import digest_path, read_json, write_json, write_text
+from eva.errors import InputError
+from eva.evaluation.report import Report, ReportInputs, build, gather, write
+from eva.evaluation.report.comparison import Group, group
+from eva.evaluation.report.provenance import provenance
+from eva.evaluation.report.samples import sample_dialogues
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+def _synthetic() -> ModuleType:
+    """The module beside this file (test folders are no packages under importlib mode)."""
+    spec = importlib.util.spec_from_file_location("synthetic_study", Path(__file__).with_name("synthetic.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+synthetic = _synthetic()
+
+
+def inputs_of(folder: Path, **changes: object) -> ReportInputs:
+    given = {
+        "title": "An invented study",
+        "baseline": "base",
+        "samples": 2,
+        "variants": synthetic.VARIANTS,
+        "scores": folder / "scores",
+        "responses": folder / "responses",
+        "training": folder / "metrics",
+        "curves": folder / "plots",
+        "levels": folder / "levels",
+        "epitome": folder / "epitome",
+        "invented": ["esconv"],
+    }
+    return gather(**{**given, **changes})
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = synthetic.write_study(tmp_path_factory.mktemp("study"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inputs(study: Path) -> ReportInputs:
+    return inputs_of(study)
+
+
+@pytest.fixture(scope="module")
+def compared(inputs: ReportInputs) -> Group:
+    (only,) = group(inputs)
+    return only
+
+
+@pytest.fixture(scope="module")
+def report(inputs: ReportInputs) -> Report:
+    return build(inputs)
+
+
+def cell(compared: Group, variant: str, metric: str):  # type: ignore[no-untyped-def]
+    return next(row for row in compared.rows if row.variant == variant).cells[metric]
+
+
+def test_rows_are_in_the_order_of_the_variants(compared: Group) -> None:
+    assert [row.variant for row in compared.rows] == list(synthetic.VARIANTS)
+    assert all((row.n_dialogues, row.n_responses) == (8, 64) for row in compared.rows)
+
+
+def test_values_are_those_of_the_scores(compared: Group, study: Path) -> None:
+    for variant in synthetic.VARIANTS:
+        scored = read_json(study / "scores" / "esconv" / "tiny" / "1" / f"{variant}.json")["metrics"]
+        for name in compared.columns:
+            found = cell(compared, variant, name)
+            assert found.value == pytest.approx(scored[name]["value"])
+            assert list(found.ci) == pytest.approx(scored[name]["ci"])
+
+
+def test_planted_effects_are_seen_and_noise_is_called_noise(compared: Group) -> None:
+    assert cell(compared, "eva", "overlap/rouge_l").versus == "better"
+    assert cell(compared, "eva", "epitome/ip").versus == "better"
+    assert cell(compared, "eva", "evaeval_sum/avg").versus == "better", "lower is better there"
+    assert cell(compared, "eva", "epitome/ex").versus == "noise"
+    assert cell(compared, "cot", "epitome/ip").versus == "noise"
+    assert cell(compared, "base", "overlap/rouge_l").versus is None
+
+
+def test_signs_agree_only_where_ours_is_settled(compared: Group) -> None:
+    assert cell(compared, "eva", "epitome/ip").agrees is True  # .0810 -> .3050 in the paper
+    assert cell(compared, "eva", "evaeval_sum/level_4").agrees is False  # .0230 -> .1300 there, ours falls
+    assert cell(compared, "eva", "epitome/ex").agrees is None
+    agreeing, settled = compared.signs()
+    assert 0 < agreeing < settled
+
+
+def test_best_of_a_column_is_marked_in_its_direction(compared: Group) -> None:
+    best = {name: [row.variant for row in compared.rows if row.cells[name].best] for name in compared.columns}
+    assert best["epitome/ip"] == ["eva"]
+    assert best["evaeval_sum/avg"] == ["eva"]
+    assert best["epitome/er"] == [], "all equal"
+
+
+def test_seeds_are_averaged(tmp_path: Path) -> None:
+    folder = synthetic.write_study(tmp_path, seeds=(1, 2), variants=("base", "eva"))
+    (both,) = group(inputs_of(folder))
+    single = [
+        read_json(folder / "scores" / "esconv" / "tiny" / str(seed) / "eva.json")["metrics"]
+        for seed in (1, 2)
+    ]
+    name = "overlap/rouge_l"
+    found = cell(both, "eva", name)
+    assert found.value == pytest.approx(sum(one[name]["value"] for one in single) / 2)
+    assert found.ci is not None and found.ci[0] <= found.value <= found.ci[1]
+    assert both.rows[0].seeds == (1, 2)
+
+
+def test_terminal_table_is_aligned_and_marked(report: Report) -> None:
+    lines = report.table.splitlines()
+    head = next(line for line in lines if "B-2" in line)
+    table = lines[lines.index(head) : lines.index("", lines.index(head))]
+    eva = next(line for line in table if line.startswith("eva "))
+    assert re.search(r"\d+\.\d\d\+", eva) and "~" in eva
+    ends = [match.end() for match in re.finditer(r"Eq\. 1|\S+", head)]
+    for line in table:
+        if line.startswith(synthetic.VARIANTS):
+            numbers = [match.end() for match in re.finditer(r"\d+\.\d+", line)]
+            assert numbers == ends, line
+    assert max(len(line) for line in lines) <= 110
+    assert "noise floor" in report.table
+
+
+def test_page_needs_nothing_from_elsewhere(report: Report) -> None:
+    assert "<script" not in report.page
+    loaded = re.findall(r"(?:src|href|xlink:href)=\"([^\"]+)\"|url\(([^)]+)\)|@import", report.page)
+    outside = [one or two for one, two in loaded if not (one or two).startswith(("#", "data:"))]
+    assert outside == []
+    schemes = set(re.findall(r"https?://[^\s\"'<>)]+", report.page))
+    assert all(found.startswith("http://www.w3.org/") for found in schemes), "only XML namespaces"
+
+
+def test_page_says_what_it_must(report: Report) -> None:
+    said = (
+        *("Demonstration only", "esconv", "paper, Mistral", "noise floor", "within the noise"),
+        *("Most frequent phrases", "5 folds by dialogue", "digest-1", "L4 Radical Genuineness"),
+    )
+    for text in said:
+        assert text in report.page, text
+    assert report.page.count("<svg") == 5 + 2 + 2, "a profile a variant, two of wording, two of training"
+
+
+def test_page_escapes_what_people_and_models_say(report: Report) -> None:
+    assert "<b>day 1</b>" not in report.page
+    assert "&lt;b&gt;day 1&lt;/b&gt; &amp; the house" in report.page
+
+
+def test_notice_only_for_an_invented_corpus(inputs: ReportInputs, study: Path) -> None:
+    real = inputs_of(study, invented=[])
+    assert real.invented == [] and inputs.invented == ["esconv"]
+
+
+def test_written_files_and_their_numbers(report: Report, tmp_path: Path) -> None:
+    write(report, tmp_path / "report")
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert names == {"index.html", "report.json", "comparison.txt", "comparison.csv", "levels.csv"}
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "report" / "comparison.csv").read_text())))
+    assert len(rows) == 5 * 12
+    data = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert data["groups"][0]["rows"][4]["cells"]["epitome/ip"]["value"] == 2
+    assert report.headline["esconv/tiny/eva/epitome/ip"] == 2
+    levels = list(csv.DictReader(io.StringIO((tmp_path / "report" / "levels.csv").read_text())))
+    assert len(levels) == 5 * 16
+
+
+def test_bars_are_in_units_of_the_baseline(report: Report) -> None:
+    bars = {row["variant"]: row["value"] for row in report.bars}
+    assert bars["R-L base"] == 1
+    assert bars["R-L eva"] > 1
+    assert "IP eva" not in bars, "the baseline's is 0"
+
+
+def test_samples_show_every_variant_beside_the_human(inputs: ReportInputs) -> None:
+    dialogues = sample_dialogues(inputs)
+    assert [one.dialogue_id for one in dialogues] == ["esconv-0", "esconv-4"]
+    turn = dialogues[0].turns[0]
+    assert [answer.author for answer in turn.answers] == ["human", *synthetic.VARIANTS]
+    assert [one.number for one in dialogues[0].turns] == [1, 3, 6, 8]
+    assert turn.answers[-1].level == "L1 Listening and Observing"
+
+
+def test_provenance_tells_once_what_is_shared(inputs: ReportInputs) -> None:
+    found = provenance(inputs.scored)
+    assert found.shared["model"] == "digest-1"
+    assert found.shared["n_dialogues"] == "8"
+    assert "variant" not in found.shared
+    assert len(found.items) == 5
+
+
+def copied(study: Path, to: Path) -> Path:
+    shutil.copytree(study, to, dirs_exist_ok=True)
+    return to
+
+
+def test_variant_that_does_not_apply_has_a_row_without_numbers(study: Path, tmp_path: Path) -> None:
+    folder = copied(study, tmp_path)
+    item = Path("esconv", "tiny", "1", "wo_ali")
+    write_json(
+        folder / "scores" / f"{item}.json", {"metrics": {}, "details": {}, "provenance": {}, "labels": []}
+    )
+    write_text(folder / "responses" / f"{item}.jsonl", "")
+    (found,) = group(inputs_of(folder))
+    assert next(row for row in found.rows if row.variant == "wo_ali").cells == {}
+    assert cell(found, "eva", "epitome/ip").versus == "better"
+
+
+def test_without_the_baseline_nothing_is_compared(study: Path) -> None:
+    (found,) = group(inputs_of(study, baseline="nobody"))
+    assert {c.versus for row in found.rows for c in row.cells.values()} == {None}
+
+
+def test_no_scores_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "scores").mkdir()
+    with pytest.raises(InputError, match="no scores, so there is nothing to report"):
+        inputs_of(tmp_path)
+
+
+def test_misplaced_score_is_refused(study: Path, tmp_path: Path) -> None:
+    folder = copied(study, tmp_path)
+    write_json(folder / "scores" / "stray.json", {"metrics": {}})
+    with pytest.raises(InputError, match=r"stray\.json: expected"):
+        inputs_of(folder)
+
+
+@pytest.mark.slow
+def test_equal_inputs_give_equal_bytes(report: Report, inputs: ReportInputs, tmp_path: Path) -> None:
+    write(report, tmp_path / "first")
+    write(build(inputs), tmp_path / "second")
+    assert digest_path(tmp_path / "first") == digest_path(tmp_path / "second")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page_in_a_real_browser(report: Report, tmp_path: Path, width: int) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}")
+    write(report, tmp_path / "report")
+    requests: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((tmp_path / "report" / "index.html").as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        sizes = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        boxes = page.evaluate(
+            "[...document.querySelectorAll('.scroll')].map(b => b.getBoundingClientRect().right)"
+        )
+        smallest = page.evaluate(
+            "Math.min(...[...document.querySelectorAll('svg text')]"
+            ".map(text => text.getBoundingClientRect().height))"
+        )
+        browser.close()
+    assert sizes[0] <= sizes[1], "no sideways scrolling of the page"
+    assert all(right <= width for right in boxes), "wide tables scroll inside their box"
+    assert smallest >= 8, "figures stay legible"
+    assert [url for url in requests if not url.startswith("file:")] == []

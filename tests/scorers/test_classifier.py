@@ -1,0 +1,92 @@
+"""Fine-tuning on texts whose label is in their words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from eva.errors import InputError
+from eva.settings import LevelClassifier
+from eva.training.classifier import Classifier, Fitter, class_weights, fit_encoder, predict
+from eva.training.scorer_folder import LabelSet, load, save
+
+TEXTS = [
+    ("it is late", ["why? what?", "you said so", "I have been there"][i % 3] + f" {i}") for i in range(36)
+]
+LABELS = [i % 3 for i in range(36)]
+NAMES = LabelSet("level", ["a", "b", "c"], 1, 64)
+
+
+@pytest.fixture(scope="module")
+def trained(encoder: Path, level_settings: LevelClassifier) -> Classifier:
+    return fit_encoder(encoder, TEXTS, LABELS, 3, level_settings)
+
+
+def test_it_learns_and_keeps_the_order(trained: Classifier) -> None:
+    found = predict(trained, TEXTS)
+    assert found.shape == (36, 3)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert (found.argmax(axis=1) == np.array(LABELS)).mean() > 0.9
+
+
+def test_every_weight_moved_but_the_embeddings(
+    trained: Classifier, encoder: Path, level_settings: LevelClassifier
+) -> None:
+    untouched = Fitter(encoder, TEXTS, 3, level_settings)._untouched.state_dict()
+    frozen = "encoder.embeddings.word_embeddings.weight"
+    still = {
+        name for name, value in trained.model.state_dict().items() if torch.equal(value, untouched[name])
+    }
+    # Ids are no weights, and a key's bias shifts all scores of a query alike: it has no gradient.
+    assert {name for name in still if "_ids" not in name and "key.bias" not in name} == {frozen}
+
+
+def test_a_seed_gives_one_model_and_leaves_the_callers_draws(
+    trained: Classifier, encoder: Path, level_settings: LevelClassifier
+) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    again = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings)
+    assert torch.equal(torch.rand(1), expected)
+    np.testing.assert_array_equal(predict(again, TEXTS), predict(trained, TEXTS))
+    other = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings.model_copy(update={"seed": 1}))
+    assert not np.allclose(predict(other, TEXTS), predict(trained, TEXTS))
+
+
+def test_fewer_layers(encoder: Path, level_settings: LevelClassifier, tmp_path: Path) -> None:
+    shallow = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings.model_copy(update={"layers": 1}))
+    save(shallow, NAMES, tmp_path)
+    loaded, _ = load(tmp_path, "level", NAMES.labels)
+    assert loaded.model.encoder.config.num_hidden_layers == 1
+    np.testing.assert_allclose(predict(loaded, TEXTS), predict(shallow, TEXTS), atol=1e-6)
+
+
+def test_saved_and_loaded_it_says_the_same(trained: Classifier, tmp_path: Path) -> None:
+    save(trained, NAMES, tmp_path)
+    loaded, labels = load(tmp_path, "level", NAMES.labels)
+    np.testing.assert_allclose(predict(loaded, TEXTS), predict(trained, TEXTS), atol=1e-6)
+    assert labels == NAMES
+    assert not list(tmp_path.glob("*.bin"))
+
+
+def test_an_unfit_folder_is_refused(trained: Classifier, tmp_path: Path) -> None:
+    save(trained, NAMES, tmp_path / "a")
+    with pytest.raises(InputError, match="trained for `level` and `epitome/ip` is asked for"):
+        load(tmp_path / "a", "epitome/ip", NAMES.labels)
+    with pytest.raises(InputError, match="its labels are"):
+        load(tmp_path / "a", "level", ["none", "1"])
+    with pytest.raises(InputError, match="no such folder"):
+        load(tmp_path / "absent", "level", NAMES.labels)
+    (tmp_path / "a" / "model.safetensors").rename(tmp_path / "a" / "pytorch_model.bin")
+    (tmp_path / "a" / "labels.json").unlink()
+    with pytest.raises(InputError, match=r"(?s)no labels\.json.*no \*\.safetensors"):
+        load(tmp_path / "a", "level", NAMES.labels)
+
+
+def test_class_weights() -> None:
+    target = torch.tensor([0] * 8 + [1] * 2)
+    torch.testing.assert_close(class_weights(target, 3, 0.0), torch.tensor([1.0, 1.0, 0.0]))
+    # Inverse counts 1/8 and 1/2 give each class half of the total weight of 10.
+    torch.testing.assert_close(class_weights(target, 3, 1.0), torch.tensor([0.625, 2.5, 0.0]))

@@ -1,0 +1,60 @@
+"""What the classifier gets to read."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eva.training.encoding import Encoded, encode
+
+
+@pytest.fixture(scope="module")
+def tokenizer(encoder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(encoder)
+
+
+def _words(tokenizer: Any, row: Encoded, mark: int) -> str:
+    """The text of the tokens whose response mark is `mark`."""
+    kept = [one for one, own in zip(row.input_ids, row.response, strict=True) if own == mark]
+    return str(tokenizer.decode(kept, skip_special_tokens=True)).strip()
+
+
+def test_only_the_response_is_marked(tokenizer: Any) -> None:
+    (row,) = encode(tokenizer, [("I lost my job", "What happened?")], 64)
+    assert _words(tokenizer, row, 1) == "What happened?"
+    assert _words(tokenizer, row, 0) == "I lost my job"
+
+
+def test_a_lone_text_is_all_response(tokenizer: Any) -> None:
+    (row,) = encode(tokenizer, ["What happened?"], 64)
+    assert _words(tokenizer, row, 1) == "What happened?"
+    assert row.response[0] == row.response[-1] == 0  # the special tokens are not pooled
+
+
+def test_the_context_loses_its_oldest_part(tokenizer: Any) -> None:
+    context = "start " + "x " * 200 + "end"
+    (row,) = encode(tokenizer, [(context, "What happened?")], 48)
+    assert len(row.input_ids) == 48
+    assert _words(tokenizer, row, 1) == "What happened?"
+    assert _words(tokenizer, row, 0).endswith("end")
+    assert "start" not in _words(tokenizer, row, 0)
+
+
+def test_a_long_response_leaves_a_quarter_to_the_context(tokenizer: Any) -> None:
+    (row,) = encode(tokenizer, [("a b " * 100, "start " + "x " * 200)], 64)
+    special = len(encode(tokenizer, [("", "")], 64)[0].input_ids)
+    assert len(row.input_ids) == 64
+    assert sum(row.response) == (64 - special) * 3 // 4
+    assert _words(tokenizer, row, 1).startswith("start")
+
+
+def test_a_long_lone_response_uses_all_the_room(tokenizer: Any) -> None:
+    (row,) = encode(tokenizer, ["x " * 200], 64)
+    assert sum(row.response) == 62
+
+
+def test_an_empty_response_has_nothing_marked(tokenizer: Any) -> None:
+    (row,) = encode(tokenizer, [("I lost my job", "")], 64)
+    assert sum(row.response) == 0

@@ -1,0 +1,46 @@
+"""EPITOME's scorers on pairs whose degree is in their words."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eva.artifacts import read_json
+from eva.data.epitome import EpitomePair, load_epitome
+from eva.errors import InputError
+from eva.evaluation.epitome_scorer import clean, train_scorer
+from eva.settings import Epitome
+
+
+def test_repeats_and_conflicts(pairs: list[EpitomePair]) -> None:
+    given = [*pairs[:4], pairs[0], pairs[0], replace(pairs[1], level=2), pairs[1]]
+    cleaned = clean(given)
+    assert cleaned.pairs == [pairs[0], pairs[2], pairs[3]]
+    assert (cleaned.repeats, cleaned.conflicts, cleaned.repeated_pairs) == (2, 1, 2)
+
+
+@pytest.mark.parametrize(("mechanism", "conflicts"), [("er", 10), ("ex", 5), ("ip", 10)])
+def test_the_real_files(shared_data: Path, mechanism: str, conflicts: int) -> None:
+    pairs = load_epitome(shared_data / "epitome", mechanism)
+    cleaned = clean(pairs)
+    assert (len(pairs), cleaned.conflicts) == (3084, conflicts)
+    assert len(cleaned.pairs) + cleaned.conflicts == 3084 - 61
+    assert cleaned.repeats == 61 - conflicts
+
+
+def test_training(encoder: Path, pairs: list[EpitomePair], epitome_settings: Epitome, tmp_path: Path) -> None:
+    card = train_scorer(epitome_settings, "ip", encoder, pairs, tmp_path / "ip").scorecard
+    assert card.n == 60
+    assert card.notes["posts"] == 30
+    assert len(card.fold_accuracy) == 3
+    assert card.accuracy > card.majority_accuracy + 0.2
+    assert read_json(tmp_path / "ip" / "labels.json")["kind"] == "epitome/ip"
+    assert read_json(tmp_path / "ip" / "scorecard.json")["accuracy"] == card.accuracy
+
+
+def test_one_degree_is_nothing_to_learn(
+    encoder: Path, pairs: list[EpitomePair], epitome_settings: Epitome, tmp_path: Path
+) -> None:
+    same = [replace(pair, level=1) for pair in pairs]
+    with pytest.raises(InputError, match="all 60 pairs have the same degree"):
+        train_scorer(epitome_settings, "ip", encoder, same, tmp_path / "ip")

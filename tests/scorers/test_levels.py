@@ -1,0 +1,125 @@
+"""The level classifier, from dialogues or a level file to its folder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eva.artifacts import read_json, write_jsonl
+from eva.data.dialogue import Dialogue, Turn
+from eva.errors import InputError
+from eva.evaluation.level_examples import from_dialogues, read_level_file, text_of
+from eva.evaluation.levels import LevelResult, train_level_classifier
+from eva.evaluation.reference import Reference
+from eva.settings import LevelClassifier
+
+
+@pytest.fixture(scope="module")
+def trained(
+    encoder: Path,
+    splits: dict[str, list[Dialogue]],
+    level_settings: LevelClassifier,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[LevelResult, Path]:
+    out = tmp_path_factory.mktemp("levels") / "level_classifier"
+    return train_level_classifier(level_settings, encoder, splits, Path("unused"), out), out
+
+
+def test_it_learns_what_it_did_not_see(trained: tuple[LevelResult, Path]) -> None:
+    scores = trained[0].scorecard
+    assert scores.cross_validated.five.n == 100  # train and valid: 25 dialogues of 4 turns
+    assert scores.test is not None
+    assert scores.test.five.n == 20
+    for evidence in (scores.cross_validated, scores.test):
+        assert evidence.five.accuracy > evidence.five.majority_accuracy + 0.3
+        assert evidence.four.n == sum(one.support for one in evidence.five.classes[1:])
+
+
+def test_v_is_of_predicted_training_turns(trained: tuple[LevelResult, Path]) -> None:
+    result, out = trained
+    reference = Reference.read(out / "reference.json")
+    assert len(reference.dialogues) == 20  # not the validation dialogues
+    assert reference.dialogues.sum() + reference.n_none == 80
+    np.testing.assert_array_equal(reference.dialogues, result.reference.dialogues)
+    assert "out-of-fold" in reference.provenance["labeller"]
+    labels = read_json(out / "labels.json")
+    assert (labels["kind"], labels["context_turns"]) == ("level", 1)
+    assert read_json(out / "scorecard.json")["cross_validated"]["five"]["n"] == 100
+
+
+def test_labels_of_v_are_not_the_annotations(
+    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+) -> None:
+    """A dialogue annotated against all others gets the levels of its words, not of its annotation."""
+    liar = Dialogue("liar", "toy", 99, tuple(
+        Turn(turn.role, turn.content, ("Question",) if turn.strategies else ())
+        for turn in splits["train"][0].turns
+    ))  # fmt: skip
+    given = {"train": [*splits["train"][1:], liar], "valid": [], "test": []}
+    result = train_level_classifier(level_settings, encoder, given, Path("unused"), tmp_path / "out")
+    place = sorted(one.id for one in given["train"]).index("liar")
+    assert result.reference.dialogues[place, 0].sum() < 4  # annotated: four questions
+    assert result.scorecard.test is None
+
+
+def test_a_level_file_replaces_the_strategies(
+    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+) -> None:
+    rows = [
+        {"text": turn.content, "level": turn.weak_level, "dialogue_id": dialogue.id}
+        for dialogue in splits["train"][:12] for _, _, turn in dialogue.supporter_turns()
+    ]  # fmt: skip
+    write_jsonl(tmp_path / "levels.jsonl", rows)
+    settings = level_settings.model_copy(update={"labels": "file"})
+    result = train_level_classifier(settings, encoder, splits, tmp_path / "levels.jsonl", tmp_path / "out")
+    assert result.scorecard.cross_validated.five.n == 48
+    assert result.scorecard.cross_validated.quartiles == ()  # a file's rows have no place
+    assert len(result.reference.dialogues) == 20  # V is of all training dialogues all the same
+    assert result.reference.provenance["labels_digest"]
+
+
+def test_all_problems_of_a_level_file_at_once(tmp_path: Path) -> None:
+    lines = [
+        "{",
+        '{"text": " ", "level": 1}',
+        '{"text": "a", "level": 5}',
+        '{"level": true, "context": 3}',
+        "[]",
+    ]
+    (tmp_path / "levels.jsonl").write_text("\n".join(lines))
+    with pytest.raises(InputError) as caught:
+        read_level_file(tmp_path / "levels.jsonl", 1)
+    message = str(caught.value)
+    assert "6 problems" in message.splitlines()[0] or "7 problems" in message.splitlines()[0]
+    for number in range(1, 6):
+        assert f"line {number}:" in message
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(InputError, match="no rows"):
+        read_level_file(tmp_path / "empty.jsonl", 1)
+
+
+def test_context(splits: dict[str, list[Dialogue]], tmp_path: Path) -> None:
+    assert text_of(["a", "b", "c"], "r", 2) == ("b c", "r")
+    assert text_of(["a"], "r", 0) == "r"
+    assert text_of([], "r", 3) == ("", "r")
+    dialogue = splits["train"][0]
+    second = from_dialogues([dialogue], 2)[1]
+    assert second.text == (
+        f"{dialogue.turns[1].content} {dialogue.turns[2].content}",
+        dialogue.turns[3].content,
+    )
+    assert (second.turn, second.n_turns, second.quartile) == (2, 4, 2)
+    row = {"text": "r", "level": 2, "context": "c"}
+    (tmp_path / "one.jsonl").write_text(json.dumps(row))
+    assert read_level_file(tmp_path / "one.jsonl", 0)[0].text == "r"
+    assert read_level_file(tmp_path / "one.jsonl", 1)[0].text == ("c", "r")
+
+
+def test_a_corpus_without_strategies(
+    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+) -> None:
+    bare = [Dialogue("d", "ed", 0, (Turn("user", "a"), Turn("assistant", "b")))]
+    with pytest.raises(InputError, match="no weak labels"):
+        train_level_classifier(level_settings, encoder, {"train": bare}, Path("unused"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,83 @@
+"""Scorers from their folders, as `score` uses them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from eva.data.dialogue import Dialogue
+from eva.data.epitome import EpitomePair
+from eva.errors import InputError
+from eva.evaluation.epitome_scorer import train_scorer
+from eva.evaluation.levels import train_level_classifier
+from eva.evaluation.rows import ResponseRow
+from eva.evaluation.score import score
+from eva.evaluation.scorers import Scorers
+from eva.settings import Epitome, Evaluate, LevelClassifier
+
+
+@pytest.fixture(scope="module")
+def models(
+    encoder: Path,
+    splits: dict[str, list[Dialogue]],
+    pairs: list[EpitomePair],
+    level_settings: LevelClassifier,
+    epitome_settings: Epitome,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    train_level_classifier(level_settings, encoder, splits, Path("unused"), folder / "level_classifier")
+    train_scorer(epitome_settings, "ip", encoder, pairs, folder / "epitome" / "ip")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(splits: dict[str, list[Dialogue]]) -> list[ResponseRow]:
+    return [
+        ResponseRow(dialogue.id, turn, 4, tuple(dialogue.messages(index)), own.content)
+        for dialogue in splits["test"] for turn, index, own in dialogue.supporter_turns()
+    ]  # fmt: skip
+
+
+def test_levels_of_human_turns(
+    models: Path, rows: list[ResponseRow], splits: dict[str, list[Dialogue]]
+) -> None:
+    found = Scorers.below(models).levels(rows)
+    truth = [turn.weak_level for one in splits["test"] for _, _, turn in one.supporter_turns()]
+    assert sum(a == b for a, b in zip(found, truth, strict=True)) > 0.8 * len(rows)
+    assert Scorers.below(models).levels(rows[::-1]) == found[::-1]
+
+
+def test_degrees_read_the_post_and_the_response(models: Path) -> None:
+    def row(response: str) -> ResponseRow:
+        return ResponseRow("d", 1, 1, ({"role": "user", "content": "post 3 of mine"},), response)
+
+    found = Scorers.below(models).degrees("ip", [row("so it goes"), row("why? why? so it goes")])
+    assert found == [0, 2]
+
+
+def test_score_takes_them(models: Path, rows: list[ResponseRow]) -> None:
+    scorers = Scorers.below(models)
+    settings = Evaluate(metrics=["evaeval"], bootstrap=20, confidence=0.95, ngram=4)
+    result = score(
+        rows, ["evaeval", "epitome/ip"], settings=settings, scorers=scorers,
+        reference=scorers.reference(), provenance=scorers.provenance(),
+    )  # fmt: skip
+    assert 0 <= result.metrics["epitome/ip"].value <= 2
+    assert result.metrics["evaeval/avg"].n > 0
+    assert set(result.provenance["scorers"]) == {"level", "epitome/ip"}
+
+
+def test_only_what_is_asked_for_is_loaded(models: Path, rows: list[ResponseRow], tmp_path: Path) -> None:
+    shutil.copytree(models / "level_classifier", tmp_path / "level_classifier")
+    scorers = Scorers.below(tmp_path)
+    assert len(scorers.levels(rows)) == len(rows)
+    with pytest.raises(InputError, match="no such folder"):
+        scorers.degrees("ip", rows)
+
+
+def test_folders_mixed_up(models: Path, rows: list[ResponseRow]) -> None:
+    with pytest.raises(InputError, match="trained for `epitome/ip` and `level` is asked for"):
+        Scorers(models / "epitome" / "ip", models / "epitome").levels(rows)
+    with pytest.raises(InputError, match="V comes with the level classifier"):
+        Scorers(models / "epitome" / "ip", models / "epitome").reference()
