@@ -71,6 +71,7 @@ def main() -> None:
         repetition_penalty=1,
         batch_size=given.batch_size,
         max_length=1024,
+        bf16=False,
     )
     dialogues = [Dialogue.from_dict(row) for row in read_jsonl(given.dialogues)[: given.n]]
     tokenizer, policy = load_tokenizer(given.model), load_policy(given.model, None)

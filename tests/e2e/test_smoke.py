@@ -164,8 +164,8 @@ def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
 def test_the_registered_candidate_answers(smoke: Clone) -> None:
     program = (
         "from pathlib import Path; from eva.tracking import registry\n"
-        "model = registry.load('models:/eva-smoke@candidate', Path.cwd())\n"
-        "print('ANSWER', repr(registry.answer(model, [{'role': 'user', 'content': 'I feel alone today'}])))"
+        "model = registry.load('models:/eva-smoke/1', Path.cwd())\n"
+        "print('ANSWER', repr(registry.chat(model, [{'role': 'user', 'content': 'I feel alone today'}])))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=smoke.root, env=smoke.env(), capture_output=True, text=True, check=True

@@ -9,22 +9,7 @@ from eva.errors import InputError
 from eva.generation.response import Partial, Response
 from eva.models.chat import encode_prompt
 
-WORDS = [
-    "job",
-    "family",
-    "tired",
-    "worried",
-    "hard",
-    "friend",
-    "help",
-    "talk",
-    "sleep",
-    "alone",
-    "work",
-    "week",
-    "try",
-    "listen",
-]
+WORDS = ("job", "family", "tired", "worried", "hard", "friend", "help", "talk", "sleep", "alone", "work")
 GREEDY = {"temperature": 0, "repetition_penalty": 1.1}
 
 
@@ -47,7 +32,10 @@ def tiny(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("generation") / "llama"
     build_tiny("llama", "causal", folder)
-    return load_policy(folder, None), load_tokenizer(folder)
+    policy = load_policy(folder, None)
+    for weight in policy.parameters():  # so that attention, and with it every position, matters
+        weight.data.mul_(8 if weight.dim() > 1 else 1)
+    return policy, load_tokenizer(folder)
 
 
 @pytest.fixture(scope="module")

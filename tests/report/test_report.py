@@ -204,7 +204,7 @@ def test_samples_show_every_variant_beside_the_human(inputs: ReportInputs) -> No
 def test_provenance_tells_once_what_is_shared(inputs: ReportInputs) -> None:
     found = provenance(inputs.scored)
     assert found.shared["model"] == "digest-1"
-    assert found.shared["n_dialogues"] == "8"
+    assert found.shared["dialogues"] == "8"
     assert "variant" not in found.shared
     assert len(found.items) == 5
 

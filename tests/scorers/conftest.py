@@ -1,11 +1,15 @@
 """A tiny random encoder, and texts whose level is in their words."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from eva.data.dialogue import Dialogue, Turn
 from eva.data.epitome import EpitomePair
+from eva.evaluation.epitome_scorer import train_scorer
+from eva.evaluation.levels import LevelResult, train_level_classifier
+from eva.evaluation.scorecard import Scorecard
 from eva.settings import Epitome, LevelClassifier
 
 SAID = {
@@ -58,7 +62,7 @@ def pairs() -> list[EpitomePair]:
 @pytest.fixture(scope="session")
 def level_settings() -> LevelClassifier:
     return LevelClassifier(
-        encoder="tiny", epochs=3, lr=5e-3, batch_size=16, max_length=64, balance=0.5, folds=3,
+        encoder="tiny", epochs=3, lr=5e-3, batch_size=16, max_length=64, balance=0.5, folds=2,
         corpus="toy", labels="strategies", context_turns=1,
     )  # fmt: skip
 
@@ -66,6 +70,32 @@ def level_settings() -> LevelClassifier:
 @pytest.fixture(scope="session")
 def epitome_settings() -> Epitome:
     return Epitome(
-        encoder="tiny", epochs=3, lr=5e-3, batch_size=16, max_length=64, balance=0.5, folds=3,
+        encoder="tiny", epochs=3, lr=5e-3, batch_size=16, max_length=64, balance=0.5, folds=2,
         mechanisms=["ip"],
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Models:
+    """A trained level classifier and IP scorer, laid out as the DAG lays them out."""
+
+    folder: Path
+    levels: LevelResult
+    ip: Scorecard
+
+
+@pytest.fixture(scope="session")
+def models(
+    encoder: Path,
+    splits: dict[str, list[Dialogue]],
+    pairs: list[EpitomePair],
+    level_settings: LevelClassifier,
+    epitome_settings: Epitome,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Models:
+    folder = tmp_path_factory.mktemp("models")
+    levels = train_level_classifier(
+        level_settings, encoder, splits, Path("unused"), folder / "level_classifier"
+    )
+    ip = train_scorer(epitome_settings, "ip", encoder, pairs, folder / "epitome" / "ip")
+    return Models(folder, levels, ip.scorecard)

@@ -4,31 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.scorers.conftest import Models
 
 from eva.data.dialogue import Dialogue
-from eva.data.epitome import EpitomePair
 from eva.errors import InputError
-from eva.evaluation.epitome_scorer import train_scorer
-from eva.evaluation.levels import train_level_classifier
 from eva.evaluation.rows import ResponseRow
 from eva.evaluation.score import score
 from eva.evaluation.scorers import Scorers
-from eva.settings import Epitome, Evaluate, LevelClassifier
-
-
-@pytest.fixture(scope="module")
-def models(
-    encoder: Path,
-    splits: dict[str, list[Dialogue]],
-    pairs: list[EpitomePair],
-    level_settings: LevelClassifier,
-    epitome_settings: Epitome,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    train_level_classifier(level_settings, encoder, splits, Path("unused"), folder / "level_classifier")
-    train_scorer(epitome_settings, "ip", encoder, pairs, folder / "epitome" / "ip")
-    return folder
+from eva.settings import Evaluate
 
 
 @pytest.fixture(scope="module")
@@ -40,24 +23,25 @@ def rows(splits: dict[str, list[Dialogue]]) -> list[ResponseRow]:
 
 
 def test_levels_of_human_turns(
-    models: Path, rows: list[ResponseRow], splits: dict[str, list[Dialogue]]
+    models: Models, rows: list[ResponseRow], splits: dict[str, list[Dialogue]]
 ) -> None:
-    found = Scorers.below(models).levels(rows)
-    truth = [turn.weak_level for one in splits["test"] for _, _, turn in one.supporter_turns()]
+    found = Scorers.below(models.folder).levels(rows)
+    human = [turn for one in splits["test"] for _, _, turn in one.supporter_turns()]
+    truth = [turn.weak_level for turn in human]
     assert sum(a == b for a, b in zip(found, truth, strict=True)) > 0.8 * len(rows)
-    assert Scorers.below(models).levels(rows[::-1]) == found[::-1]
+    assert Scorers.below(models.folder).levels(rows[::-1]) == found[::-1]
 
 
-def test_degrees_read_the_post_and_the_response(models: Path) -> None:
+def test_degrees_read_the_post_and_the_response(models: Models) -> None:
     def row(response: str) -> ResponseRow:
         return ResponseRow("d", 1, 1, ({"role": "user", "content": "post 3 of mine"},), response)
 
-    found = Scorers.below(models).degrees("ip", [row("so it goes"), row("why? why? so it goes")])
+    found = Scorers.below(models.folder).degrees("ip", [row("so it goes"), row("why? why? so it goes")])
     assert found == [0, 2]
 
 
-def test_score_takes_them(models: Path, rows: list[ResponseRow]) -> None:
-    scorers = Scorers.below(models)
+def test_score_takes_them(models: Models, rows: list[ResponseRow]) -> None:
+    scorers = Scorers.below(models.folder)
     settings = Evaluate(metrics=["evaeval"], bootstrap=20, confidence=0.95, ngram=4)
     result = score(
         rows, ["evaeval", "epitome/ip"], settings=settings, scorers=scorers,
@@ -68,16 +52,16 @@ def test_score_takes_them(models: Path, rows: list[ResponseRow]) -> None:
     assert set(result.provenance["scorers"]) == {"level", "epitome/ip"}
 
 
-def test_only_what_is_asked_for_is_loaded(models: Path, rows: list[ResponseRow], tmp_path: Path) -> None:
-    shutil.copytree(models / "level_classifier", tmp_path / "level_classifier")
+def test_only_what_is_asked_for_is_loaded(models: Models, rows: list[ResponseRow], tmp_path: Path) -> None:
+    shutil.copytree(models.folder / "level_classifier", tmp_path / "level_classifier")
     scorers = Scorers.below(tmp_path)
     assert len(scorers.levels(rows)) == len(rows)
     with pytest.raises(InputError, match="no such folder"):
         scorers.degrees("ip", rows)
 
 
-def test_folders_mixed_up(models: Path, rows: list[ResponseRow]) -> None:
+def test_folders_mixed_up(models: Models, rows: list[ResponseRow]) -> None:
     with pytest.raises(InputError, match="trained for `epitome/ip` and `level` is asked for"):
-        Scorers(models / "epitome" / "ip", models / "epitome").levels(rows)
+        Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").levels(rows)
     with pytest.raises(InputError, match="V comes with the level classifier"):
-        Scorers(models / "epitome" / "ip", models / "epitome").reference()
+        Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").reference()

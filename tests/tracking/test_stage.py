@@ -141,13 +141,15 @@ def test_queued_experiment_records_into_the_main_checkout(checkout: Path) -> Non
     assert len(list((checkout / "runs" / "history").iterdir())) == 1
 
 
-def test_cached_outputs_find_the_run_that_made_them(checkout: Path) -> None:
+def test_cached_outputs_find_the_run_that_made_them(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = execute(checkout, "old"), execute(checkout, "new")
     model = {"model": checkout / "models" / "sft.bin"}
     assert find_record("sft", ITEM, outputs_digest(model, checkout), checkout) == second
     model["model"].write_text("old")  # what `dvc checkout` of an earlier commit does
     restored = outputs_digest(model, checkout)
-    assert find_record("sft", ITEM, restored, checkout) == first
+    with monkeypatch.context() as patch:  # the files alone know it
+        patch.setattr(stores, "connect", lambda _: pytest.fail("MLflow is not needed"))
+        assert find_record("sft", ITEM, restored, checkout) == first
 
     for path in (checkout / "runs").rglob("*.json"):
         path.unlink()
@@ -207,4 +209,5 @@ def test_stages_that_start_together_in_an_empty_checkout_share_store_and_parent(
     paths = sorted((bare / "runs" / "prepare").iterdir())
     parents = {json.loads(path.read_text())["parent_run_id"] for path in paths}
     assert len(paths) == 4 and len(parents) == 1
-    assert len(opened.find(stage="prepare")) == 4
+    runs = opened.client.search_runs([opened.experiment])
+    assert len(runs) == 5, "four stages and one parent"

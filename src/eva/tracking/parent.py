@@ -37,7 +37,7 @@ def open_parent(root: Path, name: str | None = None) -> str:
 def find_or_create(store: Store, code: Code, started_ms: int | None = None) -> str:
     """The one parent of this code; the lock and the second look keep it one under races."""
     with creation_lock(store.root):
-        if True:
+        if not store.find(parent=code.digest):
             _create(store, code, None, started_ms)
         return str(store.find(parent=code.digest)[0].info.run_id)
 

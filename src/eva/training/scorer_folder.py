@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from safetensors.torch import save_model
+
 from eva.artifacts import read_json, write_json
 from eva.errors import InputError, raise_if
 from eva.models.response_classifier import ResponseClassifier
@@ -26,9 +28,13 @@ class LabelSet:
 
 def save(classifier: Classifier, labels: LabelSet, out: Path) -> None:
     """Write the model (safetensors), its tokenizer and `labels.json` into the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
     classifier.model.config.id2label = dict(enumerate(labels.labels))
     classifier.model.config.label2id = {name: i for i, name in enumerate(labels.labels)}
-    classifier.model.save_pretrained(out)
+    classifier.model.config.architectures = [type(classifier.model).__name__]
+    classifier.model.config.save_pretrained(out)
+    # As save_pretrained writes it, without its import of accelerate and DeepSpeed, which takes seconds.
+    save_model(classifier.model, str(out / "model.safetensors"), metadata={"format": "pt"})
     classifier.tokenizer.save_pretrained(out)
     write_json(out / "labels.json", asdict(labels))
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from eva.evaluation.report.inputs import Scored
 
+# Names that the scores use and a reader of the page would misread.
+_SPELT_OUT = {"seed": "seed of the resampling", "n_rows": "responses", "n_dialogues": "dialogues"}
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -34,5 +37,6 @@ def _flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(inner, Mapping):
             flat |= _flatten(inner, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = str(inner)
+            name = f"{prefix}{key}"
+            flat[_SPELT_OUT.get(name, name)] = str(inner)
     return flat

@@ -1,0 +1,74 @@
+"""Stage `register`: the model goes into the MLflow registry, with its lineage and the gate's decision."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from eva import artifacts
+from eva.models.loading import Policy
+from eva.settings import Settings
+from eva.tracking import StageRun
+from eva.tracking.card import model_card
+from eva.tracking.gate import gate
+from pipelines.harness import stage
+
+
+@stage("register")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    report: Path,
+    policy: Path,
+    scores: Path,
+    alignment: Path,
+    gates: Path,
+    out: Path,
+) -> None:
+    """Upload one variant's merged model; the alias goes to it only if the gate passes."""
+    from eva.tracking.registry import register
+    from eva.tracking.serving import served
+
+    row = settings.register_
+    which = Policy.read(policy / "policy.json")
+    metrics = {
+        f"{name}/{key}": value
+        for name, path in (("evaluate", scores), ("dpo", alignment))
+        for key, value in artifacts.read_json(path).items()
+    }
+    decision = gate(metrics, row.alias, gates)
+    lineage = {
+        "corpus": row.corpus,
+        "backbone": row.backbone,
+        "seed": str(row.seed),
+        "variant": row.variant,
+        "prompt": which.prompt,
+        "policy": artifacts.digest_path(policy),
+        "report": artifacts.digest_path(report),
+        "dvc_lock": _digest_if_there(Path("dvc.lock")),
+        "commit": run.record.commit or "none",
+        "training": which.fingerprint or "none",
+    }
+    model = served(
+        Path(which.model), Path(which.adapter) if which.adapter else None, which.prompt, settings.generate
+    )
+    registration = register(
+        model,
+        row.name,
+        decision,
+        metrics=metrics,
+        tags=lineage,
+        card=model_card(row.name, lineage, metrics),
+        run_id=run.record.run_id,
+        root=Path.cwd(),
+    )
+    artifacts.write_json(out, asdict(decision))
+    run.log_tags({"model": registration.uri})
+    run.log_metrics(metrics)
+
+
+def _digest_if_there(path: Path) -> str:
+    return artifacts.digest_file(path) if path.is_file() else "none"
+
+
+if __name__ == "__main__":
+    main()

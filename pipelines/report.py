@@ -1,0 +1,55 @@
+"""Stage `report`: the comparison as one offline page, a terminal table and DVC plots."""
+
+from pathlib import Path
+
+from eva import artifacts
+from eva.evaluation import report as pages
+from eva.evaluation.report.tables import to_csv
+from eva.settings import Settings
+from eva.tracking import StageRun
+from pipelines.harness import stage
+
+SAMPLE = Path("data/sample")
+
+
+@stage("report")
+def main(
+    run: StageRun,
+    settings: Settings,
+    *,
+    scores: Path,
+    training: Path,
+    curves: Path,
+    responses: Path,
+    levels: Path,
+    epitome: Path,
+    out: Path,
+    metrics: Path,
+    plots: Path,
+) -> None:
+    """Gather every variant's scores and lay them out as the paper's tables and figures."""
+    row = settings.report
+    invented = [c for c in settings.matrix.corpora if settings.corpora[c].path.is_relative_to(SAMPLE)]
+    inputs = pages.gather(
+        title=row.title,
+        baseline=row.baseline,
+        samples=row.samples,
+        variants=list(settings.variants),
+        scores=scores,
+        responses=responses,
+        training=training,
+        curves=curves,
+        levels=levels,
+        epitome=epitome,
+        invented=invented,
+    )
+    report = pages.build(inputs)
+    pages.write(report, out)
+    artifacts.write_json(metrics, report.headline)
+    artifacts.write_text(plots, to_csv(report.bars))
+    run.log_artifact(out / "index.html")
+    run.log_metrics(report.headline)
+
+
+if __name__ == "__main__":
+    main()

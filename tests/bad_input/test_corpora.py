@@ -1,0 +1,80 @@
+"""Faulty corpus files stop `prepare`, with every fault of the file in one message."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.bad_input.conftest import Checkout
+
+pytestmark = pytest.mark.slow
+
+Spoil = Callable[[Path], None]
+
+
+def _truncate(folder: Path) -> None:
+    path = folder / "ESConv.json"
+    text = path.read_text()
+    path.write_text(text[: len(text) // 2])
+
+
+def _unknown_strategies(folder: Path) -> None:
+    path = folder / "ESConv.json"
+    dialogues = json.loads(path.read_text())
+    for number, name in ((0, "Hugging"), (3, "Advice")):
+        said = next(one for one in dialogues[number]["dialog"] if one["speaker"] == "supporter")
+        said["annotation"]["strategy"] = name
+    path.write_text(json.dumps(dialogues))
+
+
+def _in_two_splits(folder: Path) -> None:
+    path = folder / "splits.json"
+    splits = json.loads(path.read_text())
+    splits["train"].append(splits["test"][0])
+    path.write_text(json.dumps(splits))
+
+
+def _quoted(folder: Path) -> None:
+    path = folder / "train.csv"
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    with path.open("w", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+
+
+def _without_a_column(folder: Path) -> None:
+    path = folder / "valid.csv"
+    path.write_text(path.read_text().replace("speaker_idx", "speaker", 1))
+
+
+def _conversation_in_two_files(folder: Path) -> None:
+    header, *rows = (folder / "test.csv").read_text().splitlines()
+    first = rows[0].split(",")[0]
+    with (folder / "train.csv").open("a") as file:
+        file.writelines(f"{row}\n" for row in rows if row.startswith(f"{first},"))
+
+
+@pytest.mark.parametrize(
+    ("corpus", "spoil", "said"),
+    [
+        ("esconv", _truncate, ["ESConv.json: not valid JSON at line", "may be truncated"]),
+        (
+            "esconv",
+            _unknown_strategies,
+            ["ESConv.json: 2 problems", "unknown strategy 'Hugging'", "unknown strategy 'Advice'", "Self-disclosure"],
+        ),
+        ("esconv", _in_two_splits, ["splits.json: 1 problem", "is in train already"]),
+        ("ed", _quoted, ["train.csv, header: fields are quoted", "eva data fetch"]),
+        ("ed", _without_a_column, ["valid.csv: missing column(s) speaker_idx"]),
+        ("ed", _conversation_in_two_files, ["is in train and again in test"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_prepare_refuses(checkout: Checkout, corpus: str, spoil: Spoil, said: list[str]) -> None:
+    raw = {"esconv": "data/sample/esconv", "ed": "data/sample/empathetic_dialogues"}[corpus]
+    spoil(checkout.path / raw)
+    message = checkout.refusal(
+        "prepare", corpus=corpus, raw=raw, out=f"data/prepared/{corpus}", metrics=f"metrics/prepare/{corpus}.json"
+    )
+    assert all(part in message for part in said), message

@@ -1,0 +1,44 @@
+"""A faulty params.yaml: every command says all that is wrong with it and does nothing."""
+
+import pytest
+
+from tests.bad_input.conftest import Checkout
+
+PREPARE = {
+    "corpus": "esconv",
+    "raw": "data/sample/esconv",
+    "out": "data/prepared/esconv",
+    "metrics": "metrics/prepare/esconv.json",
+}
+
+
+@pytest.fixture
+def faulty(checkout: Checkout) -> Checkout:
+    checkout.edit(dpo__betta=0.2, sft__epochs="two", generate__top_p=3)
+    return checkout
+
+
+def test_a_stage(faulty: Checkout) -> None:
+    said = faulty.refusal("prepare", **PREPARE)
+    assert "params.yaml: 3 problems" in said
+    assert "`dpo.betta` is not a key. Nearest: `dpo.beta`" in said
+    assert "`sft.epochs` is 'two': Input should be a valid number" in said
+    assert "`generate.top_p` is 3: Input should be less than or equal to 1" in said
+    assert not (faulty.path / "runs").exists()
+
+
+def test_the_command_line(faulty: Checkout) -> None:
+    before = faulty.files()
+    done = faulty.run("eva.cli", "params", "check")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: params.yaml: 3 problems\n")
+    assert faulty.files() == before
+
+
+def test_a_corpus_folder_that_is_not_there(checkout: Checkout) -> None:
+    said = checkout.refusal("prepare", **PREPARE | {"raw": "data/raw/esconv"})
+    assert said == (
+        "no such file or folder: --raw data/raw/esconv; `dvc repro` makes what a stage writes, "
+        "corpora come with `eva data import DIR` or `eva data fetch`\n"
+    )
+    assert not (checkout.path / "runs").exists()
