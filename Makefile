@@ -46,7 +46,7 @@ check: setup ## lint, format, types, import contracts, and dvc.yaml against para
 	ruff format --check .
 	mypy
 	lint-imports
-	codespell
+	codespell src pipelines flows tests docs mlflow *.md *.yaml
 	eva params check
 	pytest -q tests/contracts
 

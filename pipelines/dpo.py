@@ -33,7 +33,9 @@ def main(
         inapplicable = f"{backbone} is generation only, so it has no ALI"
     if not row.align or inapplicable:
         with artifacts.new_folder(out) as folder:
-            Policy(begin.model, None, row.prompt, begin.fingerprint, inapplicable).write(folder / "policy.json")
+            Policy(begin.model, None, row.prompt, begin.fingerprint, inapplicable).write(
+                folder / "policy.json"
+            )
         artifacts.write_json(metrics, {"trained": 0})
         write_table(plots, [], CURVE)
         return

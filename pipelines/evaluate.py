@@ -4,8 +4,8 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.evaluation.rows import read_rows
-from eva.evaluation.scorers import Scorers
 from eva.evaluation.score import score
+from eva.evaluation.scorers import Scorers
 from eva.settings import Settings
 from eva.tracking import StageRun
 from pipelines.harness import stage
@@ -29,7 +29,9 @@ def main(
 ) -> None:
     """Score one variant's responses."""
     if not responses.read_text(encoding="utf-8"):
-        artifacts.write_json(out, {"metrics": {}, "details": {}, "provenance": artifacts.read_json(origin), "labels": []})
+        artifacts.write_json(
+            out, {"metrics": {}, "details": {}, "provenance": artifacts.read_json(origin), "labels": []}
+        )
         artifacts.write_json(metrics, {})
         return
     rows = read_rows(responses, allow_empty=True)

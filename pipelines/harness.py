@@ -73,7 +73,9 @@ def _obeyed(name: str, settings: Settings, item: dict[str, str]) -> dict[str, An
     """The sections of `params.yaml` that the stage obeys: its own and its item's rows."""
     everything = {key.rstrip("_"): value for key, value in settings.model_dump(mode="json").items()}
     tables = {"corpus": "corpora", "backbone": "backbones", "name": "backbones", "variant": "variants"}
-    rows = {f"{tables[axis]}.{row}": everything[tables[axis]][row] for axis, row in item.items() if axis in tables}
+    rows = {
+        f"{tables[axis]}.{row}": everything[tables[axis]][row] for axis, row in item.items() if axis in tables
+    }
     return {**({name: everything[name]} if name in everything else {}), **rows}
 
 

@@ -65,7 +65,9 @@ class Checkout:
 
     def files(self) -> dict[str, str]:
         """sha256 of every file by name, but for the record of runs."""
-        names = {path.relative_to(self.path).as_posix(): path for path in self.path.rglob("*") if path.is_file()}
+        names = {
+            path.relative_to(self.path).as_posix(): path for path in self.path.rglob("*") if path.is_file()
+        }
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in names.items()

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.bad_input.conftest import Checkout
 
 pytestmark = pytest.mark.slow
@@ -49,7 +48,7 @@ def _without_a_column(folder: Path) -> None:
 
 
 def _conversation_in_two_files(folder: Path) -> None:
-    header, *rows = (folder / "test.csv").read_text().splitlines()
+    _header, *rows = (folder / "test.csv").read_text().splitlines()
     first = rows[0].split(",")[0]
     with (folder / "train.csv").open("a") as file:
         file.writelines(f"{row}\n" for row in rows if row.startswith(f"{first},"))
@@ -62,7 +61,12 @@ def _conversation_in_two_files(folder: Path) -> None:
         (
             "esconv",
             _unknown_strategies,
-            ["ESConv.json: 2 problems", "unknown strategy 'Hugging'", "unknown strategy 'Advice'", "Self-disclosure"],
+            [
+                "ESConv.json: 2 problems",
+                "unknown strategy 'Hugging'",
+                "unknown strategy 'Advice'",
+                "Self-disclosure",
+            ],
         ),
         ("esconv", _in_two_splits, ["splits.json: 1 problem", "is in train already"]),
         ("ed", _quoted, ["train.csv, header: fields are quoted", "eva data fetch"]),
@@ -75,6 +79,10 @@ def test_prepare_refuses(checkout: Checkout, corpus: str, spoil: Spoil, said: li
     raw = {"esconv": "data/sample/esconv", "ed": "data/sample/empathetic_dialogues"}[corpus]
     spoil(checkout.path / raw)
     message = checkout.refusal(
-        "prepare", corpus=corpus, raw=raw, out=f"data/prepared/{corpus}", metrics=f"metrics/prepare/{corpus}.json"
+        "prepare",
+        corpus=corpus,
+        raw=raw,
+        out=f"data/prepared/{corpus}",
+        metrics=f"metrics/prepare/{corpus}.json",
     )
     assert all(part in message for part in said), message

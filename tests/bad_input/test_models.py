@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.bad_input.conftest import Checkout
 
 from eva.data.dialogue import Preference
 from eva.models.loading import Start
-from tests.bad_input.conftest import Checkout
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,9 @@ def test_backbone_refuses_a_folder(checkout: Checkout, unloadable: Path, spoil, 
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT, ids=[spoil.__name__ for spoil, _ in SPOILT])
-def test_sft_refuses_a_backbone(checkout: Checkout, prepared: Path, unloadable: Path, spoil, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_sft_refuses_a_backbone(
+    checkout: Checkout, prepared: Path, unloadable: Path, spoil, said: str
+) -> None:  # type: ignore[no-untyped-def]
     spoil(unloadable)
     assert said in _sft(checkout, prepared)
 

@@ -5,13 +5,13 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from tests.bad_input.conftest import Checkout
 
 from eva.artifacts import require_room
 from eva.data.prepare import read_split
 from eva.errors import InputError
 from eva.models.backbones import materialise
 from eva.settings import Backbone, read_settings
-from tests.bad_input.conftest import Checkout
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -38,7 +38,7 @@ def test_acquisition(full_disk: None, checkout: Checkout, prepared: Path, unload
     settings = read_settings(checkout.path / "params.yaml").sft
     train, valid = (read_split(checkout.path / prepared, split)[:2] for split in ("train", "valid"))
     before, store = checkout.files(), checkout.path / "checkpoints"
-    with pytest.raises(InputError, match="writing here needs .* GB"):
+    with pytest.raises(InputError, match=r"writing here needs .* GB"):
         sft.train(settings, train, valid, unloadable, checkout.path / "models/out", 1, store)
     assert checkout.files() == before
 

@@ -1,7 +1,6 @@
 """A faulty params.yaml: every command says all that is wrong with it and does nothing."""
 
 import pytest
-
 from tests.bad_input.conftest import Checkout
 
 PREPARE = {

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from tests.bad_input.conftest import Checkout
 
 pytestmark = pytest.mark.slow

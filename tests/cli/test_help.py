@@ -24,7 +24,9 @@ COMMANDS = list(_commands(typer.main.get_command(app)))
 
 
 def test_the_walk_finds_commands_at_both_depths() -> None:
-    assert {(), ("score",), ("params",), ("params", "check"), ("data", "show"), ("runs", "replay")} <= set(COMMANDS)
+    assert {(), ("score",), ("params",), ("params", "check"), ("data", "show"), ("runs", "replay")} <= set(
+        COMMANDS
+    )
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: " ".join(["eva", *path]))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.cli.conftest import Eva
 
 from eva.settings import SECTIONS
-from tests.cli.conftest import Eva
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.conftest import Eva, row, write_rows
 
 from eva.cli.score import FAMILIES, UNCONFIGURED
 from eva.data.evad import load_evad
 from eva.evaluation import registry
 from eva.evaluation.rows import read_rows
 from eva.evaluation.score import score
-from tests.cli.conftest import Eva, row, write_rows
 
 TEXT_ONLY = "diversity,length,response_type,repetition"
 
@@ -39,7 +39,7 @@ def table(out: str) -> dict[str, list[str]]:
 
 
 def test_the_families_of_the_help_are_the_registry(eva: Eva) -> None:
-    assert FAMILIES == list(registry.FAMILIES)
+    assert list(registry.FAMILIES) == FAMILIES
     assert all(family in eva("score", "--help").out for family in FAMILIES)
 
 
@@ -123,7 +123,9 @@ def _systems(evad: Path, folder: Path) -> tuple[Path, Path]:
             {
                 "dialogue_id": str(record.position),
                 "turn": int(record.id.rpartition("_")[2]) // 2 + 1,
-                "n_turns": max(int(r.id.rpartition("_")[2]) // 2 + 1 for r in records if r.position == record.position),
+                "n_turns": max(
+                    int(r.id.rpartition("_")[2]) // 2 + 1 for r in records if r.position == record.position
+                ),
                 "history": [{"role": t.role, "content": t.content} for t in record.history],
                 "response": getattr(record, side),
             }
@@ -144,7 +146,11 @@ def _compare(eva: Eva, evad: Path, here: Path) -> dict[str, Any]:
         assert row_["difference"] == pytest.approx(row_["ours"] - row_["theirs"])
         assert row_["ours"] == written["metrics"][name]["value"]
         assert row_["theirs"] == written["comparison"]["metrics"][name]["value"]
-        verdict = "within noise" if row_["within_noise"] else {"ours": "better", "theirs": "worse", None: "differs"}[row_["better"]]
+        verdict = (
+            "within noise"
+            if row_["within_noise"]
+            else {"ours": "better", "theirs": "worse", None: "differs"}[row_["better"]]
+        )
         assert shown[name][-1] == verdict
     return written
 
@@ -173,7 +179,13 @@ def test_a_real_difference_is_told_from_noise_in_both_directions(eva: Eva, here:
     done = eva("score", "same.jsonl", "--baseline", "varied.jsonl", "--metrics", "diversity/dist_1")
     assert table(done.out)["diversity/dist_1"][-1] == "worse"
     done = eva("score", "same.jsonl", "--baseline", "same.jsonl", "--metrics", "diversity/dist_1")
-    assert table(done.out)["diversity/dist_1"][2:] == ["0.0000", "0.0000 to 0.0000", "1.00", "-", "within noise"]
+    assert table(done.out)["diversity/dist_1"][2:] == [
+        "0.0000",
+        "0.0000 to 0.0000",
+        "1.00",
+        "-",
+        "within noise",
+    ]
 
 
 def test_text_metrics_load_no_model_library(responses: Path, root: Path) -> None:

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from tests.cli.conftest import Eva, row, write_rows
 
 pytestmark = pytest.mark.slow
@@ -14,6 +13,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of scorers as `dvc repro` leaves it, their weights random."""
+    from transformers import AutoTokenizer
+
     from eva.evaluation.epitome_scorer import DEGREE_LABELS
     from eva.evaluation.level_scorecard import LEVEL_LABELS
     from eva.evaluation.reference import LevelledTurn, reference_from_levels
@@ -21,7 +22,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from eva.models.tiny import build_tiny
     from eva.training.classifier import Classifier
     from eva.training.scorer_folder import LabelSet, save
-    from transformers import AutoTokenizer
 
     folder = tmp_path_factory.mktemp("scorers")
     build_tiny("roberta", "encoder", folder / "encoder")
@@ -47,7 +47,9 @@ def test_all_families_with_scorers(eva: Eva, responses: Path, trained: Path) -> 
     assert done.code == 0, done.err
     assert "left out" not in done.err
     written = json.loads(Path("scores.json").read_text())
-    assert {"epitome/ip", "epitome/ex", "epitome/er", "evaeval/avg", "evaeval_joint"} <= set(written["metrics"])
+    assert {"epitome/ip", "epitome/ex", "epitome/er", "evaeval/avg", "evaeval_joint"} <= set(
+        written["metrics"]
+    )
     assert set(written["provenance"]["scorers"]) == {"level", "epitome/ip", "epitome/ex", "epitome/er"}
     assert all(one["within_noise"] for one in written["comparison"]["differences"].values())
     assert "noise" in done.out.split("metric", 1)[1].splitlines()[0]
@@ -91,7 +93,9 @@ def test_a_level_classifier_of_other_classes(eva: Eva, responses: Path, trained:
     assert "its labels are ['low', 'high']" in done.err
 
 
-def test_a_level_classifier_without_its_reference(eva: Eva, responses: Path, trained: Path, here: Path) -> None:
+def test_a_level_classifier_without_its_reference(
+    eva: Eva, responses: Path, trained: Path, here: Path
+) -> None:
     shutil.copytree(trained, here / "models")
     (here / "models" / "level_classifier" / "reference.json").unlink()
     done = eva("score", responses, "--metrics", "evaeval")

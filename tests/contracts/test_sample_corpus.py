@@ -42,7 +42,9 @@ def test_support_dialogues(sample: Path) -> None:
     dialogues = _esconv(sample)
     assert len(dialogues) >= 40
     assert all(12 <= len(d["dialog"]) <= 20 for d in dialogues)
-    used = Counter(u["annotation"]["strategy"] for d in dialogues for u in d["dialog"] if u["speaker"] == "supporter")
+    used = Counter(
+        u["annotation"]["strategy"] for d in dialogues for u in d["dialog"] if u["speaker"] == "supporter"
+    )
     assert set(used) == set(STRATEGY_LEVELS)
     assert {d["dialog"][0]["speaker"] for d in dialogues} == {"seeker", "supporter"}
     assert len({d["problem_type"] for d in dialogues}) >= 8
@@ -51,9 +53,13 @@ def test_support_dialogues(sample: Path) -> None:
 
 def test_no_six_words_in_a_row_occur_in_two_dialogues(sample: Path) -> None:
     conversations = [[u["content"] for u in d["dialog"]] for d in _esconv(sample)]
-    conversations += [[row["utterance"].replace("_comma_", ",") for row in rows] for rows in _ed(sample).values()]
+    conversations += [
+        [row["utterance"].replace("_comma_", ",") for row in rows] for rows in _ed(sample).values()
+    ]
     grams = [_sixgrams(texts) for texts in conversations]
-    shared = [(i, j, grams[i] & grams[j]) for i, j in combinations(range(len(grams)), 2) if grams[i] & grams[j]]
+    shared = [
+        (i, j, grams[i] & grams[j]) for i, j in combinations(range(len(grams)), 2) if grams[i] & grams[j]
+    ]
     assert not shared
 
 
@@ -67,7 +73,9 @@ def test_preferences(sample: Path) -> None:
     preferences = json.loads((sample / "evad" / "EVAD.json").read_text(encoding="utf-8"))
     assert len(preferences) >= 40
     assert all(p["Chosen"] != p["Rejected"] and p["ChosenLevel"] != p["RejectedLevel"] for p in preferences)
-    assert {p["ChosenLevel"] for p in preferences} == {p["RejectedLevel"] for p in preferences} == {1, 2, 3, 4}
+    assert (
+        {p["ChosenLevel"] for p in preferences} == {p["RejectedLevel"] for p in preferences} == {1, 2, 3, 4}
+    )
 
 
 def test_empathy_pairs(sample: Path) -> None:

@@ -40,7 +40,9 @@ def _models(model: type[BaseModel]) -> set[type[BaseModel]]:
 
 def test_every_setting_is_read_by_code() -> None:
     files = [p for p in (ROOT / "src").rglob("*.py") if "settings" not in p.parts]
-    code = "\n".join(p.read_text() for p in [*files, *(ROOT / "pipelines").glob("*.py"), *(ROOT / "flows").glob("*.py")])
+    code = "\n".join(
+        p.read_text() for p in [*files, *(ROOT / "pipelines").glob("*.py"), *(ROOT / "flows").glob("*.py")]
+    )
     dag = (ROOT / "dvc.yaml").read_text()
     unread = [
         f"{model.__name__}.{name}"
@@ -76,7 +78,9 @@ def test_all_problems_come_at_once_with_key_value_range_and_nearest_key(raw: dic
         ("register", "variant", "evaa", "`register.variant` names 'evaa'"),
     ],
 )
-def test_names_that_point_nowhere(raw: dict[str, Any], section: str, key: str, value: Any, message: str) -> None:
+def test_names_that_point_nowhere(
+    raw: dict[str, Any], section: str, key: str, value: Any, message: str
+) -> None:
     raw[section][key] = value
     with pytest.raises(InputError, match=re.escape(message)):
         load_settings(raw)

@@ -21,14 +21,23 @@ class Clone:
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", *words], cwd=self.root, env=self.env(), capture_output=True, text=True, check=False
+            [sys.executable, "-m", *words],
+            cwd=self.root,
+            env=self.env(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if check and done.returncode:
-            raise AssertionError(f"{' '.join(words)} exited {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+            raise AssertionError(
+                f"{' '.join(words)} exited {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+            )
         return done
 
     def env(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("EVA_", "MLFLOW_", "PREFECT_", "DVC_"))}
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("EVA_", "MLFLOW_", "PREFECT_", "DVC_"))
+        }
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
         return {
             **kept,
@@ -62,7 +71,11 @@ class Clone:
 def make_clone(folder: Path) -> Clone:
     """Copy what git tracks or would track, and commit it with profile `smoke`."""
     listing = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     for name in filter(None, listing.split("\0")):
         if (ROOT / name).is_file() and not name.startswith("data/raw/"):

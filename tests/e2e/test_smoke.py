@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from tests.e2e.conftest import Clone
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke")]
@@ -109,7 +108,9 @@ def test_experiments_run_now_and_from_the_queue(smoke: Clone) -> None:
 def test_a_second_repro_meanwhile_is_refused(smoke: Clone) -> None:
     words = [sys.executable, "-m", "dvc", "repro", "-f", "-s", "level_classifier"]
     lock = smoke.root / ".dvc" / "tmp" / "rwlock"
-    first = subprocess.Popen(words, cwd=smoke.root, env=smoke.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(
+        words, cwd=smoke.root, env=smoke.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 60
         while "models/level_classifier" not in (lock.read_text() if lock.exists() else ""):
@@ -151,7 +152,12 @@ def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
         "print(json.dumps([dict(r.data.tags) for r in runs]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=smoke.root, env=smoke.env(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=smoke.root,
+        env=smoke.env(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     tags = json.loads(done.stdout.splitlines()[-1])
     children = [row for row in tags if "mlflow.parentRunId" in row]
@@ -168,7 +174,12 @@ def test_the_registered_candidate_answers(smoke: Clone) -> None:
         "print('ANSWER', repr(registry.chat(model, [{'role': 'user', 'content': 'I feel alone today'}])))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=smoke.root, env=smoke.env(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=smoke.root,
+        env=smoke.env(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "ANSWER" in done.stdout
 
@@ -177,10 +188,15 @@ def test_a_killed_stage_leaves_nothing_and_runs_again(smoke: Clone) -> None:
     words = [sys.executable, "-m", "dvc", "repro", "-f", "-s", f"sft@{ITEM}-eva"]
     shutil.rmtree(smoke.root / ".eva" / "checkpoints")
     process = subprocess.Popen(
-        words, cwd=smoke.root, env=smoke.env(), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        words,
+        cwd=smoke.root,
+        env=smoke.env(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     time.sleep(6)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     smoke.repro(f"evaluate@{ITEM}-eva")
-    assert (smoke.root / f"models/sft/esconv/tiny_llama/1/eva/start.json").is_file()
+    assert (smoke.root / "models/sft/esconv/tiny_llama/1/eva/start.json").is_file()

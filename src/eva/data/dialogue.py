@@ -83,9 +83,7 @@ class Dialogue:
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> "Dialogue":
-        turns = tuple(
-            Turn(t["role"], t["content"], tuple(t.get("strategies", ()))) for t in row["turns"]
-        )
+        turns = tuple(Turn(t["role"], t["content"], tuple(t.get("strategies", ()))) for t in row["turns"])
         return cls(row["id"], row["corpus"], row["position"], turns, dict(row.get("slices", {})))
 
 

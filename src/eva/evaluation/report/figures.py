@@ -16,11 +16,11 @@ from eva.evaluation.response_types import TYPE_NAMES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, PINK, SKY, VERMILLION = (
+BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"),
 )
 BLACK, GREY, LINE = "#1d2530", "#59636f", "#d8dde3"
-PALETTE = (GREY, SKY, ORANGE, GREEN, BLUE, PINK, VERMILLION)
+PALETTE = (GREY, SKY, ORANGE, GREEN, BLUE, PINK, VERMILION)
 _WIDTH = 5.0  # inches
 _STYLE = {
     "svg.fonttype": "none",
@@ -140,7 +140,7 @@ def curves(stage: str, courses: Sequence[Curve]) -> str:
             name = course.item.variant + (f", seed {course.item.seed}" if several else "")
             # Variants that share a training lie on one another: the later one is thinner and dashed.
             style = {"linewidth": 3.2, "alpha": 0.75} if order == 0 else {"linewidth": 1.6, "linestyle": "--"}
-            colour = (SKY, VERMILLION, GREEN, PINK, ORANGE, GREY)[order % 6]
+            colour = (SKY, VERMILION, GREEN, PINK, ORANGE, GREY)[order % 6]
             axis.plot(*zip(*points, strict=True), color=colour, label=name, **style)
         axis.set(xlabel="step", ylabel="loss")
         axis.xaxis.get_major_locator().set_params(integer=True)
