@@ -49,7 +49,7 @@ async def pipeline(
     push: Push = False,
     retries: Retries = 0,
     parent_run_id: ParentRun = None,
-    metrics: Metrics = "report/comparison.json",
+    metrics: Metrics = "metrics/report.json",
 ) -> None:
     """Bring the DAG of `dvc.yaml` up to date, every stage once and on the pool that it names."""
     nodes = read_dag(Path.cwd(), targets)

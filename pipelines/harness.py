@@ -82,7 +82,10 @@ def _obeyed(name: str, settings: Settings, item: dict[str, str]) -> dict[str, An
 def _require(inputs: dict[str, Path]) -> None:
     missing = [f"--{key.replace('_', '-')} {path}" for key, path in inputs.items() if not path.exists()]
     if missing:
-        raise InputError(f"no such file or folder: {', '.join(missing)}; `dvc repro` makes what is missing")
+        raise InputError(
+            f"no such file or folder: {', '.join(missing)}; `dvc repro` makes what a stage writes, "
+            "corpora come with `eva data import DIR` or `eva data fetch`"
+        )
 
 
 def _parse(name: str, body: Body) -> dict[str, Any]:

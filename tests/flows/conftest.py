@@ -43,9 +43,9 @@ stages:
     outs: ['responses/${item.corpus}-${item.seed}.txt']
     meta: {pool: gpu}
   report:
-    cmd: python stage.py report/comparison.json responses
+    cmd: python stage.py metrics/report.json responses
     deps: [responses/esconv-1.txt, responses/esconv-2.txt]
-    outs: [report/comparison.json]
+    outs: [metrics/report.json]
     meta: {pool: cpu}
 """
 

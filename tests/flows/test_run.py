@@ -102,7 +102,7 @@ def test_a_failing_stage_stops_what_follows_it_only(served: Project, first_run: 
     assert status["sft@esconv-1"] == "failed"
     assert status["generate@esconv-1"] == status["report"] == "not run"
     assert status["generate@esconv-2"] in ("ran", "unchanged")
-    assert served.journal().count("report/comparison.json") == 1
+    assert served.journal().count("metrics/report.json") == 1
 
 
 def test_unknown_target_fails_before_anything_is_submitted(
