@@ -25,33 +25,29 @@ from flows.summary import StageRow, publish
 
 POLL_SECONDS = 1.0
 
-Targets = Annotated[
-    list[str],
-    Field(description="Stages or groups of stages to run, with all that they need; none: the whole DAG."),
-]
-Stages = Annotated[list[str], Field(min_length=1, description="Stages to run, each exactly once.")]
-Force = Annotated[bool, Field(description="Run stages even if nothing changed.")]
-Push = Annotated[bool, Field(description="Send every stage's outs to the DVC remote.")]
-Retries = Annotated[
-    int, Field(ge=0, le=3, description="How often a failed stage is tried again; training resumes.")
-]
-ParentRun = Annotated[
-    str | None, Field(description="MLflow run to record the stages under; none: the stages find or make it.")
-]
-Metrics = Annotated[str, Field(description="JSON file whose numbers are shown with the run, if it exists.")]
-AtOnce = Annotated[int, Field(ge=1, description="How many stages may run at the same time in this flow run.")]
+Retries = Annotated[int, Field(ge=0, le=3)]
+AtOnce = Annotated[int, Field(ge=1)]
 
 
 @flow(name="pipeline", persist_result=False, on_cancellation=[stop_batches], on_crashed=[stop_batches])
 async def pipeline(
-    targets: Targets = [],  # noqa: B006 - Prefect shows the default in its form
-    force: Force = False,
-    push: Push = False,
+    targets: list[str] = [],  # noqa: B006 - Prefect shows the default in its form
+    force: bool = False,
+    push: bool = False,
     retries: Retries = 0,
-    parent_run_id: ParentRun = None,
-    metrics: Metrics = "metrics/report.json",
+    parent_run_id: str | None = None,
+    metrics: str = "metrics/report.json",
 ) -> None:
-    """Bring the DAG of `dvc.yaml` up to date, every stage once and on the pool that it names."""
+    """Bring the DAG of `dvc.yaml` up to date, every stage once and on the pool that it names.
+
+    Args:
+        targets: Stages or groups of stages to run, with all that they need; none means the whole DAG.
+        force: Run stages even if nothing changed.
+        push: Send every stage's outs to the DVC remote.
+        retries: How often a failed stage is tried again; training resumes where it stopped.
+        parent_run_id: MLflow run to record the stages under; none lets them find or make it.
+        metrics: JSON file whose numbers are shown with the run, if it exists.
+    """
     nodes = read_dag(Path.cwd(), targets)
     progress = Progress(nodes)
     await _require_deployments(progress.pools)
@@ -105,14 +101,23 @@ async def _require_deployments(pools: tuple[str, ...]) -> None:
 
 @flow(name="run-stages", persist_result=False)
 def run_stages(
-    stages: Stages,
+    stages: list[str],
     at_once: AtOnce = 1,
-    force: Force = False,
-    push: Push = False,
+    force: bool = False,
+    push: bool = False,
     retries: Retries = 0,
-    parent_run_id: ParentRun = None,
+    parent_run_id: str | None = None,
 ) -> None:
-    """Run stages of one pool through DVC, in the order of the DAG; what follows a failure is not run."""
+    """Run stages of one pool through DVC, in the order of the DAG; what follows a failure is not run.
+
+    Args:
+        stages: Stages to run, each exactly once; what they need must be there.
+        at_once: How many of them may run at the same time.
+        force: Run stages even if nothing changed.
+        push: Send every stage's outs to the DVC remote.
+        retries: How often a failed stage is tried again; training resumes where it stopped.
+        parent_run_id: MLflow run to record the stages under; none lets them find or make it.
+    """
     nodes = [node for node in read_dag(Path.cwd(), stages) if node.name in set(stages)]
     _require_own_pool(nodes)
     options = {"force": force, "push": push, "parent_run_id": parent_run_id}

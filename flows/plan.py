@@ -33,11 +33,6 @@ class Progress:
     def pools(self) -> tuple[str, ...]:
         return tuple(sorted({node.pool for node in self.nodes}))
 
-    @property
-    def not_run(self) -> tuple[str, ...]:
-        """Stages that were never handed out, because something before them failed."""
-        return tuple(node.name for node in self.nodes if node.name not in self.handed_out)
-
 
 def _reachable(
     nodes: tuple[StageNode, ...], pool: str, done: Set[str], handed_out: Set[str]

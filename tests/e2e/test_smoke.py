@@ -13,7 +13,7 @@ import pytest
 import yaml
 from tests.e2e.conftest import Clone
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke"), pytest.mark.timeout(2400)]
 
 VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")
 ITEM = "esconv-tiny_llama-1"

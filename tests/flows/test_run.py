@@ -1,6 +1,8 @@
 """A real Prefect server, MLflow server and workers: the stages run where and as often as they should."""
 
 import json
+import subprocess
+import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,9 @@ import pytest
 from tests.flows.conftest import STAGES, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("services")]
+
+
+PATIENCE = 400.0  # seconds for a run; about 60 on two idle cores
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,15 @@ def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
 
 
 def run_deployment(project: Project, **parameters: Any) -> dict[str, Any]:
-    """Start `pipeline/eva` as a person would from a terminal, and wait for it."""
-    known = {run["id"] for run in api(project, "/flow_runs/filter", {})}
-    given = [f"--param={key}={json.dumps(value)}" for key, value in parameters.items()]
-    address = f"http://127.0.0.1:{project.environment['EVA_PREFECT_PORT']}/api"
-    project.environment["PREFECT_API_URL"] = address
-    project.run("-m", "prefect", "deployment", "run", "pipeline/eva", "--watch", *given)
-    runs = api(project, "/flow_runs/filter", {"flows": {"name": {"any_": ["pipeline"]}}})
-    (new,) = [run for run in runs if run["id"] not in known]
-    return dict(new)
+    """Start `pipeline/eva` and wait for it to end."""
+    deployment = api(project, "/deployments/name/pipeline/eva")["id"]
+    run = api(project, f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})
+    deadline = time.monotonic() + PATIENCE
+    while run["state"]["type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+        assert time.monotonic() < deadline, run["state"]
+        time.sleep(0.5)
+        run = api(project, f"/flow_runs/{run['id']}")
+    return dict(run)
 
 
 def stages_of(project: Project, pipeline: dict[str, Any]) -> list[Stage]:
@@ -105,11 +110,18 @@ def test_a_failing_stage_stops_what_follows_it_only(served: Project, first_run: 
     assert served.journal().count("metrics/report.json") == 1
 
 
-def test_unknown_target_fails_before_anything_is_submitted(
-    served: Project, first_run: dict[str, Any]
-) -> None:
-    failed = run_deployment(served, targets=["stf"])
+def test_the_printed_command_starts_a_run(served: Project, first_run: dict[str, Any]) -> None:
+    """Last of the runs; its target fails before anything is submitted."""
+    shown = served.run("-m", "flows.services", "up").stdout.splitlines()
+    variable, program, *words = next(line for line in shown if "deployment run" in line).split()
+    served.environment.update([tuple(variable.split("=", 1))])
 
+    command = [program, *words, "--param", 'targets=["stf"]']
+    done = subprocess.run(command, env=served.environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    runs = api(served, "/flow_runs/filter", {"flows": {"name": {"any_": ["pipeline"]}}})
+    (failed,) = [run for run in runs if run["id"] in done.stdout]
     assert failed["state"]["type"] == "FAILED"
     assert "no stage 'stf'" in failed["state"]["message"]
     assert stages_of(served, failed) == []
@@ -122,6 +134,7 @@ def test_parameters_are_typed_and_described(served: Project, first_run: dict[str
     assert {d["name"]: d["work_pool_name"] for d in deployments} == {"eva": "cpu", "cpu": "cpu", "gpu": "gpu"}
     assert all("description" in entry for properties in schema.values() for entry in properties.values())
     assert schema["eva"]["targets"]["type"] == "array"
+    assert schema["eva"]["retries"]["maximum"] == 3
     assert schema["eva"]["force"]["type"] == "boolean"
 
 
@@ -136,16 +149,16 @@ def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any], 
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(chromium), args=switches)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{first_run['id']}")
-        page.get_by_text("gpu: sft@esconv-1").first.wait_for(timeout=60_000)
+        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{first_run['id']}", wait_until="commit")
+        page.get_by_text("gpu: sft@esconv-1").first.wait_for(timeout=120_000)
         page.screenshot(path=tmp_path / "pipeline.png")
         gpu = next(
             run
             for run in api(served, "/flow_runs/filter", {"sort": "START_TIME_ASC"})
             if run["work_pool_name"] == "gpu"
         )
-        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{gpu['id']}?tab=Task+Runs")
+        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{gpu['id']}?tab=Task+Runs", wait_until="commit")
         for name in ("sft@esconv-1", "sft@esconv-2", "generate@esconv-1", "generate@esconv-2"):
-            page.get_by_text(name).first.wait_for(timeout=60_000)
+            page.get_by_text(name).first.wait_for(timeout=120_000)
         page.screenshot(path=tmp_path / "stages.png")
         browser.close()
