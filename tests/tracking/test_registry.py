@@ -67,7 +67,7 @@ def greedy() -> Generate:
 def registered(root: Path, model: Served, decision: Decision) -> Registration:
     with stage_run("register", {}, {}, {}, root=root) as run:
         return register(
-            model, "eva-tiny", decision, metrics={"evaluate/evaeval/avg": 0.25},
+            model, "eva-tiny", decision, metrics={"evaluate/evaeval/avg": 0.25, "evaluate/unmeasured": None},
             tags={"commit": "abc", "run.dpo": "0" * 32}, card=CARD, run_id=run.record.run_id, root=root,
         )  # fmt: skip
 

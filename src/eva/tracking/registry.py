@@ -38,7 +38,7 @@ def register(
     name: str,
     decision: Decision,
     *,
-    metrics: Mapping[str, float],
+    metrics: Mapping[str, float | None],
     tags: Mapping[str, str],
     card: str,
     run_id: str | None,
@@ -132,8 +132,10 @@ def _describe(
         client.set_model_version_tag(name, version, f"eva.{key}", value)
 
 
-def _log_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[str, float]) -> None:
+def _log_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[str, float | None]) -> None:
     for key, value in metrics.items():
+        if value is None:  # not measured: the gate has said so
+            continue
         client.log_metric(run_id, store.metric_name(key), value, model_id=model_id)
 
 
