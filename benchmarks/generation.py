@@ -66,6 +66,7 @@ def main() -> None:
 
     settings = Generate.model_construct(
         max_new_tokens=given.new_tokens,
+        cot_max_new_tokens=given.new_tokens,
         temperature=0,
         top_p=1,
         repetition_penalty=1,

@@ -6,7 +6,7 @@ from pathlib import Path
 from eva import artifacts
 from eva.models.loading import Policy
 from eva.settings import Settings
-from eva.tracking import StageRun
+from eva.tracking import StageRun, read_record, record_path
 from eva.tracking.card import model_card
 from eva.tracking.gate import gate
 from pipelines.harness import stage
@@ -34,19 +34,19 @@ def main(
         f"{name}/{key}": value
         for name, path in (("evaluate", scores), ("dpo", alignment))
         for key, value in artifacts.read_json(path).items()
+        if value is not None
     }
     decision = gate(metrics, row.alias, gates)
+    axes = {"corpus": row.corpus, "backbone": row.backbone, "seed": str(row.seed), "variant": row.variant}
     lineage = {
-        "corpus": row.corpus,
-        "backbone": row.backbone,
-        "seed": str(row.seed),
-        "variant": row.variant,
+        **axes,
         "prompt": which.prompt,
         "policy": artifacts.digest_path(policy),
         "report": artifacts.digest_path(report),
         "dvc_lock": _digest_if_there(Path("dvc.lock")),
         "commit": run.record.commit or "none",
         "training": which.fingerprint or "none",
+        **_makers(axes),
     }
     model = served(
         Path(which.model), Path(which.adapter) if which.adapter else None, which.prompt, settings.generate
@@ -64,6 +64,18 @@ def main(
     artifacts.write_json(out, asdict(decision))
     run.log_tags({"model": registration.uri})
     run.log_metrics(metrics)
+
+
+def _makers(axes: dict[str, str]) -> dict[str, str]:
+    """The run that made each link of the item's chain, and the digests of what it read."""
+    found = {}
+    for name in ("sft", "dpo", "generate", "evaluate"):
+        path = record_path(Path.cwd(), name, axes)
+        if path.is_file():
+            record = read_record(path)
+            found[f"run.{name}"] = record.run_id or "none"
+            found |= {f"{name}.{key}": one.digest for key, one in record.inputs.items()}
+    return found
 
 
 def _digest_if_there(path: Path) -> str:

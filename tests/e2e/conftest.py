@@ -4,8 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -58,14 +61,18 @@ class Clone:
         lines = self.repro(*words).stdout.splitlines()
         return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
 
-    def edit(self, **changes: object) -> None:
-        """Set keys of params.yaml, `section__key=value`."""
+    @contextmanager
+    def params(self) -> Iterator[dict[str, Any]]:
+        """A copy of params.yaml to change and `save`; the file is restored at the end."""
         path = self.root / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        for name, value in changes.items():
-            section, _, key = name.partition("__")
-            params[section][key] = value
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
+        before = path.read_text()
+        try:
+            yield yaml.safe_load(before)
+        finally:
+            path.write_text(before)
+
+    def save(self, params: dict[str, Any]) -> None:
+        (self.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def make_clone(folder: Path) -> Clone:

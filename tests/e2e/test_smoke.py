@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 from tests.e2e.conftest import Clone
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke"), pytest.mark.timeout(2400)]
@@ -52,46 +51,47 @@ def test_no_out_tells_time_or_place(smoke: Clone) -> None:
 
 
 def test_changing_beta_reruns_alignment_and_what_follows(smoke: Clone) -> None:
-    before = (smoke.root / "params.yaml").read_text()
-    smoke.edit(dpo__beta=0.3)
-    ran = smoke.ran()
+    with smoke.params() as params:
+        params["dpo"]["beta"] = 0.3
+        smoke.save(params)
+        ran = smoke.ran()
     assert {f"dpo@{ITEM}-wo_acq", f"dpo@{ITEM}-eva"} <= ran
     assert {f"generate@{ITEM}-eva", f"evaluate@{ITEM}-eva", "report", "register"} <= ran
     assert {name.split("@")[0] for name in ran} <= {"dpo", "generate", "evaluate", "report", "register"}
     assert not ran & {f"generate@{ITEM}-{name}" for name in ("base", "cot", "wo_ali")}
-    (smoke.root / "params.yaml").write_text(before)
     smoke.repro()  # restored from DVC's run cache
 
 
 def test_a_seed_is_one_row_and_runs_only_what_is_new(smoke: Clone) -> None:
-    before = (smoke.root / "params.yaml").read_text()
-    smoke.edit(matrix__seeds=[1, 2])
-    would = smoke.ran("--dry", *(f"evaluate@esconv-tiny_llama-{seed}-base" for seed in (1, 2)))
-    assert would == {f"{stage}@esconv-tiny_llama-2-base" for stage in ("sft", "dpo", "generate", "evaluate")}
-    (smoke.root / "params.yaml").write_text(before)
+    chain = ("sft", "dpo", "generate", "evaluate")
+    with smoke.params() as params:
+        params["matrix"]["seeds"] = [1, 2]
+        smoke.save(params)
+        ran = smoke.ran(*(f"evaluate@esconv-tiny_llama-{seed}-base" for seed in (1, 2)))
+    assert ran == {f"{stage}@esconv-tiny_llama-2-base" for stage in chain}
 
 
 def test_a_variant_is_one_row_and_runs_only_what_is_new(smoke: Clone) -> None:
-    before = (smoke.root / "params.yaml").read_text()
-    params = yaml.safe_load(before)
-    params["variants"]["acq_cot"] = {"acquire": True, "align": False, "prompt": "cot"}
-    (smoke.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    ran = smoke.ran("evaluate")
-    assert ran == {f"{stage}@{ITEM}-acq_cot" for stage in ("sft", "dpo", "generate", "evaluate")}
-    metrics = json.loads((smoke.root / f"runs/sft/{ITEM}-acq_cot.json").read_text())
-    assert metrics["reused"], "the same fine-tuning was trained twice"
-    (smoke.root / "params.yaml").write_text(before)
+    chain = ("sft", "dpo", "generate", "evaluate")
+    with smoke.params() as params:
+        params["variants"]["acq_cot"] = {"acquire": True, "align": False, "prompt": "cot"}
+        smoke.save(params)
+        ran = smoke.ran("evaluate")
+    assert ran == {f"{stage}@{ITEM}-acq_cot" for stage in chain}
+    record = json.loads((smoke.root / f"runs/sft/{ITEM}-acq_cot.json").read_text())
+    assert record["reused"], "the same fine-tuning was trained twice"
 
 
 def test_dvc_shows_metrics_params_and_plots(smoke: Clone) -> None:
     shown = json.loads(smoke.run("dvc", "metrics", "show", "--json").stdout)
     files = shown[""]["data"]
     assert files[f"metrics/evaluate/{ITEM.replace('-', '/')}/eva.json"]["data"]["overlap/bleu_2"] is not None
-    smoke.edit(dpo__beta=0.2)
-    assert "dpo.beta" in smoke.run("dvc", "params", "diff").stdout
+    with smoke.params() as params:
+        params["dpo"]["beta"] = 0.2
+        smoke.save(params)
+        assert "dpo.beta" in smoke.run("dvc", "params", "diff").stdout
     smoke.run("dvc", "plots", "show")
     assert (smoke.root / "dvc_plots" / "index.html").is_file()
-    smoke.edit(dpo__beta=0.1)
 
 
 def test_experiments_run_now_and_from_the_queue(smoke: Clone) -> None:
@@ -133,15 +133,13 @@ def test_a_faulty_corpus_stops_the_dag_before_anything_trains(smoke: Clone, tmp_
     splits["test"].append(1)
     (corpus / "ESConv.json").write_text(json.dumps(dialogues))
     (corpus / "splits.json").write_text(json.dumps(splits))
-    before = (smoke.root / "params.yaml").read_text()
-    params = yaml.safe_load(before)
-    params["corpora"]["esconv"]["path"] = str(corpus)
-    (smoke.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    done = smoke.repro("evaluate", check=False)
+    with smoke.params() as params:
+        params["corpora"]["esconv"]["path"] = str(corpus)
+        smoke.save(params)
+        done = smoke.repro("evaluate", check=False)
     assert done.returncode != 0
     assert "Running stage 'sft" not in done.stdout
     assert "two splits" in done.stderr + done.stdout
-    (smoke.root / "params.yaml").write_text(before)
     smoke.repro("evaluate")
 
 

@@ -45,7 +45,7 @@ def test_alignment_starts_at_its_reference_and_learns(variant: str) -> None:
     assert metrics["lora_b_moved"] == metrics["lora_b_total"] > 0
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(VARIANTS, 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(VARIANTS, 2)))
 def test_the_variants_answer_differently(one: str, other: str) -> None:
     ours, theirs = responses(one), responses(other)
     assert ours.keys() == theirs.keys()
