@@ -54,12 +54,12 @@ def test_a_cut_file_makes_a_checkpoint_unusable(tmp_path: Path, name: str) -> No
 def test_the_fingerprint_is_written_in_clear_and_the_folder_is_exclusive(tmp_path: Path) -> None:
     from filelock import FileLock, Timeout
 
-    with resume.claim(tmp_path, {"lr": 1e-4}) as run:
+    with resume.claim(tmp_path, {"lr": 1e-4}, 1) as run:
         assert read_json(run.folder / "fingerprint.json") == {"lr": 1e-4}
         with pytest.raises(Timeout):
             FileLock(tmp_path / f"{run.fingerprint}.lock").acquire(timeout=0)
         assert not run.finished
-    with resume.claim(tmp_path, {"lr": 2e-4}) as other:
+    with resume.claim(tmp_path, {"lr": 2e-4}, 1) as other:
         assert other.fingerprint != run.fingerprint
 
 
@@ -99,7 +99,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     prepare(plan, tmp_path / "alone")
     assert _worker(tmp_path / "alone").wait() == 0
 
-    with resume.claim(tmp_path / "store", plan.inputs) as run:
+    with resume.claim(tmp_path / "store", plan.inputs, plan.needed) as run:
         prepare(plan, run.folder)
         process = _worker(run.folder)
         assert process.stderr is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eva import launch
-from eva.artifacts import read_json, require_room, write_json
+from eva.artifacts import read_json, write_json
 from eva.settings.sections import Dpo, Sft, Training
 from eva.training.examples import Examples, save_examples
 from eva.training.result import Outcome, TrainResult
@@ -60,7 +60,7 @@ def complete(plan: Plan, out: Path, store: Path) -> TrainResult:
         InputError: no room for the checkpoints.
         RuntimeError: a training process failed.
     """
-    with claim(store, plan.inputs) as run:
+    with claim(store, plan.inputs, plan.needed) as run:
         reused = run.finished
         if reused:
             log.info("%s %s is already trained; reusing it", plan.job.stage, run.fingerprint)
@@ -80,7 +80,6 @@ def prepare(plan: Plan, folder: Path) -> None:
 
 
 def _execute(plan: Plan, run: Run) -> None:
-    require_room(run.folder, plan.needed)
     run.discard_incomplete()
     prepare(plan, run.folder)
     settings = plan.job.section()

@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from eva.artifacts import digest_file, fingerprint, new_folder, write_json
+from eva.artifacts import digest_file, fingerprint, new_folder, require_room, write_json
 from eva.settings.sections import Training
 
 log = logging.getLogger(__name__)
@@ -77,10 +77,17 @@ class Run:
 
 
 @contextmanager
-def claim(store: Path, inputs: Mapping[str, Any]) -> Iterator[Run]:
-    """Hold the store's folder for `inputs` while the block runs; an equal training waits outside."""
+def claim(store: Path, inputs: Mapping[str, Any], needed: int) -> Iterator[Run]:
+    """Hold the store's folder for `inputs` while the block runs; an equal training waits outside.
+
+    Raises:
+        InputError: before anything is written, if the training is not finished and the `needed`
+            bytes are not there.
+    """
     name = fingerprint(inputs)
     folder = store / name
+    if not Run(folder, name).finished:
+        require_room(folder, needed)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(store / f"{name}.lock")
     try:
