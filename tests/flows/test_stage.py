@@ -57,10 +57,17 @@ def test_a_busy_stage_is_waited_for_and_runs_once_each(
     inside: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
+    script = inside.folder / "stage.py"
+    held = "while not Path('go').exists(): time.sleep(0.1)"  # so that the others find it running
+    script.write_text(script.read_text().replace("time.sleep(0.3)", held))
     outcomes: list[str] = []
-    threads = [threading.Thread(target=lambda: outcomes.append(run("prepare@ed"))) for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda: outcomes.append(run("prepare@ed")), daemon=True) for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
+    _wait_for(lambda: any("waits" in message for message in caplog.messages))
+    (inside.folder / "go").touch()
     for thread in threads:
         thread.join()
 
@@ -115,7 +122,7 @@ def test_environment_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     assert base_environment()["DO_NOT_TRACK"] == "true"
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
