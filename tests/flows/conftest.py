@@ -85,14 +85,14 @@ class Project:
     folder: Path
     environment: dict[str, str]
 
-    def run(self, *argv: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *argv],
             cwd=self.folder,
-            env=self.environment,
+            env={**self.environment, **variables},
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=300,
             check=False,
         )
 
@@ -120,9 +120,9 @@ def project(tmp_path: Path, root: Path) -> Project:
     return make_project(tmp_path / "checkout", root)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Project]:
-    """A project whose services are up."""
+    """A project whose services are up; tests that use it are in one xdist group."""
     project = make_project(tmp_path_factory.mktemp("served") / "checkout", root)
     try:
         started = project.run("-m", "flows.services", "up")

@@ -114,10 +114,11 @@ def test_the_printed_command_starts_a_run(served: Project, first_run: dict[str, 
     """Last of the runs; its target fails before anything is submitted."""
     shown = served.run("-m", "flows.services", "up").stdout.splitlines()
     variable, program, *words = next(line for line in shown if "deployment run" in line).split()
-    served.environment.update([tuple(variable.split("=", 1))])
+    name, _, address = variable.partition("=")
 
     command = [program, *words, "--param", 'targets=["stf"]']
-    done = subprocess.run(command, env=served.environment, capture_output=True, text=True, check=False)
+    environment = {**served.environment, name: address}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     runs = api(served, "/flow_runs/filter", {"flows": {"name": {"any_": ["pipeline"]}}})

@@ -132,11 +132,10 @@ run = mlflow.get_run(sys.argv[1])
 print(run.data.metrics['nll'], mlflow.artifacts.load_text(run.info.artifact_uri + '/note.txt'))
 """
     server = f"http://127.0.0.1:{served.environment['EVA_MLFLOW_PORT']}"
-    served.environment["MLFLOW_TRACKING_URI"] = server
-    run_id = served.run("-c", write).stdout.split()[-1]
-    served.environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{served.folder}/mlflow.db"
+    file = f"sqlite:///{served.folder}/mlflow.db"
+    run_id = served.run("-c", write, MLFLOW_TRACKING_URI=server).stdout.split()[-1]
 
-    seen = served.run("-c", read, run_id)
+    seen = served.run("-c", read, run_id, MLFLOW_TRACKING_URI=file)
 
     assert seen.stdout.split()[-2:] == ["3.5", "hello"], seen.stderr
 
