@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def test_deepspeed_files_leave_the_numbers_to_the_settings(root: Path, stage: in
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="DeepSpeed compiles its CPU communication with c++")
 def test_both_trainings_run_under_zero_3_on_two_processes(
     root: Path, tiny: Path, dialogues: Any, pairs: Any, sft: Any, dpo: Any, tmp_path: Path
 ) -> None:
