@@ -28,15 +28,15 @@ def main(
     """Compare two variants on the tasks of the settings; without tasks there is nothing to load."""
     section = settings.capability
     names = {"before": section.before, "after": section.after}
-    policies = [Policy.read(folder / "policy.json") for folder in (before, after)]
-    inapplicable = next((policy.inapplicable for policy in policies if policy.inapplicable), None)
+    first, second = (Policy.read(folder / "policy.json") for folder in (before, after))
+    inapplicable = first.inapplicable or second.inapplicable
     if not section.tasks or inapplicable:
         artifacts.write_json(out, {**names, "inapplicable": inapplicable, "scores": {}})
         artifacts.write_json(metrics, {})
         return
     from eva.evaluation.capability.comparison import compare
 
-    found = compare(*policies, section).to_dict()
+    found = compare(first, second, section).to_dict()
     artifacts.write_json(out, {**names, "inapplicable": None, **found})
     table = {name: {key: score[key] for key in SHOWN} for name, score in found["scores"].items()}
     artifacts.write_json(metrics, table)
