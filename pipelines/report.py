@@ -23,6 +23,7 @@ def main(
     responses: Path,
     levels: Path,
     epitome: Path,
+    capability: Path,
     out: Path,
     metrics: Path,
     plots: Path,
@@ -42,6 +43,7 @@ def main(
         levels=levels,
         epitome=epitome,
         invented=invented,
+        capability=capability,
     )
     report = pages.build(inputs)
     pages.write(report, out)

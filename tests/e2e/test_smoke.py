@@ -82,6 +82,19 @@ def test_a_variant_is_one_row_and_runs_only_what_is_new(smoke: Clone) -> None:
     assert record["reused"], "the same fine-tuning was trained twice"
 
 
+def test_a_capability_task_is_one_name_and_runs_only_its_stage(smoke: Clone) -> None:
+    pytest.importorskip("lm_eval", reason="pip install -e '.[capability]' -c constraints.txt")
+    with smoke.params() as params:
+        params["capability"]["tasks"] = ["everyday_sense"]
+        smoke.save(params)
+        ran = smoke.ran("report")
+    assert ran == {"capability@esconv-tiny_llama-1", "report"}
+    table = json.loads((smoke.root / "metrics/capability/esconv/tiny_llama/1.json").read_text())
+    assert set(table) == {"everyday_sense/acc", "everyday_sense/acc_norm"}
+    assert "everyday_sense/acc" in (smoke.root / "report" / "index.html").read_text()
+    smoke.repro("report")  # restored from DVC's run cache
+
+
 def test_dvc_shows_metrics_params_and_plots(smoke: Clone) -> None:
     shown = json.loads(smoke.run("dvc", "metrics", "show", "--json").stdout)
     files = shown[""]["data"]
@@ -161,7 +174,7 @@ def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
     children = [row for row in tags if "mlflow.parentRunId" in row]
     assert {row["eva.stage"] for row in children} >= {
         "prepare", "validate", "backbone", "preferences", "sft", "dpo", "level_classifier", "epitome",
-        "generate", "evaluate", "report", "register",
+        "generate", "evaluate", "capability", "report", "register",
     }  # fmt: skip
 
 

@@ -167,6 +167,22 @@ def test_page_escapes_what_people_and_models_say(report: Report) -> None:
     assert "&lt;b&gt;day 1&lt;/b&gt; &amp; the house" in report.page
 
 
+def test_capability_has_a_section_only_with_results(study: Path, tmp_path: Path, report: Report) -> None:
+    score = {"before": 0.6, "after": 0.5, "difference": -0.1, "stderr": 0.01, "n": 200}
+    found = {
+        "before": "base",
+        "after": "eva",
+        "scores": {"hellaswag/acc": {**score, "higher_is_better": True}},
+    }
+    write_json(tmp_path / "esconv" / "tiny" / "1.json", found)
+    page = build(inputs_of(study, capability=tmp_path)).page
+    section = page.partition('id="capability"')[2].partition("</section>")[0]
+    for text in ("hellaswag/acc ↑", "60.00", "-10.00", "76.00", "paper, Mistral"):
+        assert text in section, text
+    assert 'class="worse"' in section
+    assert 'id="capability"' not in report.page
+
+
 def test_notice_only_for_an_invented_corpus(inputs: ReportInputs, study: Path) -> None:
     real = inputs_of(study, invented=[])
     assert real.invented == [] and inputs.invented == ["esconv"]

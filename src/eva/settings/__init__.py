@@ -3,6 +3,7 @@
 from eva.settings.load import SECTIONS, Settings, load_settings, read_settings
 from eva.settings.sections import (
     Backbone,
+    Capability,
     Corpus,
     Data,
     Dpo,
@@ -26,6 +27,7 @@ from eva.settings.sections import (
 __all__ = [
     "SECTIONS",
     "Backbone",
+    "Capability",
     "Corpus",
     "Data",
     "Dpo",

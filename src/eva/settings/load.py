@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from eva.errors import InputError, raise_if
 from eva.settings.sections import (
     Backbone,
+    Capability,
     Corpus,
     Data,
     Dpo,
@@ -50,6 +51,7 @@ class Settings(Section):
     epitome: Epitome
     generate: Generate
     evaluate: Evaluate
+    capability: Capability
     report: Report
     register_: Register
 
@@ -170,6 +172,8 @@ def _dangling(settings: Settings) -> Iterator[str]:
         ("level_classifier.corpus", [settings.level_classifier.corpus], list(settings.corpora)),
         ("level_classifier.encoder", [settings.level_classifier.encoder], encoders),
         ("epitome.encoder", [settings.epitome.encoder], encoders),
+        ("capability.before", [settings.capability.before], list(settings.variants)),
+        ("capability.after", [settings.capability.after], list(settings.variants)),
         ("report.baseline", [settings.report.baseline], list(settings.variants)),
         ("register.corpus", [settings.register_.corpus], settings.matrix.corpora),
         ("register.backbone", [settings.register_.backbone], settings.matrix.backbones),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from eva.artifacts import read_json
 from eva.errors import InputError
 from eva.evaluation.reference import Reference
+from eva.evaluation.report.capability import CapabilityTable, capability_tables
 from eva.evaluation.rows import ResponseRow, read_rows
 
 STAGES = ("sft", "dpo")
@@ -73,6 +74,7 @@ class ReportInputs:
     curves: Sequence[Curve] = ()
     scorecards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     invented: Sequence[str] = ()
+    capability: Sequence[CapabilityTable] = ()
 
 
 def gather(
@@ -88,11 +90,13 @@ def gather(
     levels: Path,
     epitome: Path,
     invented: Sequence[str] = (),
+    capability: Path | None = None,
 ) -> ReportInputs:
     """Read what earlier stages wrote: folders of files named by item, and the scorers' folders.
 
     `training` and `curves` hold a folder each for sft and dpo; `levels` and `epitome` are folders
-    with `scorecard.json` (and V, `reference.json`, of the level classifier).
+    with `scorecard.json` (and V, `reference.json`, of the level classifier); `capability` holds a
+    comparison a corpus, backbone and seed.
     """
     files = sorted(scores.rglob("*.json"))
     if not files:
@@ -110,6 +114,7 @@ def gather(
         curves=list(_curves(training, curves)),
         scorecards=_scorecards(levels, epitome),
         invented=invented,
+        capability=capability_tables(capability) if capability else (),
     )
 
 

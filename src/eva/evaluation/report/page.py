@@ -57,6 +57,7 @@ def build(inputs: ReportInputs) -> Report:
         "groups": [one.to_dict() for one in groups],
         "analyses": [asdict(one) for one in analyses],
         "scorecards": [asdict(card) for card in scorers],
+        "capability": [asdict(table) for table in inputs.capability],
         "provenance": asdict(origin),
     }
     return Report(

@@ -1,0 +1,1 @@
+"""What fine-tuning costs in general capability: standard tasks before and after (Table 13)."""

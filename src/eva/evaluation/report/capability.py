@@ -1,0 +1,101 @@
+"""General capability before and after, laid out as the paper's Table 13."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eva.artifacts import read_json
+
+# Table 13, Mistral before and after; the paper does not say which metric of a task it prints.
+PAPER = {
+    "hellaswag": (76.00, 75.66),
+    "coqa": (60.00, 65.28),
+    "mmlu": (61.60, 59.55),
+    "wikitext": (9.86, 9.02),
+    "humaneval": (28.63, 26.21),
+}
+_SHARES = ("acc", "em", "exact_match", "f1", "pass@")  # from 0 to 1, printed in percent
+_CRITICAL = 1.96  # of a two-sided test at 5 %
+
+
+@dataclass(frozen=True)
+class CapabilityRow:
+    """One metric of one task, in the unit that is printed; `paper` stands under a task's last metric.
+
+    `versus` is the after model's: better, worse, changed (without a direction), noise, or None
+    without a standard error.
+    """
+
+    name: str
+    before: float
+    after: float
+    difference: float
+    stderr: float | None
+    n: int
+    higher_is_better: bool | None
+    versus: str | None
+    paper: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class CapabilityTable:
+    """Two variants of one corpus, backbone and seed."""
+
+    corpus: str
+    backbone: str
+    seed: str
+    before: str
+    after: str
+    rows: tuple[CapabilityRow, ...]
+
+
+def capability_tables(folder: Path) -> list[CapabilityTable]:
+    """The tables of `<folder>/<corpus>/<backbone>/<seed>.json` that hold scores."""
+    files = sorted(folder.rglob("*.json"))
+    tables = [_table(path.relative_to(folder).with_suffix("").parts, read_json(path)) for path in files]
+    return [table for table in tables if table.rows]
+
+
+def _table(item: tuple[str, ...], found: Mapping[str, Any]) -> CapabilityTable:
+    corpus, backbone, seed = item
+    scores = found["scores"]
+    names = sorted(scores, key=lambda name: (_place(name), name))
+    last = {_task(name): name for name in names}
+    rows = [_row(name, scores[name], shows_paper=last[_task(name)] == name) for name in names]
+    return CapabilityTable(corpus, backbone, seed, found["before"], found["after"], tuple(rows))
+
+
+def _task(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _place(name: str) -> int:
+    """The paper's tasks in its order, the others after them."""
+    return list(PAPER).index(_task(name)) if _task(name) in PAPER else len(PAPER)
+
+
+def _row(name: str, score: Mapping[str, Any], *, shows_paper: bool) -> CapabilityRow:
+    unit = 100.0 if name.partition("/")[2].startswith(_SHARES) else 1.0
+    return CapabilityRow(
+        name=name,
+        before=unit * score["before"],
+        after=unit * score["after"],
+        difference=unit * score["difference"],
+        stderr=None if score["stderr"] is None else unit * score["stderr"],
+        n=score["n"],
+        higher_is_better=score["higher_is_better"],
+        versus=_versus(score),
+        paper=PAPER.get(_task(name)) if shows_paper else None,
+    )
+
+
+def _versus(score: Mapping[str, Any]) -> str | None:
+    difference, stderr, upwards = score["difference"], score["stderr"], score["higher_is_better"]
+    if stderr is None:
+        return None
+    if abs(difference) <= _CRITICAL * stderr:
+        return "noise"
+    if upwards is None:
+        return "changed"
+    return "better" if (difference > 0) == upwards else "worse"
