@@ -1,7 +1,12 @@
 """`eva generate`: a file that `eva score` takes, its provenance, and what it refuses."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +32,7 @@ TO_ENDPOINT = (
 def corpus(here: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A prepared test split and the smoke settings; an endpoint nobody listens at."""
     shutil.copy(root / "profiles" / "smoke.yaml", here / "params.yaml")
-    write_jsonl(here / "prepared" / "test.jsonl", [dialogue(name, 2).to_dict() for name in "abcd"])
+    write_jsonl(here / "prepared" / "test.jsonl", [dialogue(name, 4).to_dict() for name in "ab"])
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.delenv("EVA_ANSWERS", raising=False)
@@ -50,6 +55,25 @@ def test_an_endpoints_file_is_scored(eva: Eva, corpus: Path, monkeypatch: pytest
     assert KEY not in done.out + done.err
     scored = eva("score", "api/out.jsonl", "--metrics", "overlap,length", "--params", "params.yaml")
     assert scored.code == 0, scored.err
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_was_under_way(
+    eva: Eva, corpus: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(corpus / "log", delay=0.3) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        words = [sys.executable, "-m", "eva.cli", "generate", *TO_ENDPOINT, "--concurrency", "3"]
+        path = os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])
+        process = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path})
+        while len(server.asked) < 3:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) != 0
+        kept = len(list(Path(".eva/answers").iterdir()))
+        assert kept == len(server.asked) == len(server.paid) < 8
+        assert eva("generate", *TO_ENDPOINT).code == 0
+    assert len(server.asked) == 8
 
 
 def test_without_a_key_nothing_happens(eva: Eva, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def checkout(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Che
     return made
 
 
-def stage(checkout: Checkout, name: str, **arguments: object) -> None:
+def stage(checkout: Checkout, name: str, /, **arguments: object) -> None:
     words = [word for key, value in arguments.items() for word in (f"--{key}", value)]
     done = checkout.run(f"pipelines.{name}", *words)
     assert done.returncode == 0, done.stderr

@@ -92,14 +92,14 @@ class _Run:
         again = "what was answered is kept: the same command goes on from there"
         if isinstance(error, openai.APIConnectionError):
             fault = str(error.__cause__ or "") or str(error)
-            return f"{url} cannot be reached ({fault}), tried {retries + 1} times; {again}"
+            return f"{url} cannot be reached ({fault}), with up to {retries} retries; {again}"
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
             return (
                 f"{url} refuses the key in {KEY} (HTTP {error.status_code}); set one that may use this model"
             )
         if isinstance(error, openai.APIStatusError) and _may_pass(error.status_code):
             fault = f"HTTP {error.status_code}, {_text(error)}"
-            return f"{url} keeps failing ({fault}), tried {retries + 1} times; ask more slowly; {again}"
+            return f"{url} keeps failing ({fault}), with up to {retries} retries; ask more slowly; {again}"
         return f"{url} refuses a request to {self._served.model!r}: {_text(error)}; {again}"
 
 
