@@ -5,11 +5,13 @@ from pathlib import Path
 from eva import artifacts
 from eva.data.dialogue import subset
 from eva.data.prepare import read_split
+from eva.generation.remote import generate_remote
 from eva.generation.run import generate_file
+from eva.models.endpoint import FILE, Served, is_served
 from eva.models.loading import Policy
 from eva.settings import Settings
 from eva.tracking import StageRun
-from pipelines.harness import checkpoint_store, stage
+from pipelines.harness import answer_store, checkpoint_store, stage
 
 
 @stage("generate")
@@ -35,7 +37,13 @@ def main(
         artifacts.write_json(metrics, {"responses": 0})
         return
     dialogues = subset(read_split(prepared, "test"), settings.generate.max_dialogues)
-    generated = generate_file(which, dialogues, settings.generate, seed, out, checkpoint_store())
+    if is_served(Path(which.model)):
+        served = Served.read(Path(which.model) / FILE)
+        generated = generate_remote(
+            served, which.prompt, dialogues, settings.generate, seed, out, answer_store()
+        )
+    else:
+        generated = generate_file(which, dialogues, settings.generate, seed, out, checkpoint_store())
     artifacts.write_json(provenance, generated.provenance)
     artifacts.write_json(metrics, generated.counts)
     run.log_metrics(generated.counts)

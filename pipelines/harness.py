@@ -100,7 +100,16 @@ def _parse(name: str, body: Body) -> dict[str, Any]:
 def _quiet_libraries() -> None:
     """Third-party chatter hides our progress; our own log lines stay."""
     warnings.filterwarnings("ignore", category=FutureWarning)
-    for noisy in ("httpx", "great_expectations", "alembic", "mlflow", "datasets", "filelock", "urllib3"):
+    for noisy in (
+        "httpx",
+        "httpx2",
+        "great_expectations",
+        "alembic",
+        "mlflow",
+        "datasets",
+        "filelock",
+        "urllib3",
+    ):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
@@ -111,6 +120,15 @@ def checkpoint_store() -> Path:
     """
     given = os.environ.get("EVA_CHECKPOINTS")
     return Path(given) if given else main_checkout(Path.cwd()) / ".eva" / "checkpoints"
+
+
+def answer_store() -> Path:
+    """Where paid answers of endpoints are kept: EVA_ANSWERS, or `.eva/answers` of the main checkout.
+
+    Apart from checkpoints, which `make clean` removes.
+    """
+    given = os.environ.get("EVA_ANSWERS")
+    return Path(given) if given else main_checkout(Path.cwd()) / ".eva" / "answers"
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], first: tuple[str, ...]) -> None:

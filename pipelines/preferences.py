@@ -5,9 +5,11 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.collection import preferences
+from eva.collection.sets import PreferenceSets
 from eva.collection.slots import Slot
 from eva.data.evad import load_evad
 from eva.data.prepare import read_all
+from eva.models.endpoint import is_served
 from eva.settings import Settings
 from eva.tracking import StageRun
 from pipelines.harness import checkpoint_store, stage
@@ -25,7 +27,11 @@ def main(
     out: Path,
     metrics: Path,
 ) -> None:
-    """Build the pairs that every variant of one backbone is aligned on."""
+    """Build the pairs that every variant of one backbone is aligned on; none for a served model."""
+    if is_served(model):
+        preferences.write(PreferenceSets([], [], {"left_out": f"{backbone} is generation only"}), out)
+        artifacts.write_json(metrics, {"train": 0, "valid": 0})
+        return
 
     def answer(slots: Sequence[Slot]) -> list[str]:
         from eva.generation.run import answer_slots

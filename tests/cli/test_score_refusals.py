@@ -66,9 +66,7 @@ def test_scorers_that_are_not_there(eva: Eva, good: Path, metrics: str) -> None:
     assert "no scorer for it in models; train it with `dvc repro`" in done.err
 
 
-def test_scorers_from_the_registry_or_from_nowhere(eva: Eva, good: Path) -> None:
-    done = refused(eva, good, "--scorers", "models:/levels@candidate")
-    assert "--scorers models:/levels@candidate: scorers are not in the model registry" in done.err
+def test_scorers_from_nowhere(eva: Eva, good: Path) -> None:
     assert "--scorers nowhere: no such folder" in refused(eva, good, "--scorers", "nowhere").err
 
 

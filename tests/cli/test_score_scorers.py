@@ -80,7 +80,7 @@ def test_a_scorer_for_another_label_set(
     done = eva("score", responses, "--metrics", metric, "--json", "out.json")
     assert (done.code, done.out) == (2, "")
     kind = "level" if given == "level_classifier" else given
-    assert f"scorer models/{wanted}: 1 problem\n  - it was trained for `{kind}`" in done.err
+    assert f"score: 1 problem\n  - scorer models/{wanted}: it was trained for `{kind}`" in done.err
     assert {path for path in here.rglob("*") if path.is_file()} == before
 
 
@@ -101,3 +101,50 @@ def test_a_level_classifier_without_its_reference(
     done = eva("score", responses, "--metrics", "evaeval")
     assert (done.code, done.out) == (2, "")
     assert "evaeval: no models/level_classifier/reference.json" in done.err
+
+
+def test_all_unfit_scorers_are_named_before_any_is_used(
+    eva: Eva, responses: Path, trained: Path, here: Path
+) -> None:
+    """The first scorer is fine but its weights are damaged: whoever predicts first fails on them."""
+    models = shutil.copytree(trained, here / "models")
+    (models / "epitome" / "ip" / "model.safetensors").write_bytes(b"not weights")
+    shutil.copy(models / "level_classifier" / "labels.json", models / "epitome" / "ex" / "labels.json")
+    (models / "epitome" / "er" / "config.json").unlink()
+    done = eva("score", responses, "--metrics", "epitome", "--json", "out.json")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "error: score: 2 problems\n"
+        "  - scorer models/epitome/ex: it was trained for `level` and `epitome/ex` is asked for; "
+        "give the right folder\n"
+        "  - scorer models/epitome/er: no config.json: not a scorer that this project trained\n"
+    )
+    assert not Path("out.json").exists()
+
+
+def test_scorers_from_the_registry(
+    eva: Eva, responses: Path, trained: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    done = eva("scorers", "register", trained, "--alias", "candidate")
+    assert done.code == 0, done.err
+    assert (
+        "as models:/eva-scorers/1\nuse: eva score FILE.jsonl --scorers models:/eva-scorers@candidate"
+        in done.out
+    )
+    words = ("score", responses, "--metrics", "epitome,evaeval", "--json")
+    for out, given in (("registry.json", "models:/eva-scorers@candidate"), ("folder.json", trained)):
+        assert eva(*words, out, "--scorers", given).code == 0
+    registry, folder = (json.loads(Path(name).read_text()) for name in ("registry.json", "folder.json"))
+    assert registry["provenance"].pop("scorers_from") == "models:/eva-scorers/1"
+    assert registry == folder
+
+
+def test_unfit_scorers_are_not_registered(eva: Eva, trained: Path, here: Path) -> None:
+    models = shutil.copytree(trained, here / "models")
+    (models / "epitome" / "er" / "model.safetensors").unlink()
+    done = eva("scorers", "register", models)
+    assert done.code == 2
+    assert "models: 1 problem" in done.err
+    assert not (here / "mlflow.db").exists()
+    assert "no level_classifier/ and no epitome/" in eva("scorers", "register", here / "none").err

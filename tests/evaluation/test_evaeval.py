@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,9 @@ class Given:
 
     def __init__(self, levels: Sequence[int], degrees: Sequence[int] = ()) -> None:
         self._levels, self._degrees = levels, degrees
+
+    def problems(self, kinds: Iterable[str]) -> list[str]:
+        return []
 
     def levels(self, rows: Sequence[ResponseRow]) -> Sequence[int]:
         return self._levels

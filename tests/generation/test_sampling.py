@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from eva.generation.sampling import Decoding, Sampler, response_seed
+from eva.generation.response import response_seed
+from eva.generation.sampling import Decoding, Sampler
 
 
 def decoding(**change):

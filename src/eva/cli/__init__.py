@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from eva.cli import data, params, results, score
+from eva.cli import data, generate, params, results, score, scorers
 from eva.errors import InputError
 
 app = typer.Typer(
@@ -16,6 +16,8 @@ app = typer.Typer(
 app.add_typer(params.app, name="params")
 app.add_typer(data.app, name="data")
 app.add_typer(results.runs, name="runs")
+app.add_typer(scorers.app, name="scorers")
+app.command("generate")(generate.generate)
 app.command("score")(score.score)
 app.command("report")(results.report)
 app.command("chat")(results.chat)

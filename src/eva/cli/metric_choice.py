@@ -13,9 +13,13 @@ _LISTED = 10  # line numbers that a message names
 
 @dataclass(frozen=True)
 class ScorerFolder:
-    """A folder with `level_classifier/` and `epitome/<mechanism>/`, as `dvc repro` leaves in models/."""
+    """A folder with `level_classifier/` and `epitome/<mechanism>/`, as `dvc repro` leaves in models/.
+
+    `version` names it in the model registry, if it is from there.
+    """
 
     path: Path
+    version: str | None = None
 
     def needed_by(self, metric: Metric) -> list[Path]:
         """The files without which a metric has no labels."""
@@ -43,14 +47,17 @@ class Choice:
 
 
 def scorer_folder(given: str | None) -> ScorerFolder:
-    """The folder that `--scorers` names, `models` by default; an `InputError` if a named one is none."""
+    """The folder or registered model that `--scorers` names, `models` by default.
+
+    An `InputError` if a named one is not there.
+    """
     if given is None:
         return ScorerFolder(Path("models"))
     if given.startswith("models:"):
-        raise InputError(
-            f"--scorers {given}: scorers are not in the model registry; give the folder that holds "
-            "level_classifier/ and epitome/ (`dvc repro level_classifier epitome` makes them in models/)"
-        )
+        from eva.tracking.scorers import fetch_scorers
+
+        fetched = fetch_scorers(given, Path.cwd())
+        return ScorerFolder(fetched.path, fetched.uri)
     if not Path(given).is_dir():
         raise InputError(f"--scorers {given}: no such folder; it should hold level_classifier/ and epitome/")
     return ScorerFolder(Path(given))

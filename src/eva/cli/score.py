@@ -28,7 +28,8 @@ def score(
         typer.Option(help=f"families or metric names, with commas; families: {', '.join(FAMILIES)}"),
     ] = None,
     scorers: Annotated[
-        str | None, typer.Option(help="folder with level_classifier/ and epitome/; models/ by default")
+        str | None,
+        typer.Option(help="folder, models:/NAME@ALIAS or models:/NAME/VERSION; folder models/ by default"),
     ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="write values, definitions and provenance here")
@@ -103,7 +104,7 @@ def _results(
 
         scorers = Scorers.below(folder.path)
         reference = scorers.reference() if choice.uses("evaeval") else None
-        origin = scorers.provenance()
+        origin = scorers.provenance() | ({"scorers_from": folder.version} if folder.version else {})
     return [
         score_rows(
             file.rows,

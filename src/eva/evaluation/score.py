@@ -1,6 +1,6 @@
 """Scoring one system's responses: the one function behind `eva score` and the evaluate stage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -20,6 +20,9 @@ from eva.settings import Evaluate
 
 class Scorers(Protocol):
     """Classifiers that label responses; one label a row, in order."""
+
+    def problems(self, kinds: Iterable[str]) -> list[str]:
+        """Why they cannot give labels of these kinds: `level`, `epitome/ip`, …; nothing is loaded."""
 
     def levels(self, rows: Sequence[ResponseRow]) -> Sequence[int]:
         """Level of emotional validation, 1 to 4, or 0 for none."""
@@ -86,7 +89,7 @@ def score(
     """
     chosen = select(metrics)
     families = {metric.family for metric in chosen}
-    raise_if(_impossible(rows, families, scorers, reference), "score")
+    raise_if(_impossible(rows, chosen, scorers, reference), "score")
     sample = _label(rows, chosen, scorers, reference, settings.ngram)
     statistics = {metric.name: metric.compute(sample) for metric in chosen}
     weights = draw_weights(len(sample.dialogues), settings.bootstrap, settings.seed)
@@ -106,8 +109,12 @@ def score(
 
 
 def _impossible(
-    rows: Sequence[ResponseRow], families: set[str], scorers: Scorers | None, reference: Reference | None
+    rows: Sequence[ResponseRow],
+    chosen: Sequence[Metric],
+    scorers: Scorers | None,
+    reference: Reference | None,
 ) -> list[str]:
+    families = {metric.family for metric in chosen}
     problems = [] if rows else ["there are no rows to score"]
     bare = [row for row in rows if not row.reference]
     if "overlap" in families and bare:
@@ -116,12 +123,21 @@ def _impossible(
             f"BLEU and ROUGE need a `reference`, which {len(bare)} of {len(rows)} rows lack "
             f"(line {places}): add references, or leave `overlap` out of the metrics"
         )
-    for family in sorted(families & {"epitome", "evaeval"}):
-        if scorers is None:
-            problems.append(f"`{family}` needs trained scorers: give them, or leave it out of the metrics")
+    if scorers is not None:
+        problems += scorers.problems(_kinds(chosen))
+    else:
+        unlabelled = sorted(families & {"epitome", "evaeval"})
+        problems += [f"`{one}` needs trained scorers: give them, or leave it out" for one in unlabelled]
     if "evaeval" in families and reference is None:
         problems.append("`evaeval` needs the reference histogram V (reference.json of `level_classifier`)")
     return problems
+
+
+def _kinds(chosen: Sequence[Metric]) -> list[str]:
+    """The kinds of labels that the metrics need."""
+    names = {metric.name for metric in chosen}
+    mechanisms = [f"epitome/{one}" for one in MECHANISMS if f"epitome/{one}" in names]
+    return [*mechanisms, *(["level"] if any(metric.family == "evaeval" for metric in chosen) else [])]
 
 
 def _label(
@@ -131,12 +147,12 @@ def _label(
     reference: Reference | None,
     ngram: int,
 ) -> Sample:
-    names = {metric.name for metric in chosen}
-    mechanisms = [name for name in MECHANISMS if f"epitome/{name}" in names]
+    kinds = _kinds(chosen)
+    mechanisms = [kind.removeprefix("epitome/") for kind in kinds if kind != "level"]
     levels, degrees = None, {}
     if scorers is not None:
         degrees = {name: _checked(rows, scorers.degrees(name, rows), (0, 1, 2), name) for name in mechanisms}
-        if any(metric.family == "evaeval" for metric in chosen):
+        if "level" in kinds:
             levels = _checked(rows, scorers.levels(rows), (NO_LEVEL, *LEVELS), "level")
     return Sample(tuple(rows), levels, degrees, reference, ngram)
 
@@ -196,7 +212,7 @@ def _provenance(sample: Sample, settings: Evaluate, provenance: Mapping[str, Any
         "n_dialogues": len(sample.dialogues),
         "resamples": settings.bootstrap,
         "confidence": settings.confidence,
-        "seed": settings.seed,
+        "bootstrap_seed": settings.seed,
         "ngram": settings.ngram,
     }
 
@@ -221,6 +237,9 @@ class RecordedScorers:
     def from_rows(cls, rows: Sequence[Mapping[str, Any]]) -> "RecordedScorers":
         """From the rows of a labels file."""
         return cls({(row["dialogue_id"], row["turn"]): row for row in rows})
+
+    def problems(self, kinds: Iterable[str]) -> list[str]:
+        return []  # labels are missing or there: what is missing is found by row
 
     def levels(self, rows: Sequence[ResponseRow]) -> list[int]:
         return self._column(rows, "level")

@@ -1,6 +1,6 @@
 """The trained scorers as `score` uses them: each loaded when it is first asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from eva.training.classifier import Classifier
     from eva.training.scorer_folder import LabelSet
 
+# What the outputs of a scorer of each kind mean, in order.
+_EXPECTED = {f"epitome/{one}": list(DEGREE_LABELS) for one in MECHANISM_FILES}
+_EXPECTED["level"] = list(LEVEL_LABELS)
+
 
 @dataclass(frozen=True)
 class Scorers:
@@ -32,13 +36,19 @@ class Scorers:
         """The scorers of a folder that holds `level_classifier/` and `epitome/<mechanism>/`."""
         return cls(folder / "level_classifier", folder / "epitome")
 
+    def problems(self, kinds: Iterable[str]) -> list[str]:
+        """Why the folders cannot give labels of these kinds; reads `labels.json` only."""
+        from eva.training.scorer_folder import problems
+
+        return [text for kind in kinds for text in problems(self._folder(kind), kind, _EXPECTED[kind])]
+
     def levels(self, rows: Sequence[ResponseRow]) -> list[int]:
         """Most probable level of each response, 0 to 4, in its history."""
-        return self._labels(self.level_dir, "level", LEVEL_LABELS, rows)
+        return self._labels("level", rows)
 
     def degrees(self, mechanism: str, rows: Sequence[ResponseRow]) -> list[int]:
         """Most probable degree, 0 to 2, of `ip`, `ex` or `er`, given the user's last message."""
-        return self._labels(self.epitome_dir / mechanism, f"epitome/{mechanism}", DEGREE_LABELS, rows)
+        return self._labels(f"epitome/{mechanism}", rows)
 
     def reference(self) -> Reference:
         """V as the level classifier labelled it."""
@@ -49,18 +59,18 @@ class Scorers:
 
     def provenance(self) -> dict[str, Any]:
         """Digests of the scorers that are there, by kind."""
-        folders = {"level": self.level_dir}
-        folders |= {f"epitome/{one}": self.epitome_dir / one for one in MECHANISM_FILES}
+        folders = {kind: self._folder(kind) for kind in _EXPECTED}
         return {"scorers": {kind: digest_path(one) for kind, one in folders.items() if one.is_dir()}}
 
-    def _labels(
-        self, folder: Path, kind: str, labels: Sequence[str], rows: Sequence[ResponseRow]
-    ) -> list[int]:
+    def _folder(self, kind: str) -> Path:
+        return self.level_dir if kind == "level" else self.epitome_dir / kind.removeprefix("epitome/")
+
+    def _labels(self, kind: str, rows: Sequence[ResponseRow]) -> list[int]:
         from eva.training.classifier import predict
         from eva.training.scorer_folder import load
 
         if kind not in self._loaded:
-            self._loaded[kind] = load(folder, kind, list(labels))
+            self._loaded[kind] = load(self._folder(kind), kind, _EXPECTED[kind])
         classifier, label_set = self._loaded[kind]
         said = [[message["content"] for message in row.history] for row in rows]
         texts = [

@@ -1,6 +1,5 @@
 """One response per supporter turn, given the gold history (the paper's setting for Tables 2 and 8)."""
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,16 +9,14 @@ import torch
 from eva.data.dialogue import Dialogue
 from eva.generation.batches import decode_batches
 from eva.generation.branches import decode_branches, share_trunks, supports_branches
-from eva.generation.response import Partial, Response
-from eva.generation.sampling import Decoding, response_seed
+from eva.generation.response import Partial, Response, report_odd, response_at, response_seed
+from eva.generation.sampling import Decoding
 from eva.models.chat import encode_prompt, end_of_turn, extract_response
 from eva.models.template import Message
 from eva.settings import Generate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]  # dialogues done, dialogues in all
 
@@ -62,7 +59,7 @@ def generate(
         responses += [found.get(turn) or done[dialogue.id, turn] for turn in sorted(wanted)]
         if on_progress is not None:
             on_progress(count, len(dialogues))
-    _report_odd(responses, prompt)
+    report_odd(responses, prompt)
     return responses
 
 
@@ -79,7 +76,8 @@ def respond(
     decoding = _decoding(policy, tokenizer, settings, prompt)
     with torch.inference_mode():
         written = decode_batches(policy, [ids], [seed], decoding, 1)
-    return _read(tokenizer, written[0], prompt)
+    raw = _text(tokenizer, written[0])
+    return Reply(extract_response(raw).response if prompt == "cot" else raw, raw)
 
 
 def stop_ids(policy: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
@@ -117,7 +115,7 @@ def _respond_in(
     with torch.inference_mode():
         written = _decode(policy, prompts, seeds, decoding, settings.batch_size)
     return [
-        _response(dialogue, turn, index, _read(tokenizer, ids, prompt), prompt)
+        response_at((dialogue, turn, index), _text(tokenizer, ids), prompt)
         for (turn, index), ids in zip(places, written, strict=True)
     ]
 
@@ -157,31 +155,5 @@ def _decoding(policy: Any, tokenizer: "PreTrainedTokenizerBase", settings: Gener
     )
 
 
-def _read(tokenizer: "PreTrainedTokenizerBase", ids: list[int], prompt: str) -> Reply:
-    raw = str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
-    return Reply(extract_response(raw).response if prompt == "cot" else raw, raw)
-
-
-def _response(dialogue: Dialogue, turn: int, index: int, reply: Reply, prompt: str) -> Response:
-    gold = dialogue.turns[index]
-    return Response(
-        dialogue_id=dialogue.id,
-        turn=turn,
-        n_turns=dialogue.n_supporter_turns,
-        history=tuple(dialogue.messages(index)),
-        response=reply.response,
-        reference=gold.content,
-        slices=dict(dialogue.slices),
-        reference_level=gold.weak_level,
-        raw=reply.raw if prompt == "cot" else None,
-    )
-
-
-def _report_odd(responses: Sequence[Response], prompt: str) -> None:
-    """Say how many responses are empty, or lack the mark that a chain of thought should set."""
-    empty = sum(not response.response for response in responses)
-    if empty:
-        log.warning("%d of %d responses are empty", empty, len(responses))
-    if prompt == "cot":
-        unmarked = sum(not extract_response(response.raw or "").marked for response in responses)
-        log.info("%d of %d answers have no `Response:`; their whole text counts", unmarked, len(responses))
+def _text(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
+    return str(tokenizer.decode(ids, skip_special_tokens=True)).strip()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from eva.artifacts import digest_path, fingerprint, write_jsonl
 from eva.data.dialogue import Dialogue
 from eva.errors import InputError
+from eva.generation.response import Partial, Response, count
 from eva.models.loading import Policy
 from eva.settings import Generate
 
 if TYPE_CHECKING:
-    from eva.generation.response import Response
+    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,7 @@ def generate_file(
         raise InputError(f"there is no model to generate with: {policy.inapplicable}")
     responses, provenance = _resumable(policy, dialogues, None, settings, seed, store)
     write_jsonl(out, (response.to_dict() for response in responses))
-    counts = _count([response.response for response in responses])
-    return Generated({"dialogues": len(dialogues), **counts}, provenance)
+    return Generated({"dialogues": len(dialogues), **count(responses)}, provenance)
 
 
 def answer_slots(
@@ -57,6 +57,27 @@ def answer_slots(
     return [texts[dialogue.id, turn] for dialogue, turn in slots]
 
 
+def origin(
+    policy: Policy,
+    tokenizer: "PreTrainedTokenizerBase",
+    dialogues: Sequence[Dialogue],
+    settings: Generate,
+    seed: int,
+) -> dict[str, Any]:
+    """All that a local model's responses follow from."""
+    from eva.models.template import prompt_sha
+
+    return {
+        "model": digest_path(Path(policy.model)),
+        "adapter": digest_path(Path(policy.adapter)) if policy.adapter else None,
+        "prompt": policy.prompt,
+        "prompt_sha": prompt_sha(tokenizer, policy.prompt),
+        "generate": settings.model_dump(mode="json"),
+        "seed": seed,
+        "dialogues": fingerprint([dialogue.to_dict() for dialogue in dialogues]),
+    }
+
+
 def _resumable(
     policy: Policy,
     dialogues: Sequence[Dialogue],
@@ -64,25 +85,15 @@ def _resumable(
     settings: Generate,
     seed: int,
     store: Path,
-) -> tuple[list["Response"], dict[str, Any]]:
+) -> tuple[list[Response], dict[str, Any]]:
     from tqdm import tqdm
 
     from eva.generation.decode import generate
-    from eva.generation.response import Partial
     from eva.models.loading import load_policy, load_tokenizer
-    from eva.models.template import prompt_sha
 
     model_dir, adapter = Path(policy.model), Path(policy.adapter) if policy.adapter else None
     tokenizer = load_tokenizer(model_dir)
-    provenance = {
-        "model": digest_path(model_dir),
-        "adapter": digest_path(adapter) if adapter else None,
-        "prompt": policy.prompt,
-        "prompt_sha": prompt_sha(tokenizer, policy.prompt),
-        "generate": settings.model_dump(mode="json"),
-        "seed": seed,
-        "dialogues": fingerprint([dialogue.to_dict() for dialogue in dialogues]),
-    }
+    provenance = origin(policy, tokenizer, dialogues, settings, seed)
     partial = Partial(store / f"generate-{fingerprint(provenance)}.jsonl")
     model = load_policy(model_dir, adapter, "bfloat16" if settings.bf16 else "float32")
     with tqdm(total=len(dialogues), desc="generate", unit="dialogue", mininterval=2) as bar:
@@ -98,9 +109,3 @@ def _resumable(
             partial=partial,
         )
     return responses, provenance
-
-
-def _count(texts: Sequence[str]) -> dict[str, float]:
-    words = [len(text.split()) for text in texts]
-    mean = sum(words) / len(words) if words else 0.0
-    return {"responses": len(texts), "words": round(mean, 2), "empty": sum(not text for text in texts)}

@@ -1,6 +1,5 @@
 """Choosing tokens: one random stream per response, so that batching changes nothing."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,12 +23,6 @@ class Decoding:
     top_p: float
     repetition_penalty: float
     stop_ids: frozenset[int]
-
-
-def response_seed(seed: int, dialogue_id: str, turn: int) -> int:
-    """A seed of the response's own."""
-    name = f"{seed}:{dialogue_id}:{turn}"
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
 
 
 class Sampler:

@@ -49,6 +49,8 @@ def materialise(name: str, backbone: Backbone, out: Path) -> Materialised:
     version, or does not fit on the disk; and without replacing `out` if what came is no usable
     model: weights other than safetensors, no tokenizer, or for a causal one no chat template.
     """
+    if backbone.source == "endpoint":
+        return _served(name, backbone, out)
     if backbone.source == "local":
         raise_if(model_problems(Path(backbone.id)), f"backbone {name}")
     with new_folder(out) as folder:
@@ -64,6 +66,20 @@ def materialise(name: str, backbone: Backbone, out: Path) -> Materialised:
         )
         write_json(folder / "backbone.json", asdict(record))
     log.info("backbone %s: %s %s -> %s", name, backbone.source, backbone.id, out)
+    return record
+
+
+def _served(name: str, backbone: Backbone, out: Path) -> Materialised:
+    """The folder of a model that stays where it is: its address and how to ask it."""
+    from eva.models.endpoint import FILE, Served
+
+    served = Served.here(backbone.id, backbone.endpoint)
+    with new_folder(out) as folder:
+        served.write(folder / FILE)
+        digest = digest_path(folder)
+        record = Materialised(name, backbone.source, backbone.id, backbone.revision, digest, None)
+        write_json(folder / "backbone.json", asdict(record))
+    log.info("backbone %s: %s at %s", name, served.model, served.url)
     return record
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pointer:
+class Pointer:
     """A small JSON file beside weights; unknown or missing keys are an `InputError`."""
 
     def write(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class _Pointer:
 
 
 @dataclass(frozen=True, slots=True)
-class Start(_Pointer):
+class Start(Pointer):
     """`start.json`: the full model that alignment starts from; `model` is relative to the repository.
 
     `fingerprint` is the training's, or null where no acquisition ran; `digest` names the weights.
@@ -48,7 +48,7 @@ class Start(_Pointer):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy(_Pointer):
+class Policy(Pointer):
     """`policy.json`: full model, adapter (or null) and prompt that make one variant."""
 
     model: str

@@ -4,8 +4,11 @@ One prompt serves training, generation and serving (design decision 3); only the
 has its own.
 """
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from eva.artifacts import canonical
 from eva.errors import InputError
 
 # Table 3 of the paper; the dialogue history goes in as chat turns, not as text.
@@ -42,6 +45,20 @@ def system_prompt(name: str) -> str:
     if name not in _SYSTEM:
         raise InputError(f"there is no prompt {name!r}; choose one of {', '.join(_SYSTEM)}")
     return _SYSTEM[name]
+
+
+def conversation(messages: Sequence[Mapping[str, str]], prompt: str) -> list[dict[str, str]]:
+    """What every back end puts to a model: the system text, then the turns without outer blanks."""
+    if not messages or messages[0]["role"] != "user":
+        raise InputError("a conversation must start with a user turn; drop what stands before the first one")
+    turns = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
+    return [{"role": "system", "content": system_prompt(prompt)}, *turns]
+
+
+def prompt_digest(name: str, template: str | None) -> str:
+    """sha256 of the system text and the chat template, None where a server applies its own."""
+    content = {"template": template, "system": system_prompt(name)}
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def extract_response(text: str) -> Extracted:

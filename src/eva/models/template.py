@@ -7,7 +7,6 @@ whose rendering of a conversation starts with its rendering of every earlier par
 """
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
-from eva.artifacts import canonical
 from eva.errors import InputError
-from eva.models.prompts import system_prompt
+from eva.models.prompts import conversation, prompt_digest, system_prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -54,8 +52,7 @@ class Encoded:
 
 def prompt_sha(tokenizer: "PreTrainedTokenizerBase", name: str) -> str:
     """sha256 of the chat template and the system text: what a result's prompt was."""
-    content = {"template": _template(tokenizer), "system": system_prompt(name)}
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
+    return prompt_digest(name, _template(tokenizer))
 
 
 def render(
@@ -69,14 +66,10 @@ def render(
 
     Where the template has no place for a system message, its text opens the first user turn.
     """
-    if not messages or messages[0]["role"] != "user":
-        raise InputError("a conversation must start with a user turn; drop what stands before the first one")
-    system = system_prompt(prompt)
-    turns = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
+    system, *turns = conversation(messages, prompt)
     if _takes_system(tokenizer, _template(tokenizer)):
-        turns.insert(0, {"role": "system", "content": system})
-    else:
-        turns[0]["content"] = f"{system}\n\n{turns[0]['content']}"
+        return _apply(tokenizer, [system, *turns], add_generation_prompt)
+    turns[0]["content"] = f"{system['content']}\n\n{turns[0]['content']}"
     return _apply(tokenizer, turns, add_generation_prompt)
 
 

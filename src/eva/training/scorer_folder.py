@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors.torch import save_model
 
 from eva.artifacts import read_json, write_json
-from eva.errors import InputError, raise_if
+from eva.errors import raise_if
 from eva.models.response_classifier import ResponseClassifier
 from eva.training.classifier import Classifier, best_device
 
@@ -43,30 +43,36 @@ def load(folder: Path, kind: str, expected: list[str]) -> tuple[Classifier, Labe
     """Load what `save` wrote; an `InputError` if it labels something else than `kind` and `expected`."""
     from transformers import AutoTokenizer
 
-    labels = read_labels(folder)
-    raise_if(_mismatches(labels, kind, expected), f"scorer {folder}")
+    raise_if(problems(folder, kind, expected), "scorers")
+    labels = _read(folder)
     model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     return Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length), labels
 
 
-def read_labels(folder: Path) -> LabelSet:
-    """The label set of a scorer's folder; an `InputError` says what the folder lacks."""
-    if not folder.is_dir():
-        raise InputError(f"scorer {folder}: no such folder; train it with `dvc repro`, or name another")
-    raise_if(_missing(folder), f"scorer {folder}")
+def problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
+    """Why a folder is no scorer of `kind` with the labels `expected` (empty: it is); loads no weights."""
+    found = list(_unreadable(folder)) or list(_mismatches(_read(folder), kind, expected))
+    return [f"scorer {folder}: {text}" for text in found]
+
+
+def _read(folder: Path) -> LabelSet:
     raw = read_json(folder / "labels.json")
-    fields = LabelSet.__dataclass_fields__
-    raise_if((f"`{name}` is missing" for name in fields if name not in raw), str(folder / "labels.json"))
-    return LabelSet(**{name: raw[name] for name in fields})
+    return LabelSet(**{name: raw[name] for name in LabelSet.__dataclass_fields__})
 
 
-def _missing(folder: Path) -> Iterator[str]:
+def _unreadable(folder: Path) -> Iterator[str]:
+    if not folder.is_dir():
+        yield "no such folder; train it with `dvc repro`, or name another"
+        return
     for name in ("labels.json", "config.json"):
         if not (folder / name).is_file():
             yield f"no {name}: not a scorer that this project trained"
     if not list(folder.glob("*.safetensors")):
         yield "no *.safetensors: weights in other formats are not loaded (unpickling can run code)"
+    if (folder / "labels.json").is_file():
+        absent = LabelSet.__dataclass_fields__.keys() - read_json(folder / "labels.json").keys()
+        yield from (f"labels.json has no `{name}`" for name in sorted(absent))
 
 
 def _mismatches(labels: LabelSet, kind: str, expected: list[str]) -> Iterator[str]:

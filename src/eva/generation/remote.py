@@ -1,0 +1,88 @@
+"""A whole generation by a served model: the same prompts, histories and file as a local one's."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from eva.artifacts import fingerprint, write_jsonl
+from eva.data.dialogue import Dialogue
+from eva.generation.answers import Answer, Answers, Request, bill
+from eva.generation.response import Place, count, places, report_odd, response_at, response_seed
+from eva.generation.run import Generated
+from eva.models.endpoint import Served
+from eva.models.prompts import conversation, prompt_digest
+from eva.settings import Generate
+
+log = logging.getLogger(__name__)
+
+
+def generate_remote(
+    served: Served,
+    prompt: str,
+    dialogues: Sequence[Dialogue],
+    settings: Generate,
+    seed: int,
+    out: Path,
+    kept: Path,
+) -> Generated:
+    """Write one response per supporter turn of `dialogues` to `out`, see `eva.generation.run`.
+
+    Answers are kept in the folder `kept`: an interrupted run goes on, and nothing is asked twice. Of the
+    settings an endpoint gets temperature, top-p and the number of new tokens.
+    """
+    from eva.generation.endpoint import ask
+
+    sampling = _sampling(served, prompt, settings)
+    asked = places(dialogues)
+    requests = [Request(served.url, _body(place, prompt, sampling, seed)) for place in asked]
+    with tqdm(total=len(requests), desc="generate", unit="response", mininterval=2) as bar:
+        answers = ask(served, requests, Answers(kept), bar.update)
+    responses = [response_at(place, one.text, prompt) for place, one in zip(asked, answers, strict=True)]
+    report_odd(responses, prompt)
+    usage = bill(answers, served.limits)
+    log.info("%s: %s", served.model, usage)
+    write_jsonl(out, (response.to_dict() for response in responses))
+    provenance = {
+        **_origin(served, prompt, answers),
+        "request": sampling,
+        "seed": seed,
+        "dialogues": fingerprint([dialogue.to_dict() for dialogue in dialogues]),
+        "usage": usage,
+    }
+    truncated = sum(answer.finish_reason == "length" for answer in answers)
+    counts = {"dialogues": len(dialogues), **count(responses), "truncated": truncated}
+    return Generated({**counts, **{k: v for k, v in usage.items() if v is not None}}, provenance)
+
+
+def _sampling(served: Served, prompt: str, settings: Generate) -> dict[str, Any]:
+    """The fields that all requests share, with what `request` changes or, by null, leaves out."""
+    return {
+        "model": served.model,
+        "max_tokens": settings.cot_max_new_tokens if prompt == "cot" else settings.max_new_tokens,
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        **served.limits.request,
+    }
+
+
+def _body(place: Place, prompt: str, sampling: dict[str, Any], seed: int) -> dict[str, Any]:
+    dialogue, turn, index = place
+    own = {
+        "messages": conversation(dialogue.messages(index), prompt),
+        "seed": response_seed(seed, dialogue.id, turn) % 2**31,  # some servers hold it in 32 bits
+    }
+    return {key: value for key, value in {**own, **sampling}.items() if value is not None}
+
+
+def _origin(served: Served, prompt: str, answers: Sequence[Answer]) -> dict[str, Any]:
+    return {
+        "backend": "openai",
+        "endpoint": served.url,
+        "model": served.model,
+        "served_as": sorted({answer.model for answer in answers}),
+        "prompt": prompt,
+        "prompt_sha": prompt_digest(prompt, None),
+    }
