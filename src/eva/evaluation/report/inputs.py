@@ -62,7 +62,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """Everything the page shows; `variants` in the order of the rows, `invented` names sample corpora."""
+    """Everything the page shows; `variants` in the order of the rows, `invented` names sample corpora.
+
+    `paper` is the backbone whose rows of the paper's tables stand beside ours.
+    """
 
     title: str
     baseline: str
@@ -73,6 +76,7 @@ class ReportInputs:
     curves: Sequence[Curve] = ()
     scorecards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     invented: Sequence[str] = ()
+    paper: str = "mistral"
 
 
 def gather(
@@ -88,6 +92,7 @@ def gather(
     levels: Path,
     epitome: Path,
     invented: Sequence[str] = (),
+    paper: str = "mistral",
 ) -> ReportInputs:
     """Read what earlier stages wrote: folders of files named by item, and the scorers' folders.
 
@@ -110,6 +115,7 @@ def gather(
         curves=list(_curves(training, curves)),
         scorecards=_scorecards(levels, epitome),
         invented=invented,
+        paper=paper,
     )
 
 
