@@ -169,7 +169,13 @@ def test_page_needs_nothing_from_elsewhere(report: Report) -> None:
 def test_page_says_what_it_must(report: Report) -> None:
     said = (
         *("Demonstration only", "esconv", "paper, Mistral", "noise floor", "within the noise"),
-        *("Patterned responses", "Signs against the paper", "5 folds by dialogue", "digest-1", "L4 Radical Genuineness"),
+        *(
+            "Patterned responses",
+            "Signs against the paper",
+            "5 folds by dialogue",
+            "digest-1",
+            "L4 Radical Genuineness",
+        ),
     )
     for text in said:
         assert text in report.page, text
@@ -361,8 +367,14 @@ def test_page_in_a_real_browser(report: Report, tmp_path: Path, width: int) -> N
             "Math.min(...[...document.querySelectorAll('svg text')]"
             ".map(text => text.getBoundingClientRect().height))"
         )
+        names = page.evaluate(
+            "Math.min(...[...document.querySelectorAll('tbody th')].map(h => h.offsetWidth))"
+        )
+        main = page.evaluate("(b => [b.scrollWidth, b.clientWidth])(document.querySelector('.comparison'))")
         browser.close()
     assert sizes[0] <= sizes[1], "no sideways scrolling of the page"
     assert all(right <= width for right in boxes), "wide tables scroll inside their box"
     assert smallest >= 8, "figures stay legible"
+    assert names >= 60, "names of rows are not broken letter by letter"
+    assert width < 1280 or main[0] <= main[1], "the comparison fits a laptop's screen whole"
     assert [url for url in requests if not url.startswith("file:")] == []

@@ -42,6 +42,8 @@ def draw(analysis: Analysis, curves: Sequence[Curve]) -> Drawn:
     """Every figure of one analysis, and the courses of its trainings."""
     types, repeated = analysis.response_types, analysis.repetition
     spoken = {one.variant: one.by_order[analysis.ngram] for one in analysis.phrases}
+    # One axis for all variants, or a rare phrase would look as frequent as a pattern.
+    limit = 1.15 * max((found[0].response_share for found in spoken.values() if found), default=1.0)
     return Drawn(
         place=f"{analysis.corpus}-{analysis.backbone}",
         profiles={
@@ -50,7 +52,7 @@ def draw(analysis: Analysis, curves: Sequence[Curve]) -> Drawn:
         },
         response_types=_safe(figures.response_types(types)) if types else None,
         repetition=_safe(figures.repetition(repeated)) if repeated else None,
-        top_phrases={v: _safe(figures.top_phrases(found)) for v, found in spoken.items() if found},
+        top_phrases={v: _safe(figures.top_phrases(found, limit)) for v, found in spoken.items() if found},
         repeated_phrases={
             v: _safe(figures.repeated_phrases(found[:TOP_WITHIN])) for v, found in spoken.items() if found
         },

@@ -24,12 +24,13 @@ def format_value(metric: str, value: float) -> str:
 
 
 def format_change(metric: str, value: float) -> str:
-    """A difference with its sign, to the places of the metric."""
-    return f"{'+' if value >= 0 else '−'}{format_value(metric, abs(value))}"
+    """A difference with its sign, to the places of the metric and without the zero before the point."""
+    size = format_value(metric, abs(value))
+    return f"{'+' if value > 0 else '−'}{size.removeprefix('0')}" if float(size) else "0"
 
 
 def format_interval(metric: str, interval: tuple[float, float]) -> str:
-    """Both ends without the zero before the point, so that twelve columns fit a screen."""
+    """Both ends without the zero before the point, so that thirteen columns fit a screen."""
     low, high = (format_value(metric, end).removeprefix("0") for end in interval)
     return f"{low}–{high}"
 
