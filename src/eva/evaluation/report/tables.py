@@ -16,23 +16,29 @@ from eva.evaluation.report.runs import HEADINGS
 MARKS = {"better": "+", "worse": "-", "changed": "*", "noise": "~", None: " "}
 SIGNS = {True: "=", False: "x", None: " "}
 _PLACES = {"overlap": 2, "diversity": 2, "response_type": 1, "repetition": 1, "length": 1}
+_LONGEST = 4  # places of all other metrics
 
 
 def format_value(metric: str, value: float) -> str:
     """As the paper prints it: percentages to two places, its shares to one, all else to four."""
-    return f"{value:.{_PLACES.get(metric.partition('/')[0], 4)}f}"
+    return f"{value:.{_PLACES.get(metric.partition('/')[0], _LONGEST)}f}"
 
 
 def format_change(metric: str, value: float) -> str:
-    """A difference with its sign, to the places of the metric and without the zero before the point."""
+    """A difference with its sign, to the places of the metric."""
     size = format_value(metric, abs(value))
-    return f"{'+' if value > 0 else '−'}{size.removeprefix('0')}" if float(size) else "0"
+    return f"{'+' if value > 0 else '−'}{_short(size)}" if float(size) else "0"
 
 
 def format_interval(metric: str, interval: tuple[float, float]) -> str:
-    """Both ends without the zero before the point, so that thirteen columns fit a screen."""
-    low, high = (format_value(metric, end).removeprefix("0") for end in interval)
+    """Both ends, short enough for thirteen columns on a screen."""
+    low, high = (_short(format_value(metric, end)) for end in interval)
     return f"{low}–{high}"
+
+
+def _short(text: str) -> str:
+    """Four places without the zero before the point."""
+    return text.removeprefix("0") if len(text.partition(".")[2]) == _LONGEST else text
 
 
 def terminal_table(groups: Sequence[Group]) -> str:
