@@ -196,7 +196,7 @@ def _provenance(sample: Sample, settings: Evaluate, provenance: Mapping[str, Any
         "n_dialogues": len(sample.dialogues),
         "resamples": settings.bootstrap,
         "confidence": settings.confidence,
-        "seed": settings.seed,
+        "bootstrap_seed": settings.seed,
         "ngram": settings.ngram,
     }
 

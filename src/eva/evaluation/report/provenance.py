@@ -7,7 +7,7 @@ from typing import Any
 from eva.evaluation.report.inputs import Scored
 
 # Names that the scores use and a reader of the page would misread.
-_SPELT_OUT = {"seed": "seed of the resampling", "n_rows": "responses", "n_dialogues": "dialogues"}
+_SPELT_OUT = {"bootstrap_seed": "seed of the resampling", "n_rows": "responses", "n_dialogues": "dialogues"}
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def _settings(members: Sequence[Scored]) -> Evaluate:
         bootstrap=source["resamples"],
         confidence=source["confidence"],
         ngram=source["ngram"],
-        seed=source["seed"],
+        seed=source["bootstrap_seed"],
     )
 
 
