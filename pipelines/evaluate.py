@@ -1,11 +1,13 @@
 """Stage `evaluate`: every metric of one variant, with counts and intervals."""
 
 from pathlib import Path
+from typing import Any
 
 from eva import artifacts
 from eva.evaluation.rows import read_rows
 from eva.evaluation.score import score
 from eva.evaluation.scorers import Scorers
+from eva.evaluation.slices import slice_scores
 from eva.settings import Settings
 from eva.tracking import StageRun
 from pipelines.harness import stage
@@ -29,9 +31,8 @@ def main(
 ) -> None:
     """Score one variant's responses."""
     if not responses.read_text(encoding="utf-8"):
-        artifacts.write_json(
-            out, {"metrics": {}, "details": {}, "provenance": artifacts.read_json(origin), "labels": []}
-        )
+        nothing: dict[str, Any] = {"metrics": {}, "details": {}, "labels": [], "slices": []}
+        artifacts.write_json(out, {**nothing, "provenance": artifacts.read_json(origin)})
         artifacts.write_json(metrics, {})
         return
     rows = read_rows(responses, allow_empty=True)
@@ -45,7 +46,8 @@ def main(
         provenance={"variant": variant, **artifacts.read_json(origin), **scorers.provenance()},
     )
     values = {name: metric.value for name, metric in result.metrics.items()}
-    artifacts.write_json(out, {**result.to_dict(), "labels": result.labels})
+    slices = [one.to_dict() for one in slice_scores(result, settings=settings.evaluate)]
+    artifacts.write_json(out, {**result.to_dict(), "labels": result.labels, "slices": slices})
     artifacts.write_json(metrics, values)
     run.log_metrics(values)
 

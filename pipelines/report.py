@@ -1,9 +1,10 @@
-"""Stage `report`: the comparison as one offline page, a terminal table and DVC plots."""
+"""Stage `report`: the comparison as one offline page, tables, figures for MLflow and DVC plots."""
 
 from pathlib import Path
 
 from eva import artifacts
 from eva.evaluation import report as pages
+from eva.evaluation.report.plots import COLUMNS
 from eva.evaluation.report.tables import to_csv
 from eva.settings import Settings
 from eva.tracking import StageRun
@@ -44,12 +45,16 @@ def main(
         epitome=epitome,
         invented=invented,
         capability=capability,
+        paper=row.paper,
     )
     report = pages.build(inputs)
     pages.write(report, out)
     artifacts.write_json(metrics, report.headline)
-    artifacts.write_text(plots, to_csv(report.bars))
-    run.log_artifact(out / "index.html")
+    for name, rows in report.plots.items():
+        artifacts.write_text(plots / f"{name}.csv", to_csv(rows, COLUMNS[name]))
+    for path in sorted([*out.rglob("*"), *plots.glob("*.csv")]):
+        if path.is_file():
+            run.log_artifact(path)
     run.log_metrics(report.headline)
 
 

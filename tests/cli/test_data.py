@@ -60,3 +60,26 @@ def test_report_before_there_is_one(eva: Eva) -> None:
     done = eva("report")
     assert (done.code, done.out) == (2, "")
     assert "dvc repro report" in done.err
+
+
+def test_what_people_said_is_a_file_that_score_takes(eva: Eva, checkout: Path) -> None:
+    done = eva("data", "responses", "out/human.jsonl")
+    assert (done.code, done.err) == (0, "")
+    assert "next: `eva score out/human.jsonl`" in done.out
+    assert eva("score", "out/human.jsonl", "--metrics", "length").code == 0
+
+
+def test_both_sides_of_evad_are_compared(eva: Eva, checkout: Path) -> None:
+    for of in ("chosen", "rejected"):
+        assert eva("data", "responses", f"{of}.jsonl", "--of", of).code == 0
+    done = eva("score", "chosen.jsonl", "--baseline", "rejected.jsonl", "--metrics", "length,diversity")
+    assert done.code == 0, done.err
+    assert "compared with rejected.jsonl" in done.out
+
+
+def test_wrong_words_of_responses_come_at_once(eva: Eva, checkout: Path) -> None:
+    done = eva("data", "responses", "x.jsonl", "--corpus", "esconf", "--split", "dev", "--of", "gold")
+    assert done.code == 2
+    assert "3 problems" in done.err
+    assert all(word in done.err for word in ("'esconf'", "train, valid, test", "reference, chosen, rejected"))
+    assert not Path("x.jsonl").exists()

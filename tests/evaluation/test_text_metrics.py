@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from eva.errors import InputError
 from eva.evaluation.bootstrap import draw_weights
 from eva.evaluation.diversity import corpus_distinct, ngrams
-from eva.evaluation.registry import metric, select
+from eva.evaluation.registry import FAMILIES, Metric, metric, select
 from eva.evaluation.repetition import phrase_table, phrases_of
 from eva.evaluation.response_types import PHRASES, response_type
 from eva.evaluation.rows import ResponseRow
@@ -141,14 +142,25 @@ def test_a_name_is_registered_once() -> None:
         metric("length/words", family="length", unit="", definition="", higher_is_better=None)(lambda _: None)
 
 
-def test_every_definition_says_how() -> None:
-    for one in select(
-        ["overlap", "diversity", "length", "epitome", "evaeval", "response_type", "repetition"]
-    ):
-        assert one.unit
-        text = one.definition.lower()
-        assert "smoothing" in text or "rouge" in text, one.name
-        assert any(word in text for word in ("mean", "sum", "share", "over")), one.name
+@pytest.mark.parametrize("one", select(list(FAMILIES)), ids=lambda one: one.name)
+def test_every_definition_says_tokens_smoothing_averaging_and_unit(one: Metric) -> None:
+    text = one.definition.lower()
+    assert re.search(r"token|words", text)
+    assert "smoothing" in text
+    assert re.search(r"mean over|per corpus|summed over|share of|shares of|sum over", text)
+    assert text.endswith(f"unit: {one.unit.lower()}.")
+
+
+def test_the_names_are_those_that_readers_look_for() -> None:
+    names = {one.name for one in select(list(FAMILIES))}
+    forms = ("evaeval", "evaeval_sum", "evaeval_dialogue")
+    assert names >= {
+        *("overlap/bleu_2", "overlap/rouge_l", "diversity/dist_1", "diversity/dist_2", "length/words"),
+        *(f"epitome/{mechanism}" for mechanism in ("ip", "ex", "er")),
+        *(f"{form}/{part}" for form in forms for part in (*(f"level_{i}" for i in (1, 2, 3, 4)), "avg")),
+        *(f"response_type/{key}" for key in ("uv", "sr", "ep", "hc", "ss", "o")),
+        *("evaeval_joint", "repetition/over_10", "repetition/top9_share"),
+    }
 
 
 def test_equal_seeds_draw_equal_weights() -> None:

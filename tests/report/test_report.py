@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +16,11 @@ from eva.artifacts import digest_path, read_json, write_json, write_text
 from eva.errors import InputError
 from eva.evaluation.report import Report, ReportInputs, build, gather, write
 from eva.evaluation.report.comparison import Group, group
+from eva.evaluation.report.pairs import pairs
+from eva.evaluation.report.parts import parts
+from eva.evaluation.report.plots import COLUMNS
 from eva.evaluation.report.provenance import provenance
+from eva.evaluation.report.runs import Runs, rescore
 from eva.evaluation.report.samples import sample_dialogues
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -62,9 +67,18 @@ def inputs(study: Path) -> ReportInputs:
 
 
 @pytest.fixture(scope="module")
-def compared(inputs: ReportInputs) -> Group:
-    (only,) = group(inputs)
+def runs(inputs: ReportInputs) -> Runs:
+    (only,) = rescore(inputs)
     return only
+
+
+def groups(inputs: ReportInputs) -> list[Group]:
+    return [group(runs, inputs.baseline, inputs.paper) for runs in rescore(inputs)]
+
+
+@pytest.fixture(scope="module")
+def compared(runs: Runs) -> Group:
+    return group(runs, "base")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +130,7 @@ def test_best_of_a_column_is_marked_in_its_direction(compared: Group) -> None:
 
 def test_seeds_are_averaged(tmp_path: Path) -> None:
     folder = synthetic.write_study(tmp_path, seeds=(1, 2), variants=("base", "eva"))
-    (both,) = group(inputs_of(folder))
+    (both,) = groups(inputs_of(folder))
     single = [
         read_json(folder / "scores" / "esconv" / "tiny" / str(seed) / "eva.json")["metrics"]
         for seed in (1, 2)
@@ -139,8 +153,8 @@ def test_terminal_table_is_aligned_and_marked(report: Report) -> None:
         if line.startswith(synthetic.VARIANTS):
             numbers = [match.end() for match in re.finditer(r"\d+\.\d+", line)]
             assert numbers == ends, line
-    assert max(len(line) for line in lines) <= 110
-    assert "noise floor" in report.table
+    assert max(len(line) for line in lines) <= 120
+    assert "noise floor" in report.table and "same size" in report.table
 
 
 def test_page_needs_nothing_from_elsewhere(report: Report) -> None:
@@ -155,11 +169,17 @@ def test_page_needs_nothing_from_elsewhere(report: Report) -> None:
 def test_page_says_what_it_must(report: Report) -> None:
     said = (
         *("Demonstration only", "esconv", "paper, Mistral", "noise floor", "within the noise"),
-        *("Most frequent phrases", "5 folds by dialogue", "digest-1", "L4 Radical Genuineness"),
+        *(
+            "Patterned responses",
+            "Signs against the paper",
+            "5 folds by dialogue",
+            "digest-1",
+            "L4 Radical Genuineness",
+        ),
     )
     for text in said:
         assert text in report.page, text
-    assert report.page.count("<svg") == 5 + 2 + 2, "a profile a variant, two of wording, two of training"
+    assert report.page.count("<svg") == 3 * 5 + 2 + 2, "three a variant, two of wording, two of training"
 
 
 def test_page_escapes_what_people_and_models_say(report: Report) -> None:
@@ -191,9 +211,11 @@ def test_notice_only_for_an_invented_corpus(inputs: ReportInputs, study: Path) -
 def test_written_files_and_their_numbers(report: Report, tmp_path: Path) -> None:
     write(report, tmp_path / "report")
     names = {path.name for path in (tmp_path / "report").iterdir()}
-    assert names == {"index.html", "report.json", "comparison.txt", "comparison.csv", "levels.csv"}
+    tables = {"comparison.csv", "pairs.csv", "slices.csv", "levels.csv", "phrases.csv"}
+    assert names == {"index.html", "report.json", "comparison.txt", "figures", *tables}
     rows = list(csv.DictReader(io.StringIO((tmp_path / "report" / "comparison.csv").read_text())))
-    assert len(rows) == 5 * 12
+    assert len(rows) == 5 * (13 + 11)
+    assert all(row["p_value"] and row["difference_low"] for row in rows if row["versus"] == "better")
     data = json.loads((tmp_path / "report" / "report.json").read_text())
     assert data["groups"][0]["rows"][4]["cells"]["epitome/ip"]["value"] == 2
     assert report.headline["esconv/tiny/eva/epitome/ip"] == 2
@@ -201,11 +223,83 @@ def test_written_files_and_their_numbers(report: Report, tmp_path: Path) -> None
     assert len(levels) == 5 * 16
 
 
+def test_figures_are_files_that_open_alone(report: Report, tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    write(report, tmp_path / "report")
+    files = sorted((tmp_path / "report" / "figures").iterdir())
+    assert len(files) == report.page.count("<svg")
+    assert "esconv-tiny-repeated-phrases-eva.svg" in {path.name for path in files}
+    for path in files:
+        tag = ElementTree.fromstring(path.read_text(encoding="utf-8")).tag
+        assert tag == "{http://www.w3.org/2000/svg}svg"
+
+
 def test_bars_are_in_units_of_the_baseline(report: Report) -> None:
-    bars = {row["variant"]: row["value"] for row in report.bars}
-    assert bars["R-L base"] == 1
-    assert bars["R-L eva"] > 1
-    assert "IP eva" not in bars, "the baseline's is 0"
+    bars = {(row["metric"], row["variant"]): row["value"] for row in report.plots["comparison"]}
+    assert bars["R-L", "base"] == 1
+    assert bars["R-L", "eva"] > 1
+    assert ("IP", "eva") not in bars, "the baseline's is 0"
+
+
+def test_plots_have_the_columns_that_dvc_draws(report: Report, root: Path) -> None:
+    import yaml
+
+    declared = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]["report"]["plots"]
+    assert {Path(path).stem for one in declared for path in one} == set(report.plots) == set(COLUMNS)
+    for one in declared:
+        ((path, how),) = one.items()
+        rows = report.plots[Path(path).stem]
+        assert rows and all(tuple(row) == COLUMNS[Path(path).stem] for row in rows)
+        template = json.loads((root / ".dvc" / "plots" / f"{how['template']}.json").read_text())
+        fields = set(re.findall(r'"field": "(\w+)"', json.dumps(template))) - {"rev"}
+        assert {*fields, how["x"], how["y"]} <= set(rows[0])
+
+
+def test_phrases_and_their_dialogues(report: Report) -> None:
+    rows = [row for row in report.tables["phrases"] if (row["variant"], row["words"]) == ("eva", 4)]
+    assert rows[0]["phrase"] == "and it sounds like" or rows[0]["count"] == 64
+    assert rows[0]["response_share"] == 100
+    assert [rows[0][f"over_{threshold}"] for threshold in (10, 20, 30)] == [100, 100, 100]
+    assert {row["words"] for row in report.tables["phrases"]} == {2, 3, 4, 5, 6}
+    assert len(rows) == 9
+
+
+def test_every_variant_is_compared_with_every_other(runs: Runs, compared: Group) -> None:
+    found = {(pair.ours, pair.theirs): pair.differences for pair in pairs(runs)}
+    assert len(found) == 10
+    against = found["eva", "wo_ali"]
+    assert against["epitome/ip"].better == "ours"
+    assert found["cot", "base"]["epitome/ex"].within_noise, "planted alike"
+    assert against["epitome/ip"].p_value == pytest.approx(2 / 101)
+    with_base = found["eva", "base"]["overlap/rouge_l"]
+    assert with_base.difference == pytest.approx(cell(compared, "eva", "overlap/rouge_l").difference)
+
+
+def test_parts_compare_like_the_whole_and_say_n(runs: Runs, compared: Group) -> None:
+    found = parts(runs, "base")
+    assert [(one.axis, one.part) for one in found] == [
+        ("emotion", "sadness"),
+        *(("quartile", str(place)) for place in (1, 2, 3, 4)),
+        ("dialogue_turns", "6–10"),
+    ]
+    whole = found[0].group  # the only emotion: everything
+    assert cell(whole, "eva", "overlap/rouge_l") == replace(
+        cell(compared, "eva", "overlap/rouge_l"), best=cell(whole, "eva", "overlap/rouge_l").best
+    )
+    quarter = found[1].group
+    assert all((row.n_dialogues, row.n_responses) == (8, 16) for row in quarter.rows)
+    assert cell(quarter, "eva", "overlap/rouge_l").versus == "better"
+    assert "evaeval_sum/avg" not in quarter.columns, "needs whole dialogues"
+    counted = sum(one.group.rows[0].cells["epitome/ip"].n for one in found[1:5])
+    assert counted == cell(compared, "base", "epitome/ip").n
+
+
+def test_other_rows_of_the_paper_can_stand_beside(runs: Runs) -> None:
+    found = group(runs, "base", "qwen")
+    assert cell(found, "eva", "overlap/bleu_2").paper == 1.94
+    assert cell(found, "eva", "response_type/uv").paper is None, "section 7.2 is about Mistral"
+    assert cell(group(runs, "cot"), "eva", "overlap/bleu_2").paper_change == pytest.approx(2.66 - 1.81)
 
 
 def test_samples_show_every_variant_beside_the_human(inputs: ReportInputs) -> None:
@@ -237,13 +331,13 @@ def test_variant_that_does_not_apply_has_a_row_without_numbers(study: Path, tmp_
         folder / "scores" / f"{item}.json", {"metrics": {}, "details": {}, "provenance": {}, "labels": []}
     )
     write_text(folder / "responses" / f"{item}.jsonl", "")
-    (found,) = group(inputs_of(folder))
+    (found,) = groups(inputs_of(folder))
     assert next(row for row in found.rows if row.variant == "wo_ali").cells == {}
     assert cell(found, "eva", "epitome/ip").versus == "better"
 
 
 def test_without_the_baseline_nothing_is_compared(study: Path) -> None:
-    (found,) = group(inputs_of(study, baseline="nobody"))
+    (found,) = groups(inputs_of(study, baseline="nobody"))
     assert {c.versus for row in found.rows for c in row.cells.values()} == {None}
 
 
@@ -289,8 +383,14 @@ def test_page_in_a_real_browser(report: Report, tmp_path: Path, width: int) -> N
             "Math.min(...[...document.querySelectorAll('svg text')]"
             ".map(text => text.getBoundingClientRect().height))"
         )
+        names = page.evaluate(
+            "Math.min(...[...document.querySelectorAll('tbody th')].map(h => h.offsetWidth))"
+        )
+        main = page.evaluate("(b => [b.scrollWidth, b.clientWidth])(document.querySelector('.comparison'))")
         browser.close()
     assert sizes[0] <= sizes[1], "no sideways scrolling of the page"
     assert all(right <= width for right in boxes), "wide tables scroll inside their box"
     assert smallest >= 8, "figures stay legible"
+    assert names >= 60, "names of rows are not broken letter by letter"
+    assert width < 1280 or main[0] <= main[1], "the comparison fits a laptop's screen whole"
     assert [url for url in requests if not url.startswith("file:")] == []

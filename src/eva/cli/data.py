@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from eva.errors import InputError
+from eva.errors import InputError, raise_if
 from eva.settings import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Import, download and show corpora.")
 
 RAW = Path("data/raw")
+OF = ("reference", "chosen", "rejected")
 
 
 @app.command("import")
@@ -64,6 +65,39 @@ def show(
         return
     train = prepared.splits["train"]
     print("\n" + _rendered(folder, train[dialogue % len(train)].messages(), settings.sft.max_length))
+
+
+@app.command()
+def responses(
+    out: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="file to write")],
+    corpus: Annotated[str, typer.Option(help="a row of `corpora` in params.yaml")] = "esconv",
+    split: Annotated[str, typer.Option(help="whose supporter turns: train, valid, test")] = "test",
+    of: Annotated[str, typer.Option(help="reference; or, of EVAD, chosen or rejected")] = "reference",
+    evad: Annotated[Path | None, typer.Option(help="EVAD-format file; `data.evad` by default")] = None,
+) -> None:
+    """Write what people said as a file that `eva score` reads.
+
+    `reference`: the corpus's supporter turns of a split. `chosen` and
+    `rejected`: EVAD's candidates, two files over the same histories.
+    """
+    from eva.artifacts import write_jsonl
+    from eva.data.evad import load_evad, match_evad
+    from eva.data.prepare import prepare
+    from eva.data.utterances import SPLITS
+    from eva.evaluation.human_systems import evad_rows, supporter_rows
+
+    settings = read_settings(Path("params.yaml"))
+    problems = [] if corpus in settings.corpora else [f"--corpus {corpus!r}: no row of `corpora`"]
+    problems += [] if split in SPLITS else [f"--split {split!r}: known are {', '.join(SPLITS)}"]
+    problems += [] if of in OF else [f"--of {of!r}: known are {', '.join(OF)}"]
+    raise_if(problems, "eva data responses")
+    prepared = prepare(corpus, settings.corpora[corpus], settings.prepare)
+    if of == "reference":
+        rows = supporter_rows(prepared.splits[split])
+    else:
+        matches = match_evad(load_evad(evad or settings.data.evad), prepared.everything)
+        rows = evad_rows(matches, of)
+    print(f"{out}: {write_jsonl(out, rows)} responses; next: `eva score {out}`")
 
 
 def _first_backbone(settings: Settings) -> Path:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from eva.artifacts import read_json, write_text
 from eva.errors import InputError
 
 runs = typer.Typer(no_args_is_help=True, help="The MLflow record of runs.")
@@ -12,11 +13,18 @@ runs = typer.Typer(no_args_is_help=True, help="The MLflow record of runs.")
 
 def report(
     folder: Annotated[Path, typer.Argument(help="out of the `report` stage")] = Path("report"),
+    markdown: Annotated[
+        Path | None, typer.Option(help="write the figures here as Markdown, e.g. docs/results/laptop.md")
+    ] = None,
 ) -> None:
     """Print the comparison table and where the page is."""
     table = folder / "comparison.txt"
     if not table.is_file():
         raise InputError(f"{table}: no such file; `dvc repro report` writes it")
+    if markdown is not None:
+        from eva.evaluation.report.markdown import markdown as as_markdown
+
+        write_text(markdown, as_markdown(read_json(folder / "report.json")))
     print(table.read_text(encoding="utf-8"))
     print(f"page (opens offline): {(folder / 'index.html').resolve()}")
 

@@ -39,6 +39,12 @@ class Prepared:
     dropped: list[Dropped]
     statistics: dict[str, Any]
 
+    @property
+    def everything(self) -> dict[str, list[Dialogue]]:
+        """Every dialogue by split, used or dropped: what EVAD's histories are found in."""
+        lost = {split: [row.dialogue for row in self.dropped if row.split == split] for split in self.splits}
+        return {split: [*dialogues, *lost[split]] for split, dialogues in self.splits.items()}
+
 
 def prepare(name: str, corpus: Corpus, settings: Prepare) -> Prepared:
     """Load corpus `name`, apply the dialogue rules, and count.

@@ -46,11 +46,14 @@ def compare(
     *,
     settings: Evaluate,
     names: tuple[str, str] = ("ours", "theirs"),
+    same_seeds: bool = True,
 ) -> list[Difference]:
     """Paired bootstrap of every metric that all results have; one result a training seed.
 
     A resample draws dialogues, the same for both systems, and seeds: together where both systems
-    have as many (runs of one seed share data order and start), apart otherwise.
+    have the `same_seeds` (runs of one seed share data order and start), apart where they have not
+    or are not as many. With one seed each, the interval covers the test dialogues only, not what
+    another training would have given.
     """
     if not ours or not theirs:
         raise InputError(f"comparing {names[0]} with {names[1]}: each needs at least one scored run")
@@ -58,15 +61,15 @@ def compare(
     for result, name in [*((r, names[0]) for r in ours[1:]), *((r, names[1]) for r in theirs)]:
         check_same_turns(first.rows, result.sample.rows, (names[0], name))
     weights = draw_weights(len(first.dialogues), settings.bootstrap, settings.seed)
-    seeds = _draw_seeds(len(ours), len(theirs), len(weights), settings.seed + 1)
+    seeds = _draw_seeds(len(ours), len(theirs), len(weights), settings.seed + 1, same_seeds)
     shared = [m for m in ours[0].chosen if all(m.name in r.statistics for r in [*ours, *theirs])]
     return [_difference(metric, ours, theirs, weights, seeds, settings.confidence) for metric in shared]
 
 
-def _draw_seeds(n_ours: int, n_theirs: int, resamples: int, seed: int) -> tuple[Array, Array]:
+def _draw_seeds(n_ours: int, n_theirs: int, resamples: int, seed: int, together: bool) -> tuple[Array, Array]:
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(n_ours, np.full(n_ours, 1 / n_ours), size=resamples).astype(np.float64)
-    if n_ours == n_theirs:
+    if together and n_ours == n_theirs:
         return drawn, drawn
     others = rng.multinomial(n_theirs, np.full(n_theirs, 1 / n_theirs), size=resamples)
     return drawn, others.astype(np.float64)

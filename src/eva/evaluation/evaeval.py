@@ -23,8 +23,7 @@ from eva.evaluation.sample import Sample
 _DRAWS = 400  # of the noise floors
 _SCOPE = (
     "Levels by the level classifier (its own tokeniser; most probable class, no smoothing); turns of "
-    "no level are left out. Quartile = ceil(4 * turn / n_turns). V is held fixed under resampling. "
-    "Unit: squared share"
+    "no level are left out. Quartile = ceil(4 * turn / n_turns). V is held fixed under resampling"
 )
 
 

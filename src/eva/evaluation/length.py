@@ -12,7 +12,7 @@ from eva.evaluation.sample import Sample
     family="length",
     unit="words",
     higher_is_better=None,
-    definition="Words (runs of non-blank characters) of a response, mean over responses. No smoothing.",
+    definition="Tokens of a response: runs of non-blank characters. Mean over responses. No smoothing.",
 )
 def words(sample: Sample) -> Additive:
     """Mean number of words."""

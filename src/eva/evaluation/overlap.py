@@ -132,8 +132,9 @@ def bleu_2_corpus(sample: Sample) -> Additive:
     unit="percent",
     higher_is_better=True,
     definition=(
-        "ROUGE-L F-measure, rouge_score's default settings: lower-cased runs of letters a-z and "
-        "digits, no stemming, longest common subsequence over the whole response. Mean over responses."
+        "ROUGE-L F-measure, rouge_score's default settings. Tokens: lower-cased runs of letters a-z and "
+        "digits, no stemming; longest common subsequence over the whole response, no smoothing. "
+        "Mean over responses."
     ),
 )
 def mean_rouge_l(sample: Sample) -> Additive:

@@ -17,6 +17,8 @@ COLUMNS = (
     "evaeval_sum/avg",
 )  # fmt: skip
 
+PAPER_NAMES = {"mistral": "Mistral", "qwen": "Qwen", "llama": "LLaMA"}
+
 _Row = tuple[float, ...]
 
 # corpus -> backbone -> variant -> one value a column. Tables 2 (esconv), 8 (ed), 12 (cot).
@@ -115,6 +117,10 @@ class SignCell:
     within_noise: bool | None
     agrees: bool | None
 
+    @property
+    def paper_change(self) -> float:
+        return self.paper - self.paper_base
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -122,15 +128,20 @@ class SignCell:
 def paper_row(corpus: str, variant: str, backbone: str = "mistral") -> dict[str, float]:
     """The paper's values of one variant by our metric names; empty where it prints none."""
     row = TABLES.get(corpus, {}).get(backbone, {}).get(variant)
-    return dict(zip(COLUMNS, row, strict=True)) if row else {}
+    types = RESPONSE_TYPES.get(variant, {}) if (corpus, backbone) == ("esconv", "mistral") else {}
+    return (dict(zip(COLUMNS, row, strict=True)) if row else {}) | types
 
 
 def compare_signs(
-    differences: Sequence[Difference], corpus: str, variant: str, backbone: str = "mistral"
+    differences: Sequence[Difference],
+    corpus: str,
+    variant: str,
+    backbone: str = "mistral",
+    baseline: str = "base",
 ) -> list[SignCell]:
-    """Our changes against `base` beside the paper's, cell by cell."""
-    paper, base = paper_row(corpus, variant, backbone), paper_row(corpus, "base", backbone)
-    return [_cell(found, paper, base) for found in differences if found.metric in paper]
+    """Our changes against `baseline` beside the paper's, cell by cell; none where it prints either not."""
+    paper, base = paper_row(corpus, variant, backbone), paper_row(corpus, baseline, backbone)
+    return [_cell(found, paper, base) for found in differences if found.metric in paper.keys() & base]
 
 
 def _cell(found: Difference, paper: Mapping[str, float], base: Mapping[str, float]) -> SignCell:

@@ -52,12 +52,16 @@ def metric(
     higher_is_better: bool | None,
     positional: bool = False,
 ) -> Callable[[Compute], Compute]:
-    """Register the decorated function under `name`; a name can be taken once."""
+    """Register the decorated function under `name`; a name can be taken once.
+
+    `definition` says tokeniser, smoothing and averaging; the unit is put at its end.
+    """
 
     def register(compute: Compute) -> Compute:
         if name in _METRICS:
             raise ValueError(f"metric {name!r} is already registered by {_METRICS[name].compute}")
-        _METRICS[name] = Metric(name, family, unit, definition, higher_is_better, compute, positional)
+        text = f"{definition} Unit: {unit}."
+        _METRICS[name] = Metric(name, family, unit, text, higher_is_better, compute, positional)
         return compute
 
     return register

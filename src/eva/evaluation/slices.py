@@ -1,15 +1,13 @@
 """Metrics on parts of a sample: problem type, emotion, quartile, length."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from eva.evaluation.bootstrap import draw_weights, statistic_interval
-from eva.evaluation.registry import Metric
 from eva.evaluation.rows import ResponseRow
-from eva.evaluation.sample import Sample
 from eva.evaluation.score import ScoreResult
 from eva.settings import Evaluate
 
@@ -56,44 +54,62 @@ _SPLITS_DIALOGUES = ("quartile", "response_words")
 def slice_scores(
     result: ScoreResult, axes: Sequence[str] | None = None, *, settings: Evaluate
 ) -> list[SliceValue]:
-    """Every metric on every part of every axis (all axes by default).
+    """Every metric on every part of every axis (all axes by default)."""
+    values: list[SliceValue] = []
+    for axis in axes or axes_of(result.sample.rows):
+        for part in parts_of(axis, result.sample.rows):
+            values += _part_values(axis, part, restrict(result, axis, part), settings)
+    return values
+
+
+def axes_of(rows: Sequence[ResponseRow]) -> list[str]:
+    """The axes that every file has, and those that the rows' own `slices` name."""
+    return list(AXES) + sorted({axis for row in rows for axis in row.slices})
+
+
+def parts_of(axis: str, rows: Sequence[ResponseRow]) -> list[str]:
+    """The parts of an axis that occur, ranges in the order of their numbers."""
+    return sorted({_part(axis, row) for row in rows}, key=_natural)
+
+
+def restrict(result: ScoreResult, axis: str, part: str) -> ScoreResult:
+    """The statistics of one part of the sample, to read or to compare.
 
     Metrics of whole dialogues (EVAEval, repetition within a dialogue) are left out on axes that
-    cut dialogues apart.
+    cut dialogues apart. `metrics` and `details` are empty.
     """
-    sample = result.sample
-    known = list(AXES) + sorted({axis for row in sample.rows for axis in row.slices})
-    return [
-        value for axis in (axes or known) for value in _axis_values(axis, sample, result.chosen, settings)
-    ]
-
-
-def _axis_values(
-    axis: str, sample: Sample, metrics: Sequence[Metric], settings: Evaluate
-) -> list[SliceValue]:
-    parts = np.array([_part(axis, row) for row in sample.rows])
-    usable = [m for m in metrics if not (m.positional and axis in _SPLITS_DIALOGUES)]
-    values: list[SliceValue] = []
-    for part in sorted(set(parts.tolist()), key=_natural):
-        values += _part_values(axis, part, sample.subset(parts == part), usable, settings)
-    return values
+    sample = result.sample.subset(np.array([_part(axis, row) == part for row in result.sample.rows]))
+    usable = [m for m in result.chosen if not (m.positional and axis in _SPLITS_DIALOGUES)]
+    return replace(
+        result,
+        metrics={},
+        details={},
+        labels=[],
+        sample=sample,
+        statistics={metric.name: metric.compute(sample) for metric in usable},
+        chosen=usable,
+    )
 
 
 def _part(axis: str, row: ResponseRow) -> str:
     return AXES[axis](row) if axis in AXES else row.slices.get(axis, "unknown")
 
 
-def _part_values(
-    axis: str, part: str, sample: Sample, metrics: Sequence[Metric], settings: Evaluate
-) -> list[SliceValue]:
-    weights = draw_weights(len(sample.dialogues), settings.bootstrap, settings.seed)
-    values = []
-    for metric in metrics:
-        statistic = metric.compute(sample)
-        ci = statistic_interval(statistic, weights, settings.confidence)
-        sizes = statistic.n, len(sample.rows), len(sample.dialogues)
-        values.append(SliceValue(axis, part, metric.name, statistic.value, *sizes, ci))
-    return values
+def _part_values(axis: str, part: str, result: ScoreResult, settings: Evaluate) -> list[SliceValue]:
+    sizes = len(result.sample.rows), len(result.sample.dialogues)
+    weights = draw_weights(sizes[1], settings.bootstrap, settings.seed)
+    return [
+        SliceValue(
+            axis,
+            part,
+            name,
+            statistic.value,
+            statistic.n,
+            *sizes,
+            statistic_interval(statistic, weights, settings.confidence),
+        )
+        for name, statistic in result.statistics.items()
+    ]
 
 
 def _natural(part: str) -> tuple[int, str]:

@@ -236,6 +236,9 @@ class Report(Section):
     title: str
     baseline: Name = Field(description="variant the others are compared with")
     samples: Annotated[int, Field(ge=0)] = Field(description="dialogues shown side by side")
+    paper: Literal["mistral", "qwen", "llama"] = Field(
+        "mistral", description="whose rows of the paper's Tables 2 and 8 stand beside ours"
+    )
 
 
 class Register(Section):

@@ -1,4 +1,4 @@
-"""The comparison: one page that opens offline, its tables as files, and its table as plain text."""
+"""The comparison: one page that opens offline, its tables and figures as files, and plain text."""
 
 from eva.evaluation.report.inputs import ReportInputs, gather
 from eva.evaluation.report.page import Report, build, write

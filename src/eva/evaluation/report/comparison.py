@@ -6,34 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from eva.evaluation.bootstrap import draw_weights, interval, mean_over_seeds, replicates_over_seeds
+from eva.evaluation.bootstrap import (
+    draw_weights,
+    interval,
+    mean_over_seeds,
+    replicates_over_seeds,
+    statistic_interval,
+)
 from eva.evaluation.compare import Difference, compare
-from eva.evaluation.paper_values import compare_signs, paper_row
-from eva.evaluation.report.inputs import ReportInputs, Scored
-from eva.evaluation.score import RecordedScorers, ScoreResult, score
+from eva.evaluation.paper_values import SignCell, compare_signs, paper_row
+from eva.evaluation.report.runs import HEADINGS, WORDING, Runs
+from eva.evaluation.score import ScoreResult
 from eva.settings import Evaluate
-
-PAPER_BACKBONE = "mistral"
-# Headings of Table 2, and equation 1 taken literally, which the paper's constants cannot come from.
-HEADINGS = {
-    "overlap/bleu_2": "B-2",
-    "overlap/rouge_l": "R-L",
-    "diversity/dist_2": "D-2",
-    "epitome/ip": "IP",
-    "epitome/ex": "EX",
-    "epitome/er": "ER",
-    "evaeval_sum/level_1": "L1",
-    "evaeval_sum/level_2": "L2",
-    "evaeval_sum/level_3": "L3",
-    "evaeval_sum/level_4": "L4",
-    "evaeval_sum/avg": "Avg.",
-    "evaeval/avg": "Eq. 1",
-}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table.
+    """One number of a table.
 
     `versus` the baseline is `better`, `worse`, `changed` (no direction is better), `noise` (the
     interval of the difference holds 0) or None (no comparison). `agrees`: our change has the sign
@@ -48,7 +37,9 @@ class Cell:
     difference: float | None = None
     difference_ci: tuple[float, float] | None = None
     p_value: float | None = None
+    effect_size: float | None = None
     paper: float | None = None
+    paper_change: float | None = None
     agrees: bool | None = None
     best: bool = False
 
@@ -63,21 +54,38 @@ class Row:
     n_responses: int
     cells: dict[str, Cell]
 
+    def in_paper(self, names: Sequence[str]) -> bool:
+        """Whether the paper prints one of these metrics for the variant."""
+        return any(self.cells[name].paper is not None for name in names if name in self.cells)
+
 
 @dataclass(frozen=True)
 class Group:
-    """The variants of one backbone on one corpus; `floor`: what a system equal to the reference gets."""
+    """The variants of one backbone on one corpus.
+
+    `columns` are those of the comparison, `wording` those of the second table. `floor` is what
+    random halves of the reference get against each other, `same_size` the median for as many
+    dialogues of the reference as were scored. `paper` names the backbone of the paper's rows.
+    """
 
     corpus: str
     backbone: str
     baseline: str
+    paper: str
     columns: tuple[str, ...]
+    wording: tuple[str, ...]
     rows: tuple[Row, ...]
     floor: dict[str, float]
+    same_size: dict[str, float]
 
     @property
     def has_paper(self) -> bool:
         return any(cell.paper is not None for row in self.rows for cell in row.cells.values())
+
+    @property
+    def has_one_seed(self) -> bool:
+        """Whether no variant was trained twice, so that intervals cover the test dialogues only."""
+        return all(len(row.seeds) == 1 for row in self.rows)
 
     def signs(self) -> tuple[int, int]:
         """(cells whose sign agrees with the paper's, cells where ours is outside the noise)."""
@@ -88,74 +96,55 @@ class Group:
         return asdict(self)
 
 
-def group(inputs: ReportInputs) -> list[Group]:
-    """One table per corpus and backbone, rows in the order of `inputs.variants`."""
-    keys = sorted({(scored.item.corpus, scored.item.backbone) for scored in inputs.scored})
-    return [_group(inputs, *key) for key in keys]
-
-
-def _group(inputs: ReportInputs, corpus: str, backbone: str) -> Group:
-    members = [s for s in inputs.scored if (s.item.corpus, s.item.backbone) == (corpus, backbone)]
-    present = {scored.item.variant for scored in members}
-    order = [v for v in inputs.variants if v in present] + sorted(present - set(inputs.variants))
-    runs = {v: [s for s in members if s.item.variant == v] for v in order}
-    settings = _settings(members)
-    results = {v: [_rescore(s, inputs, settings) for s in runs[v] if s.applies] for v in order}
-    columns = tuple(
-        name for name in HEADINGS if any(name in one.metrics for found in results.values() for one in found)
-    )
-    base = results.get(inputs.baseline, [])
-    rows = [_row(v, runs[v], results[v], base, inputs.baseline, corpus, columns, settings) for v in order]
-    return Group(corpus, backbone, inputs.baseline, columns, _mark_best(rows, base, columns), _floor(base))
-
-
-def _settings(members: Sequence[Scored]) -> Evaluate:
-    """The settings the scores were made with, as their provenance tells."""
-    source = next((s.scores["provenance"] for s in members if s.applies), None)
-    if source is None:
-        return Evaluate(metrics=["length"], bootstrap=0, confidence=0.95, ngram=4)
-    return Evaluate(
-        metrics=["length"],
-        bootstrap=source["resamples"],
-        confidence=source["confidence"],
-        ngram=source["ngram"],
-        seed=source["bootstrap_seed"],
+def group(runs: Runs, baseline: str, paper: str = "mistral") -> Group:
+    """The table of one corpus and backbone; `paper` names the backbone of the paper's rows."""
+    columns, wording = runs.columns(list(HEADINGS)), runs.columns(list(WORDING))
+    rows = [_row(variant, runs, baseline, paper, [*columns, *wording]) for variant in runs.results]
+    base = runs.results.get(baseline, [])
+    return Group(
+        corpus=runs.corpus,
+        backbone=runs.backbone,
+        baseline=baseline,
+        paper=paper,
+        columns=columns,
+        wording=wording,
+        rows=_mark_best(rows, base, columns),
+        floor=_floor(base),
+        same_size=_same_size(base),
     )
 
 
-def _rescore(scored: Scored, inputs: ReportInputs, settings: Evaluate) -> ScoreResult:
-    """The statistics behind the scores, from the recorded labels: pairing needs every dialogue's part."""
-    wanted = [name for name in HEADINGS if name in scored.scores["metrics"]]
-    scorers = RecordedScorers.from_rows(scored.scores["labels"])
-    return score(scored.rows, wanted, settings=settings, scorers=scorers, reference=inputs.reference)
-
-
-def _row(
-    variant: str,
-    runs: Sequence[Scored],
-    results: Sequence[ScoreResult],
-    base: Sequence[ScoreResult],
-    baseline: str,
-    corpus: str,
-    columns: Sequence[str],
-    settings: Evaluate,
-) -> Row:
-    seeds = tuple(scored.item.seed for scored in runs)
+def _row(variant: str, runs: Runs, baseline: str, paper: str, names: Sequence[str]) -> Row:
+    results, seeds = runs.results[variant], runs.seeds[variant]
     if not results:
         return Row(variant, seeds, 0, 0, {})
-    differences: dict[str, Difference] = {}
-    if base and variant != baseline:
-        found = compare(results, base, settings=settings, names=(variant, baseline))
-        differences = {difference.metric: difference for difference in found}
-    paper = paper_row(corpus, variant, PAPER_BACKBONE)
-    signs = {c.metric: c.agrees for c in compare_signs(list(differences.values()), corpus, variant)}
+    differences = _against_baseline(variant, runs, baseline)
+    signs = compare_signs(list(differences.values()), runs.corpus, variant, paper, baseline)
+    by_metric = {sign.metric: sign for sign in signs}
+    printed = paper_row(runs.corpus, variant, paper)
     cells = {
-        name: _cell(name, results, differences.get(name), paper.get(name), signs.get(name), settings)
-        for name in columns
-        if all(name in result.metrics for result in results)
+        name: _cell(
+            name, results, differences.get(name), printed.get(name), by_metric.get(name), runs.settings
+        )
+        for name in names
+        if all(name in result.statistics for result in results)
     }
     sample = results[0].sample
     return Row(variant, seeds, len(sample.dialogues), len(sample.rows), cells)
+
+
+def _against_baseline(variant: str, runs: Runs, baseline: str) -> dict[str, Difference]:
+    base = runs.results.get(baseline, [])
+    if not base or variant == baseline:
+        return {}
+    found = compare(
+        runs.results[variant],
+        base,
+        settings=runs.settings,
+        names=(variant, baseline),
+        same_seeds=runs.share_seeds(variant, baseline),
+    )
+    return {difference.metric: difference for difference in found}
 
 
 def _cell(
@@ -163,7 +152,7 @@ def _cell(
     results: Sequence[ScoreResult],
     difference: Difference | None,
     paper: float | None,
-    agrees: bool | None,
+    sign: SignCell | None,
     settings: Evaluate,
 ) -> Cell:
     statistics = [result.statistics[name] for result in results]
@@ -173,12 +162,14 @@ def _cell(
         value=value,
         ci=_interval(name, value, results, settings),
         n=statistics[0].n,
-        versus=_versus(difference),
+        versus=versus(difference),
         difference=difference.difference if difference else None,
         difference_ci=difference.ci if difference else None,
         p_value=difference.p_value if difference else None,
+        effect_size=difference.effect_size if difference else None,
         paper=paper,
-        agrees=agrees,
+        paper_change=sign.paper_change if sign else None,
+        agrees=sign.agrees if sign else None,
     )
 
 
@@ -186,21 +177,22 @@ def _interval(
     name: str, value: float, results: Sequence[ScoreResult], settings: Evaluate
 ) -> tuple[float, float] | None:
     """Bootstrap interval of the mean over seeds: dialogues and seeds are drawn."""
-    if len(results) == 1:
-        return results[0].metrics[name].ci
     dialogues = len(results[0].sample.dialogues)
     weights = draw_weights(dialogues, settings.bootstrap, settings.seed)
+    statistics = [result.statistics[name] for result in results]
+    if len(statistics) == 1:
+        return statistic_interval(statistics[0], weights, settings.confidence)
     if dialogues < 2 or not len(weights):
         return None
     shares = np.full(len(results), 1 / len(results))
     seeds = np.random.default_rng(settings.seed + 1).multinomial(len(results), shares, size=len(weights))
-    statistics = [result.statistics[name] for result in results]
     return interval(
         value, replicates_over_seeds(statistics, weights, seeds.astype(np.float64)), settings.confidence
     )
 
 
-def _versus(difference: Difference | None) -> str | None:
+def versus(difference: Difference | None) -> str | None:
+    """A difference in one word, see `Cell`."""
     if difference is None or difference.within_noise is None:
         return None
     if difference.within_noise:
@@ -228,3 +220,9 @@ def _marked(cell: Cell, best: Mapping[str, float]) -> Cell:
 def _floor(base: Sequence[ScoreResult]) -> dict[str, float]:
     metrics = base[0].metrics if base else {}
     return {name: m.noise_floor for name, m in metrics.items() if m.noise_floor is not None}
+
+
+def _same_size(base: Sequence[ScoreResult]) -> dict[str, float]:
+    """Median of what draws of the reference of the sample's size get."""
+    detail = base[0].details.get("evaeval", {}) if base else {}
+    return {name: median for name, (median, _) in detail.get("same_size", {}).items()}

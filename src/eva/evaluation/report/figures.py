@@ -8,8 +8,10 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from eva.evaluation.repetition import Phrase
 from eva.evaluation.report.inputs import Curve
 from eva.evaluation.response_types import TYPE_NAMES
 
@@ -21,7 +23,8 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = (
 )
 BLACK, GREY, LINE = "#1d2530", "#59636f", "#d8dde3"
 PALETTE = (GREY, SKY, ORANGE, GREEN, BLUE, PINK, VERMILION)
-_WIDTH = 5.0  # inches
+_WIDTH, _NARROW = 5.0, 4.2  # inches; narrow ones stand three in a row
+_LABEL = 18  # characters of a bar's name on one line
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "eva",
@@ -63,7 +66,8 @@ def _svg(figure: "Figure", label: str) -> str:
 
 def _opening(label: str) -> str:
     safe = label.replace("&", "and").replace('"', "'").replace("<", "").replace("\\", "/")
-    return rf'<svg viewBox="\1" role="img" aria-label="{safe}" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return rf'<svg viewBox="\1" role="img" aria-label="{safe}" {spaces}>'
 
 
 def level_profile(
@@ -71,7 +75,7 @@ def level_profile(
 ) -> str:
     """Figure 4: shares of each level over the quartiles, the system's (bars) against V (line)."""
     quartiles = [1, 2, 3, 4]
-    with _canvas(2, 2, 3.6, width=4.2) as (figure, axes):
+    with _canvas(2, 2, 3.6, width=_NARROW) as (figure, axes):
         for axis, level in zip(axes.flat, ("1", "2", "3", "4"), strict=True):
             axis.bar(quartiles, system[level], width=0.7, color=SKY, label="this variant (T)")
             axis.plot(
@@ -93,10 +97,9 @@ def level_profile(
 
 def response_types(shares: Mapping[str, Mapping[str, float]]) -> str:
     """Figures 3 and 7: percent of responses of each type, by variant."""
-    names = [f"{name}\n({key.upper()})" for key, name in TYPE_NAMES.items()]
-    wrapped = [name.replace(" and ", " and\n") for name in names]
+    names = [f"{name} ({key.upper()})" for key, name in TYPE_NAMES.items()]
     with _canvas(1, 1, 0.6 + 0.72 * len(names)) as (figure, axes):
-        _grouped_bars(axes[0][0], wrapped, {v: [row[key] for key in TYPE_NAMES] for v, row in shares.items()})
+        _grouped_bars(axes[0][0], names, {v: [row[key] for key in TYPE_NAMES] for v, row in shares.items()})
         axes[0][0].set_xlabel("percent of responses")
         _legend(figure, axes[0][0], len(shares))
         return _svg(figure, "Response types by variant, in percent of responses")
@@ -105,7 +108,7 @@ def response_types(shares: Mapping[str, Mapping[str, float]]) -> str:
 def repetition(shares: Mapping[str, Mapping[str, float]]) -> str:
     """Figures 6, 10 and 11: how many dialogues repeat the most frequent phrases, by variant."""
     thresholds = sorted({key for row in shares.values() for key in row}, key=int)
-    names = [f"in more than\n{key} % of turns" for key in thresholds]
+    names = [f"in more than {key} % of turns" for key in thresholds]
     with _canvas(1, 1, 0.7 + 1.0 * len(names)) as (figure, axes):
         _grouped_bars(axes[0][0], names, {v: [row[key] for key in thresholds] for v, row in shares.items()})
         axes[0][0].set_xlabel("percent of dialogues")
@@ -113,12 +116,47 @@ def repetition(shares: Mapping[str, Mapping[str, float]]) -> str:
         return _svg(figure, "Dialogues that repeat a frequent phrase, by variant, in percent")
 
 
-def _grouped_bars(axis: Any, names: Sequence[str], values: Mapping[str, Sequence[float]]) -> None:
+def top_phrases(phrases: Sequence[Phrase], limit: float) -> str:
+    """Figure 2: percent of all responses that have each of the most frequent phrases, up to `limit`."""
+    with _canvas(1, 1, 0.7 + 0.3 * len(phrases), width=_NARROW) as (figure, axes):
+        axis = axes[0][0]
+        bars = axis.barh(range(len(phrases)), [one.response_share for one in phrases], height=0.7, color=BLUE)
+        axis.bar_label(bars, fmt="%.0f", padding=3, fontsize=9, color=GREY)
+        _name_bars(axis, [one.phrase for one in phrases])
+        axis.set(xlabel="percent of responses", xlim=(0, limit))
+        return _svg(figure, "Share of responses that have each of the most frequent phrases")
+
+
+def repeated_phrases(phrases: Sequence[Phrase]) -> str:
+    """Figures 6, 10, 11: percent of dialogues with a phrase in over 10, 20, 30 % of the turns."""
+    values = {
+        "over 10 %": [one.over_10 for one in phrases],
+        "over 20 %": [one.over_20 for one in phrases],
+        "over 30 %": [one.over_30 for one in phrases],
+    }
+    with _canvas(1, 1, 1.0 + 0.55 * len(phrases), width=_NARROW) as (figure, axes):
+        axis = axes[0][0]
+        _grouped_bars(axis, [one.phrase for one in phrases], values, (BLUE, ORANGE, GREEN))
+        axis.set(xlabel="percent of dialogues", xlim=(0, 100))
+        _legend(figure, axis, 3)
+        return _svg(figure, "Dialogues in which a phrase is in over 10, 20 and 30 percent of the turns")
+
+
+def _grouped_bars(
+    axis: Any,
+    names: Sequence[str],
+    values: Mapping[str, Sequence[float]],
+    colours: Sequence[str] = PALETTE,
+) -> None:
     thickness = 0.8 / max(len(values), 1)
     for order, (variant, row) in enumerate(values.items()):
         places = [place + (order - (len(values) - 1) / 2) * thickness for place in range(len(names))]
-        axis.barh(places, row, height=thickness * 0.9, color=PALETTE[order % len(PALETTE)], label=variant)
-    axis.set_yticks(range(len(names)), names)
+        axis.barh(places, row, height=thickness * 0.9, color=colours[order % len(colours)], label=variant)
+    _name_bars(axis, names)
+
+
+def _name_bars(axis: Any, names: Sequence[str]) -> None:
+    axis.set_yticks(range(len(names)), [fill(name, _LABEL) for name in names])
     axis.invert_yaxis()
     axis.set_axisbelow(True)
     axis.grid(axis="x", color=LINE, linewidth=0.8)

@@ -63,7 +63,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """Everything the page shows; `variants` in the order of the rows, `invented` names sample corpora."""
+    """Everything the page shows; `variants` in the order of the rows, `invented` names sample corpora.
+
+    `paper` is the backbone whose rows of the paper's tables stand beside ours.
+    """
 
     title: str
     baseline: str
@@ -75,6 +78,7 @@ class ReportInputs:
     scorecards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     invented: Sequence[str] = ()
     capability: Sequence[CapabilityTable] = ()
+    paper: str = "mistral"
 
 
 def gather(
@@ -91,6 +95,7 @@ def gather(
     epitome: Path,
     invented: Sequence[str] = (),
     capability: Path | None = None,
+    paper: str = "mistral",
 ) -> ReportInputs:
     """Read what earlier stages wrote: folders of files named by item, and the scorers' folders.
 
@@ -115,6 +120,7 @@ def gather(
         scorecards=_scorecards(levels, epitome),
         invented=invented,
         capability=capability_tables(capability) if capability else (),
+        paper=paper,
     )
 
 

@@ -1,4 +1,4 @@
-"""Building the report and writing it: `index.html`, `report.json`, `comparison.txt` and csv files."""
+"""Building the report and writing it: `index.html`, `report.json`, tables as text and csv, figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,62 +11,83 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from eva.artifacts import new_folder, write_json, write_text
-from eva.evaluation.report import figures
+from eva.evaluation.paper_values import PAPER_NAMES
+from eva.evaluation.report import tables
 from eva.evaluation.report.analysis import Analysis, analyse
-from eva.evaluation.report.comparison import HEADINGS, Group, group
+from eva.evaluation.report.comparison import Group, group
+from eva.evaluation.report.drawn import Drawn, draw
 from eva.evaluation.report.inputs import Curve, ReportInputs
+from eva.evaluation.report.pairs import Pair, pairs
+from eva.evaluation.report.parts import AXIS_NAMES, Part, parts
+from eva.evaluation.report.plots import plot_rows
 from eva.evaluation.report.provenance import Provenance, provenance
+from eva.evaluation.report.runs import SHOWN, rescore
 from eva.evaluation.report.samples import sample_dialogues
 from eva.evaluation.report.scorecards import Card, cards
-from eva.evaluation.report.tables import (
-    comparison_rows,
-    format_interval,
-    format_value,
-    plot_rows,
-    terminal_table,
-    to_csv,
-)
+from eva.evaluation.response_types import PHRASES, TYPE_NAMES
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that the page shows of one corpus and backbone."""
+
+    group: Group
+    analysis: Analysis
+    pairs: list[Pair]
+    parts: list[Part]
+    drawn: Drawn
+
+    @property
+    def by_axis(self) -> dict[str, list[Part]]:
+        return {axis: list(found) for axis, found in groupby(self.parts, key=lambda part: part.axis)}
 
 
 @dataclass(frozen=True)
 class Report:
     """A built report: the page, its data, its table as text.
 
-    `headline` are the few numbers for a metrics file; `bars` are rows {variant, value} of every
-    metric in units of the baseline's, for a DVC plot.
+    `figures` are SVGs and `tables` rows of csv files, by name; `plots` are rows for DVC plots.
+    `headline` are the few numbers for a metrics file.
     """
 
     page: str = field(repr=False)
     data: dict[str, Any] = field(repr=False)
     table: str
-    comparison: list[dict[str, Any]] = field(repr=False)
-    levels: list[dict[str, Any]] = field(repr=False)
-    bars: list[dict[str, Any]] = field(repr=False)
+    figures: dict[str, str] = field(repr=False)
+    tables: dict[str, Rows] = field(repr=False)
+    plots: dict[str, Rows] = field(repr=False)
     headline: dict[str, float]
 
 
 def build(inputs: ReportInputs) -> Report:
     """Compare, draw and render; equal inputs give an equal report."""
-    groups = group(inputs)
-    analyses = [analyse(inputs, one) for one in groups]
+    sections = _sections(inputs)
+    groups, analyses = [one.group for one in sections], [one.analysis for one in sections]
     scorers, origin = cards(inputs.scorecards), provenance(inputs.scored)
-    data = {
-        "title": inputs.title,
-        "baseline": inputs.baseline,
-        "invented": list(inputs.invented),
-        "groups": [one.to_dict() for one in groups],
-        "analyses": [asdict(one) for one in analyses],
-        "scorecards": [asdict(card) for card in scorers],
-        "capability": [asdict(table) for table in inputs.capability],
-        "provenance": asdict(origin),
-    }
     return Report(
-        page=_render(inputs, groups, analyses, scorers, origin),
-        data=data,
-        table=terminal_table(groups),
-        comparison=comparison_rows(groups),
-        levels=_level_rows(analyses),
-        bars=plot_rows(groups),
+        page=_render(inputs, sections, scorers, origin),
+        data={
+            "title": inputs.title,
+            "baseline": inputs.baseline,
+            "invented": list(inputs.invented),
+            "groups": [one.to_dict() for one in groups],
+            "analyses": [asdict(one) for one in analyses],
+            "scorecards": [asdict(card) for card in scorers],
+            "capability": [asdict(table) for table in inputs.capability],
+            "provenance": asdict(origin),
+        },
+        table=tables.terminal_table(groups),
+        figures=dict(named for one in sections for named in one.drawn.files()),
+        tables={
+            "comparison": tables.comparison_rows(groups),
+            "pairs": tables.pair_rows([pair for one in sections for pair in one.pairs]),
+            "slices": tables.part_rows([part for one in sections for part in one.parts]),
+            "levels": _level_rows(analyses),
+            "phrases": tables.phrase_rows(analyses),
+        },
+        plots=plot_rows(groups, analyses),
         headline=_headline(groups),
     )
 
@@ -77,8 +98,20 @@ def write(report: Report, out: Path) -> None:
         write_text(folder / "index.html", report.page)
         write_json(folder / "report.json", report.data)
         write_text(folder / "comparison.txt", report.table)
-        write_text(folder / "comparison.csv", to_csv(report.comparison))
-        write_text(folder / "levels.csv", to_csv(report.levels))
+        for name, rows in report.tables.items():
+            write_text(folder / f"{name}.csv", tables.to_csv(rows))
+        for name, svg in report.figures.items():
+            write_text(folder / "figures" / name, svg)
+
+
+def _sections(inputs: ReportInputs) -> list[Section]:
+    sections = []
+    for runs in rescore(inputs):
+        compared = group(runs, inputs.baseline, inputs.paper)
+        analysis = analyse(runs, compared)
+        drawn = draw(analysis, inputs.curves)
+        sections.append(Section(compared, analysis, pairs(runs), parts(runs, inputs.baseline), drawn))
+    return sections
 
 
 def _headline(groups: Sequence[Group]) -> dict[str, float]:
@@ -87,16 +120,18 @@ def _headline(groups: Sequence[Group]) -> dict[str, float]:
         for one in groups
         for row in one.rows
         for name, cell in row.cells.items()
+        if name in one.columns
     }
 
 
-def _level_rows(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
+def _level_rows(analyses: Sequence[Analysis]) -> Rows:
     return [
         {
             "corpus": one.corpus,
             "backbone": one.backbone,
             "variant": variant,
             "level": level,
+            "turns": one.level_counts[variant][level],
             "quartile": place,
             "share": share,
             "reference": one.reference[level][place - 1],
@@ -108,81 +143,53 @@ def _level_rows(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
     ]
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """The figures of one corpus and backbone, as SVG."""
-
-    profiles: dict[str, Markup]
-    response_types: Markup | None
-    repetition: Markup | None
-    curves: dict[str, Markup]
-
-
-def _draw(inputs: ReportInputs, analysis: Analysis) -> _Drawn:
-    types, repeated = analysis.response_types, analysis.repetition
-    return _Drawn(
-        profiles={
-            variant: _safe(figures.level_profile(variant, profile, analysis.reference))
-            for variant, profile in analysis.levels.items()
-        },
-        response_types=_safe(figures.response_types(types)) if types else None,
-        repetition=_safe(figures.repetition(repeated)) if repeated else None,
-        curves={
-            stage: _safe(figures.curves(stage, courses)) for stage, courses in _curves_of(inputs, analysis)
-        },
+def _render(
+    inputs: ReportInputs, sections: Sequence[Section], scorers: Sequence[Card], origin: Provenance
+) -> str:
+    package = files(__package__)
+    style = package.joinpath("page.css").read_text(encoding="utf-8")
+    template = package.joinpath("page.html.jinja").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .from_string(template)
+        .render(
+            inputs=inputs,
+            style=Markup(style),  # noqa: S704 - our own file
+            sections=sections,
+            headings=SHOWN,
+            paper_names=PAPER_NAMES,
+            axis_names=AXIS_NAMES,
+            type_names=TYPE_NAMES,
+            type_phrases=PHRASES,
+            definitions=_definitions(inputs, [one.group for one in sections]),
+            curve_metrics=_curve_metrics(inputs.curves),
+            cards=scorers,
+            samples=sample_dialogues(inputs),
+            provenance=origin,
+        )
     )
 
 
-def _safe(svg: str) -> Markup:
-    """Our own SVG, in which matplotlib has escaped every text."""
-    return Markup(svg)  # noqa: S704
-
-
-def _curves_of(inputs: ReportInputs, analysis: Analysis) -> list[tuple[str, list[Curve]]]:
-    own = [
-        c for c in inputs.curves if (c.item.corpus, c.item.backbone) == (analysis.corpus, analysis.backbone)
-    ]
-    return [(stage, list(found)) for stage, found in groupby(own, key=lambda curve: curve.stage)]
-
-
-def _render(
-    inputs: ReportInputs,
-    groups: Sequence[Group],
-    analyses: Sequence[Analysis],
-    scorers: Sequence[Card],
-    origin: Provenance,
-) -> str:
-    package = files(__package__)
+def _environment() -> Environment:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = lambda value, metric: format_value(metric, value)
-    environment.filters["interval"] = lambda pair, metric: format_interval(metric, pair)
+    environment.filters["number"] = lambda value, metric: tables.format_value(metric, value)
+    environment.filters["change"] = lambda value, metric: tables.format_change(metric, value)
+    environment.filters["interval"] = lambda pair, metric: tables.format_interval(metric, pair)
     environment.tests["evaeval"] = lambda name: name.startswith("evaeval")
-    template = environment.from_string(package.joinpath("page.html.jinja").read_text(encoding="utf-8"))
-    style = package.joinpath("page.css").read_text(encoding="utf-8")
-    return template.render(
-        inputs=inputs,
-        style=Markup(style),  # noqa: S704 - our own file
-        parts=list(zip(groups, analyses, [_draw(inputs, one) for one in analyses], strict=True)),
-        headings=HEADINGS,
-        definitions=_definitions(inputs, groups),
-        curve_metrics=_curve_metrics(inputs.curves),
-        cards=scorers,
-        samples=sample_dialogues(inputs),
-        provenance=origin,
-    )
+    return environment
 
 
 def _definitions(inputs: ReportInputs, groups: Sequence[Group]) -> dict[str, str]:
     """What each column of the tables is, as the scores say."""
-    wanted = {name for one in groups for name in one.columns}
+    wanted = {name for one in groups for name in (*one.columns, *one.wording)}
     found = {
         name: value["definition"]
         for scored in inputs.scored
         for name, value in scored.scores["metrics"].items()
     }
-    return {name: found[name] for name in HEADINGS if name in wanted}
+    return {name: found[name] for name in SHOWN if name in wanted}
 
 
 def _curve_metrics(courses: Sequence[Curve]) -> list[tuple[str, Mapping[str, Any]]]:

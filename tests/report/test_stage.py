@@ -1,0 +1,47 @@
+"""The stage `report` as DVC runs it: its files, its plots, and what MLflow gets of them."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+@pytest.mark.slow
+def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(
+        "synthetic_study_of_stage", Path(__file__).with_name("synthetic.py")
+    )
+    assert spec is not None and spec.loader is not None
+    synthetic = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(synthetic)
+    synthetic.write_study(tmp_path)
+    shutil.copy(root / "profiles" / "laptop.yaml", tmp_path / "params.yaml")
+    folders = {"scores": "scores", "training": "metrics", "curves": "plots", "responses": "responses"}
+    folders |= {"levels": "levels", "epitome": "epitome", "out": "report", "plots": "plots/report"}
+    words = [word for name, folder in folders.items() for word in (f"--{name}", folder)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.report", *words, "--metrics", "metrics/report.json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    declared = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]["report"]["plots"]
+    for one in declared:
+        for path in one:
+            assert len((tmp_path / path).read_text().splitlines()) > 5, path
+    record = json.loads((tmp_path / "runs" / "report.json").read_text())
+    kept = {entry["path"] for entry in record["artifacts"]}
+    figures = {f"report/figures/{path.name}" for path in (tmp_path / "report" / "figures").iterdir()}
+    assert len(figures) == 19 and figures < kept
+    assert {"report/index.html", "plots/report/levels.csv"} < kept
+    copied = {path.name for path in (tmp_path / "mlruns").rglob("*.svg")}
+    assert copied == {Path(path).name for path in figures}
