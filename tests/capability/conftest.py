@@ -94,5 +94,6 @@ def _lm_eval_tasks() -> Path:
 def _write(folder: Path, name: str, rows: Sequence[dict[str, Any]], text: str) -> None:
     data = folder / f"{name}.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    head = f"task: {name}\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {data}}}}}\n"
+    kept = f"{{data_files: {{test: {data}}}, cache_dir: {folder / 'cache'}}}"
+    head = f"task: {name}\ndataset_path: json\ndataset_kwargs: {kept}\n"
     (folder / f"{name}.yaml").write_text(head + text)
