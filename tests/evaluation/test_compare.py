@@ -115,6 +115,17 @@ def test_one_dialogue_has_no_interval(make_rows: Rows, settings: Evaluate) -> No
     assert (found.ci, found.p_value, found.within_noise) == (None, None, None)
 
 
+def test_too_few_dialogues_show_nothing(make_rows: Rows, settings: Evaluate) -> None:
+    def said(words: int, dialogues: int) -> ScoreResult:
+        talk = {f"d{i}": ["w " * (words + i)] for i in range(dialogues)}
+        return score(make_rows(talk), ["length"], settings=settings)
+
+    (three,), (six,) = (compare([said(9, n)], [said(4, n)], settings=settings) for n in (3, 6))
+    assert three.ci == pytest.approx((5, 5)), "the bootstrap alone would be certain"
+    assert (three.within_noise, three.p_value) == (True, 0.25)
+    assert (six.within_noise, six.p_value) == (False, 1 / 32)
+
+
 def test_p_value_and_effect_size_by_hand() -> None:
     replicates = np.array([-1.0, 1.0, 2.0, 3.0])
     assert p_value(replicates) == pytest.approx(2 * 2 / 5)

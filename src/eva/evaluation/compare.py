@@ -21,7 +21,8 @@ class Difference:
 
     `effect_size` is the difference over the standard deviation of one dialogue's contribution to
     it (for a mean over dialogues: Cohen's d of paired samples). `within_noise`: the interval
-    holds 0. `better` is `ours`, `theirs`, or None within the noise or without a direction.
+    holds 0, or there are too few dialogues to tell (see `resolution`). `better` is `ours`,
+    `theirs`, or None within the noise or without a direction.
     """
 
     metric: str
@@ -92,14 +93,15 @@ def _difference(
         replicates = replicates_over_seeds(left, weights, seeds[0])
         replicates = replicates - replicates_over_seeds(right, weights, seeds[1])
     ci = interval(gap, replicates, confidence)
-    within = None if ci is None else ci[0] <= 0 <= ci[1]
+    too_few = resolution(n_dialogues) > 1 - confidence
+    within = None if ci is None else too_few or ci[0] <= 0 <= ci[1]
     return Difference(
         metric=metric.name,
         ours=values[0],
         theirs=values[1],
         difference=gap,
         ci=ci,
-        p_value=p_value(replicates),
+        p_value=p_value(replicates, resolution(n_dialogues)),
         effect_size=effect_size(gap, replicates, n_dialogues),
         within_noise=within,
         better=_better(gap, within, metric.higher_is_better),
@@ -108,12 +110,20 @@ def _difference(
     )
 
 
-def p_value(replicates: Array) -> float | None:
-    """Two-sided: twice the smaller share of resampled differences at or beyond 0, never 0 itself."""
+def resolution(n_dialogues: int) -> float:
+    """The smallest p that so few dialogues can support: chance that all differ in one direction.
+
+    A bootstrap of two or three dialogues knows nothing of the others and would call anything certain.
+    """
+    return float(2.0 ** (1 - n_dialogues))
+
+
+def p_value(replicates: Array, smallest: float = 0.0) -> float | None:
+    """Two-sided: twice the smaller share of resampled differences at or beyond 0, at least `smallest`."""
     if not len(replicates):
         return None
     beyond = min((replicates <= 0).sum(), (replicates >= 0).sum())
-    return min(1.0, float(2 * (1 + beyond) / (1 + len(replicates))))
+    return min(1.0, max(smallest, float(2 * (1 + beyond) / (1 + len(replicates)))))
 
 
 def effect_size(gap: float, replicates: Array, n_dialogues: int) -> float | None:

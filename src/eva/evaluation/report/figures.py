@@ -24,7 +24,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = (
 BLACK, GREY, LINE = "#1d2530", "#59636f", "#d8dde3"
 PALETTE = (GREY, SKY, ORANGE, GREEN, BLUE, PINK, VERMILION)
 _WIDTH, _NARROW = 5.0, 4.2  # inches; narrow ones stand three in a row
-_LABEL = 18  # characters of a bar's name on one line
+_LABEL, _PHRASE = 18, 26  # characters on one line of a bar's name: of a class, of a phrase
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "eva",
@@ -118,11 +118,11 @@ def repetition(shares: Mapping[str, Mapping[str, float]]) -> str:
 
 def top_phrases(phrases: Sequence[Phrase], limit: float) -> str:
     """Figure 2: percent of all responses that have each of the most frequent phrases, up to `limit`."""
-    with _canvas(1, 1, 0.7 + 0.3 * len(phrases), width=_NARROW) as (figure, axes):
+    with _canvas(1, 1, 0.7 + 0.34 * len(phrases), width=_NARROW) as (figure, axes):
         axis = axes[0][0]
         bars = axis.barh(range(len(phrases)), [one.response_share for one in phrases], height=0.7, color=BLUE)
         axis.bar_label(bars, fmt="%.0f", padding=3, fontsize=9, color=GREY)
-        _name_bars(axis, [one.phrase for one in phrases])
+        _name_bars(axis, [one.phrase for one in phrases], _PHRASE)
         axis.set(xlabel="percent of responses", xlim=(0, limit))
         return _svg(figure, "Share of responses that have each of the most frequent phrases")
 
@@ -136,7 +136,7 @@ def repeated_phrases(phrases: Sequence[Phrase]) -> str:
     }
     with _canvas(1, 1, 1.0 + 0.55 * len(phrases), width=_NARROW) as (figure, axes):
         axis = axes[0][0]
-        _grouped_bars(axis, [one.phrase for one in phrases], values, (BLUE, ORANGE, GREEN))
+        _grouped_bars(axis, [one.phrase for one in phrases], values, (BLUE, ORANGE, GREEN), _PHRASE)
         axis.set(xlabel="percent of dialogues", xlim=(0, 100))
         _legend(figure, axis, 3)
         return _svg(figure, "Dialogues in which a phrase is in over 10, 20 and 30 percent of the turns")
@@ -147,16 +147,18 @@ def _grouped_bars(
     names: Sequence[str],
     values: Mapping[str, Sequence[float]],
     colours: Sequence[str] = PALETTE,
+    label: int = _LABEL,
 ) -> None:
     thickness = 0.8 / max(len(values), 1)
     for order, (variant, row) in enumerate(values.items()):
         places = [place + (order - (len(values) - 1) / 2) * thickness for place in range(len(names))]
         axis.barh(places, row, height=thickness * 0.9, color=colours[order % len(colours)], label=variant)
-    _name_bars(axis, names)
+    _name_bars(axis, names, label)
 
 
-def _name_bars(axis: Any, names: Sequence[str]) -> None:
-    axis.set_yticks(range(len(names)), [fill(name, _LABEL) for name in names])
+def _name_bars(axis: Any, names: Sequence[str], width: int) -> None:
+    size = 9 if width == _PHRASE else 10
+    axis.set_yticks(range(len(names)), [fill(name, width) for name in names], fontsize=size)
     axis.invert_yaxis()
     axis.set_axisbelow(True)
     axis.grid(axis="x", color=LINE, linewidth=0.8)

@@ -1,5 +1,6 @@
 """Building the report and writing it: `index.html`, `report.json`, tables as text and csv, figures."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
@@ -177,8 +178,14 @@ def _environment() -> Environment:
     environment.filters["number"] = lambda value, metric: tables.format_value(metric, value)
     environment.filters["change"] = lambda value, metric: tables.format_change(metric, value)
     environment.filters["interval"] = lambda pair, metric: tables.format_interval(metric, pair)
+    environment.filters["brief"] = _brief
     environment.tests["evaeval"] = lambda name: name.startswith("evaeval")
     return environment
+
+
+def _brief(text: str) -> str:
+    """A digest by its first sixteen digits, which name it well enough to read."""
+    return f"{text[:16]}…" if re.fullmatch(r"[0-9a-f]{40,64}", text) else text
 
 
 def _definitions(inputs: ReportInputs, groups: Sequence[Group]) -> dict[str, str]:
