@@ -50,7 +50,7 @@ def chain(checkout: Checkout, variant: str) -> Path:
 
 
 @pytest.mark.slow
-def test_base_and_cot_answer_and_the_rest_does_not_apply(
+def test_what_needs_no_training_answers_and_the_rest_does_not_apply(
     checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -61,17 +61,13 @@ def test_base_and_cot_answer_and_the_rest_does_not_apply(
             checkout, "preferences", backbone="api", prepared="prepared", evad="evad/EVAD.json", model="api",
             out="pairs", metrics="pairs.json",
         )  # fmt: skip
-        responses = {variant: chain(checkout, variant) for variant in ("base", "cot", "wo_acq")}
-    assert _said(responses["base"]) == {"So it is. Response: That is hard."}
-    assert _said(responses["cot"]) == {"That is hard."}
+        responses = {variant: chain(checkout, variant) for variant in ("cot", "wo_acq")}
+    said = [json.loads(line)["response"] for line in responses["cot"].read_text().splitlines()]
+    assert said == ["That is hard."] * 4
     assert responses["wo_acq"].read_text() == ""
     assert "generation only" in read_json(responses["wo_acq"].parent / "provenance.json")["inapplicable"]
-    assert read_json(responses["base"].parent / "metrics.json")["cost"] > 0
+    assert read_json(responses["cot"].parent / "metrics.json")["cost"] > 0
     _key_is_nowhere(checkout, server)
-
-
-def _said(path: Path) -> set[str]:
-    return {json.loads(line)["response"] for line in path.read_text().splitlines()}
 
 
 def _key_is_nowhere(checkout: Checkout, server: Served) -> None:

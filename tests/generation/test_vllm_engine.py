@@ -1,0 +1,94 @@
+"""What vLLM is given. It cannot run here: a stand-in with its signatures records the calls."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eva.artifacts import read_jsonl, write_json
+
+STAND_IN = """
+from dataclasses import dataclass
+
+@dataclass
+class SamplingParams:
+    max_tokens: int
+    temperature: float
+    top_p: float
+    repetition_penalty: float
+    stop_token_ids: list[int]
+    seed: int
+
+@dataclass
+class _Text:
+    text: str
+
+@dataclass
+class _Output:
+    outputs: list[_Text]
+
+class LLM:
+    calls = {}
+
+    def __init__(self, model, dtype, max_model_len, enable_lora=False, max_lora_rank=16):
+        self.calls.update(model=model, dtype=dtype, length=max_model_len)
+        self.calls.update(lora=enable_lora, rank=max_lora_rank)
+
+    def generate(self, prompts, sampling_params=None, *, lora_request=None):
+        self.calls.update(prompts=prompts, sampling=sampling_params, adapter=lora_request)
+        return [_Output([_Text(f" Response: said {len(p['prompt_token_ids'])} ")]) for p in prompts]
+"""
+LORA = "LoRARequest = lambda lora_name, lora_int_id, lora_path: (lora_name, lora_int_id, lora_path)\n"
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "site"
+    (folder / "vllm" / "lora").mkdir(parents=True)
+    (folder / "vllm" / "__init__.py").write_text(STAND_IN)
+    (folder / "vllm" / "lora" / "__init__.py").touch()
+    (folder / "vllm" / "lora" / "request.py").write_text(LORA)
+    monkeypatch.syspath_prepend(str(folder))
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "vllm"]:
+        del sys.modules[name]
+
+
+@pytest.mark.slow
+def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path: Path, root: Path) -> None:
+    from tests.endpoint.conftest import dialogue
+
+    from eva.generation.response import response_seed
+    from eva.generation.vllm_engine import generate_vllm
+    from eva.models.chat import encode_prompt, end_of_turn
+    from eva.models.loading import Policy, load_tokenizer
+    from eva.models.tiny import build_tiny
+    from eva.settings import read_settings
+
+    settings = read_settings(root / "profiles" / "smoke.yaml").generate
+    build_tiny("llama", "causal", tmp_path / "tiny")
+    write_json(tmp_path / "lora" / "adapter_config.json", {"r": 24})
+    (tmp_path / "lora" / "adapter_model.safetensors").touch()
+    policy = Policy(str(tmp_path / "tiny"), str(tmp_path / "lora"), "cot", None)
+    one = dialogue("a", 2)
+    made = generate_vllm(policy, [one], settings, 1, tmp_path / "out.jsonl")
+
+    import vllm
+
+    calls, tokenizer = vllm.LLM.calls, load_tokenizer(tmp_path / "tiny")
+    ids = [
+        encode_prompt(tokenizer, one.messages(index), prompt="cot", max_length=settings.max_length)
+        for _, index, _ in one.supporter_turns()
+    ]
+    assert calls["prompts"] == [{"prompt_token_ids": own} for own in ids]
+    assert [own.seed for own in calls["sampling"]] == [response_seed(1, "a", turn) for turn in (1, 2)]
+    assert calls["sampling"][0].stop_token_ids == [end_of_turn(tokenizer).id]
+    assert calls["sampling"][0].max_tokens == settings.cot_max_new_tokens
+    assert (calls["lora"], calls["rank"], calls["adapter"][2]) == (True, 32, str(tmp_path / "lora"))
+    assert [row["response"] for row in read_jsonl(tmp_path / "out.jsonl")] == [
+        f"said {len(own)}" for own in ids
+    ]
+    assert made.provenance["backend"] == "vllm"
+    assert json.dumps(made.provenance)
