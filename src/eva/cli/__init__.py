@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from eva.cli import data, params, results, score
+from eva.cli import data, human, params, results, score
 from eva.errors import InputError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.add_typer(params.app, name="params")
 app.add_typer(data.app, name="data")
 app.add_typer(results.runs, name="runs")
+app.add_typer(human.app, name="human")
 app.command("score")(score.score)
 app.command("report")(results.report)
 app.command("chat")(results.chat)
