@@ -75,8 +75,8 @@ def test_what_has_no_value_per_response_is_named(eva: Eva, tmp_path: Path) -> No
     done = eva("human", "import", "study", "--responses", systems[0], "--responses", systems[1])
     assert "diversity/dist_1, diversity/dist_2, per response: is defined for a whole file only" in done.err
     assert "overlap/bleu_2_corpus, per response: is the same as overlap/bleu_2" in done.err
-    assert "repetition/over_30, per response: needs whole dialogues" in done.err
-    assert "left out: evaeval: needs whole dialogues" in done.err
+    assert "repetition/over_30, per response: is defined per dialogue" in done.err
+    assert "left out: evaeval: is defined per dialogue" in done.err
     assert "left out: epitome: no scorer for it in models" in done.err
 
 
@@ -135,7 +135,10 @@ def test_two_systems_by_dialogue_are_differences(
     eva: Eva, tmp_path: Path, settings: Evaluate, histogram: Reference
 ) -> None:
     systems = uneven(tmp_path)
-    eva("human", "export", *systems, "--out", "study", "--dialogues", 8)
+    for path in systems:  # dialogues of unequal length, so that a sum is no mean
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        write_lines(path, [row for row in rows if row["turn"] <= 2 or int(row["dialogue_id"][-1]) % 3])
+    eva("human", "export", *systems, "--out", "study", "--dialogues", 10)
     fill(Path("study"), lambda i, *_: ("win", "lose", "tie", "win", "win")[i * i % 5])
     ratings = read("study")
     results = []
@@ -179,6 +182,18 @@ def test_scores_that_do_not_vary(eva: Eva, systems: tuple[Path, Path], settings:
     assert not found.rows
     (line,) = [line for line in found.left_out if "human score of fluency" in line]
     assert line.endswith("per response: the same for every response")
+
+
+def test_no_interval_for_a_metric_that_hardly_varies(eva: Eva, tmp_path: Path, settings: Evaluate) -> None:
+    """One response of 96 is longer: a third of the resamples do not hold it."""
+    rows = [{**row, "response": "Go on."} for row in rows_of("curt")]
+    rows[0]["response"] = "Go on, please."
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    eva("human", "export", path, "--out", "study", "--n", 96)
+    fill(Path("study"), lambda i, *_: ("yes", "no")[i % 2])
+    result = score(responses(path), ["length"], settings=settings)
+    (row,) = correlate(read("study"), [[result]], settings).rows
+    assert row.ci is None
 
 
 def test_too_few_items(eva: Eva, systems: tuple[Path, Path], settings: Evaluate) -> None:

@@ -89,7 +89,7 @@ def test_other_response_files(eva: Eva, systems: tuple[Path, Path], study: Path,
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--metrics", "evaeval,length"], "evaeval needs whole dialogues: export with --dialogues"),
+        (["--metrics", "evaeval,length"], "evaeval is defined per dialogue"),
         (["--metrics", "epitome"], "no scorer for it in models"),
         (["--metrics", "lenth"], "'lenth' is no metric"),
         (["--metrics", ","], "names no metric"),

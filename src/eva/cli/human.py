@@ -27,7 +27,7 @@ def export(
     responses: Annotated[
         list[Path],
         typer.Argument(
-            metavar="A.jsonl [B.jsonl]", help="two systems to compare, or one to be asked about by --ask"
+            metavar="FILE.jsonl", help="two systems to compare, or one to be asked about by --ask"
         ),
     ],
     out: Annotated[Path, typer.Option(help="new folder for the key, the sheets and the project")],
@@ -47,7 +47,7 @@ def export(
         int | None, typer.Option(min=1, help="raters of each response; all of them by default")
     ] = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="show an empty response as [no response]")
+        bool, typer.Option("--allow-empty", help="take empty responses: raters see that there is none")
     ] = False,
 ) -> None:
     """Make blinded rating sheets of one or two response files.
@@ -100,7 +100,7 @@ def import_(
     filled: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILLED]...", help="filled csv sheets or Label Studio JSON; DIR/sheets by default"
+            metavar="FILLED", help="filled csv sheets or Label Studio JSON; DIR/sheets by default"
         ),
     ] = None,
     responses: Annotated[

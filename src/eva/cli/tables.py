@@ -1,6 +1,6 @@
 """Scores and comparisons as aligned text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from eva.evaluation.compare import Difference
@@ -52,7 +52,7 @@ def verdict(row: Difference) -> str:
 
 
 def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> str:
-    """Who rated what, then one line a figure; for two systems, what each criterion's net says."""
+    """Who rated what; shares of all labels; for each criterion what they come to and how raters agree."""
     form, systems = ratings.key.form, ratings.key.systems
     head = [
         f"{len(ratings.key.items)} items of {len(ratings.dialogue_of()[0])} dialogues, {ratings.n_raters} "
@@ -60,11 +60,40 @@ def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> st
     ]
     if form.is_pairwise:
         head.append(f"win means: {systems[0].name} is better than {systems[1].name}")
-    rows = [["figure", "value", "interval", "n", "unit", ""]]
-    for name, value in outcome.metrics.items():
-        said = _net_verdict(value.ci) if name.endswith("/net") else ""
-        rows.append([name, _number(value.value), _interval(value.ci), str(value.n), value.unit, said])
-    return "\n".join([*head, "", _aligned(rows, left=(0, 4, 5))])
+    names = [criterion.name for criterion in form.criteria]
+    shares = [["criterion", "label", "% of ratings", "interval", "% of majorities", "interval"]]
+    shares += [
+        [name, label, *_figure(outcome, f"{name}/{label}"), *_figure(outcome, f"{name}/majority_{label}")]
+        for name in names
+        for label in form.labels
+    ]
+    return "\n".join(
+        [
+            *head,
+            "",
+            _aligned(shares, left=(0, 1)),
+            "",
+            _aligned(list(_agreement(outcome, names, form.is_pairwise)), left=(0,)),
+        ]
+    )
+
+
+def _agreement(outcome: "Outcome", names: Sequence[str], is_pairwise: bool) -> Iterator[list[str]]:
+    if not is_pairwise:
+        yield ["criterion", "Fleiss' kappa", "interval"]
+        yield from ([name, *_figure(outcome, f"{name}/kappa")] for name in names)
+        return
+    yield ["criterion", "win - lose", "interval", "verdict", "Fleiss' kappa", "interval"]
+    for name in names:
+        said = _net_verdict(outcome.metrics[f"human/{name}/net"].ci)
+        yield [name, *_figure(outcome, f"{name}/net"), said, *_figure(outcome, f"{name}/kappa")]
+    yield ["all criteria", "", "", "", *_figure(outcome, "kappa")]
+    yield ["% left of left and right", *_figure(outcome, "left"), "", "", ""]
+
+
+def _figure(outcome: "Outcome", name: str) -> list[str]:
+    value = outcome.metrics.get(f"human/{name}")
+    return ["-", "-"] if value is None else [_number(value.value), _interval(value.ci)]
 
 
 def _net_verdict(ci: tuple[float, float] | None) -> str:

@@ -8,13 +8,20 @@ import numpy as np
 
 from eva.errors import raise_if
 from eva.evaluation.bootstrap import Array, draw_weights, interval
-from eva.evaluation.human.item_values import Values, dialogue_values, difference, response_values
+from eva.evaluation.human.item_values import (
+    Values,
+    dialogue_values,
+    difference,
+    response_values,
+    without_twins,
+)
 from eva.evaluation.human.key import Key
 from eva.evaluation.human.ratings import Counts, Ratings
 from eva.evaluation.score import ScoreResult
 from eva.settings import Evaluate
 
 FEWEST = 4  # items below which a rank correlation says nothing
+_DEFINED = 0.95  # share of resamples below which those that are left are no fair draw
 _DIGITS = 9  # means that are equal but for the order of their summands have to tie
 
 
@@ -105,14 +112,14 @@ def _merged(parts: Sequence[Values]) -> Values:
     return merged
 
 
-def _net(systems: Sequence[Values]) -> Values:
-    return systems[0] if len(systems) == 1 else difference(systems[0], systems[1])
+def _net(systems: Sequence[Values], unit: str) -> Values:
+    return without_twins(systems[0] if len(systems) == 1 else difference(systems[0], systems[1]), unit)
 
 
 def _responses(ratings: Ratings, results: Sequence[Sequence[ScoreResult]]) -> _Unit:
     values = [_merged([response_values(result, ratings.key) for result in one]) for one in results]
     human = {one.name: ratings.scores(one.name) for one in ratings.key.form.criteria}
-    return _Unit("response", _net(values), human, ratings.dialogue_of()[1])
+    return _Unit("response", _net(values, "response"), human, ratings.dialogue_of()[1])
 
 
 def _dialogues(ratings: Ratings, results: Sequence[Sequence[ScoreResult]]) -> _Unit:
@@ -123,7 +130,7 @@ def _dialogues(ratings: Ratings, results: Sequence[Sequence[ScoreResult]]) -> _U
         one.name: np.bincount(dialogue_of, weights=ratings.scores(one.name)) / sizes
         for one in ratings.key.form.criteria
     }
-    return _Unit("dialogue", _net(values), human, np.arange(len(dialogues)))
+    return _Unit("dialogue", _net(values, "dialogue"), human, np.arange(len(dialogues)))
 
 
 def _correlated(unit: _Unit, settings: Evaluate) -> tuple[list[Correlation], dict[str, str]]:
@@ -162,12 +169,13 @@ def _correlation(
     found = spearmanr(values, human)
     rho = float(found.statistic)
     defined = replicates[~np.isnan(replicates)]  # a resample may hold a single value of a metric
+    enough = len(defined) >= _DEFINED * len(replicates)
     return Correlation(
         metric=metric,
         criterion=criterion,
         unit=unit.name,
         rho=rho,
-        ci=interval(rho, defined, settings.confidence),
+        ci=interval(rho, defined, settings.confidence) if enough else None,
         p_value=float(found.pvalue),
         n=len(human),
         n_dialogues=int(unit.dialogue_of.max()) + 1,

@@ -12,7 +12,7 @@ from eva.evaluation.registry import Metric
 from eva.evaluation.score import ScoreResult
 
 CORPUS_ONLY = "is defined for a whole file only"
-NEEDS_DIALOGUES = "needs whole dialogues: export with --dialogues"
+NEEDS_DIALOGUES = "is defined per dialogue, which takes a study of whole ones (export with --dialogues)"
 
 
 @dataclass
@@ -69,15 +69,20 @@ def _values(
         if not isinstance(computed, Additive):
             found.left_out[metric.name] = CORPUS_ONLY
             continue
-        values = computed.combine(computed.sums)[wanted]
-        twin = next((name for name, other in found.by_metric.items() if np.allclose(values, other)), None)
-        if twin is not None and np.ptp(values) > 0:
-            found.left_out[metric.name] = (
-                f"is the same as {twin} on one {'dialogue' if whole else 'response'}"
-            )
-        else:
-            found.by_metric[metric.name] = values
+        found.by_metric[metric.name] = computed.combine(computed.sums)[wanted]
     return found
+
+
+def without_twins(values: Values, unit: str) -> Values:
+    """Leave out metrics that say of every unit what an earlier one says (corpus BLEU of one response)."""
+    kept = Values(left_out=dict(values.left_out))
+    for name, column in values.by_metric.items():
+        twin = next((other for other, seen in kept.by_metric.items() if np.allclose(column, seen)), None)
+        if twin is None or np.ptp(column) == 0:
+            kept.by_metric[name] = column
+        else:
+            kept.left_out[name] = f"is the same as {twin} on each {unit}"
+    return kept
 
 
 def difference(ours: Values, theirs: Values) -> Values:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eva.artifacts import write_text
-from eva.evaluation.human.forms import Form
+from eva.data.dialogue import LEVEL_NAMES
+from eva.evaluation.human.forms import EMOTIONAL_VALIDATION, Form
 
 # A spreadsheet runs a cell that begins with one of these (CWE-1236); the apostrophe is our own
 # mark and has to be marked too, or it could not be told from one that a text begins with.
@@ -15,6 +16,12 @@ _FORMULA = tuple("=+-@＝＋－＠")
 _MARKED = (*_FORMULA, "'", "\t", "\r", "\n", "\0")
 _BOM = "\ufeff"  # without it Excel reads UTF-8 as the local code page
 _FIXED = ("item", "rater")
+_THEORY = (
+    "Emotional validation: the supporter takes in what the help-seeker feels and shows that it makes sense, "
+    "before any advice. Its levels deepen as a conversation goes on: "
+    + ", ".join(f"{level} {name}" for level, name in LEVEL_NAMES.items())
+    + "."
+)
 CONVERSATION = "conversation"
 
 
@@ -125,5 +132,6 @@ def instructions(form: Form) -> str:
             "",
             *asked,
             "",
+            *([_THEORY, ""] if EMOTIONAL_VALIDATION in form.criteria else []),
         ]
     )
