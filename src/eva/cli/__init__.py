@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from eva.cli import data, generate, params, results, score, scorers
+from eva.cli import data, generate, human, params, results, score, scorers
 from eva.errors import InputError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(results.runs, name="runs")
 app.add_typer(scorers.app, name="scorers")
 app.command("generate")(generate.generate)
+app.add_typer(human.app, name="human")
 app.command("score")(score.score)
 app.command("report")(results.report)
 app.command("chat")(results.chat)

@@ -1,9 +1,15 @@
 """Scores and comparisons as aligned text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from eva.evaluation.compare import Difference
 from eva.evaluation.score import ScoreResult
+
+if TYPE_CHECKING:
+    from eva.evaluation.human.correlation import Correlation
+    from eva.evaluation.human.outcome import Outcome
+    from eva.evaluation.human.ratings import Ratings
 
 
 def score_table(result: ScoreResult) -> str:
@@ -43,6 +49,75 @@ def verdict(row: Difference) -> str:
     if row.within_noise:
         return "within noise"
     return {"ours": "better", "theirs": "worse", None: "differs"}[row.better]
+
+
+def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> str:
+    """Who rated what; shares of all labels; for each criterion what they come to and how raters agree."""
+    form, systems = ratings.key.form, ratings.key.systems
+    head = [
+        f"{len(ratings.key.items)} items of {len(ratings.dialogue_of()[0])} dialogues, {ratings.n_raters} "
+        f"ratings each, {len(ratings.raters)} raters; {confidence:.0%} intervals over resamples of dialogues",
+    ]
+    if form.is_pairwise:
+        head.append(f"win means: {systems[0].name} is better than {systems[1].name}")
+    names = [criterion.name for criterion in form.criteria]
+    shares = [["criterion", "label", "% of ratings", "interval", "% of majorities", "interval"]]
+    shares += [
+        [name, label, *_figure(outcome, f"{name}/{label}"), *_figure(outcome, f"{name}/majority_{label}")]
+        for name in names
+        for label in form.labels
+    ]
+    return "\n".join(
+        [
+            *head,
+            "",
+            _aligned(shares, left=(0, 1)),
+            "",
+            _aligned(list(_agreement(outcome, names, form.is_pairwise)), left=(0,)),
+        ]
+    )
+
+
+def _agreement(outcome: "Outcome", names: Sequence[str], is_pairwise: bool) -> Iterator[list[str]]:
+    if not is_pairwise:
+        yield ["criterion", "Fleiss' kappa", "interval"]
+        yield from ([name, *_figure(outcome, f"{name}/kappa")] for name in names)
+        return
+    yield ["criterion", "win - lose", "interval", "verdict", "Fleiss' kappa", "interval"]
+    for name in names:
+        said = _net_verdict(outcome.metrics[f"human/{name}/net"].ci)
+        yield [name, *_figure(outcome, f"{name}/net"), said, *_figure(outcome, f"{name}/kappa")]
+    yield ["all criteria", "", "", "", *_figure(outcome, "kappa")]
+    yield ["% left of left and right", *_figure(outcome, "left"), "", "", ""]
+
+
+def _figure(outcome: "Outcome", name: str) -> list[str]:
+    value = outcome.metrics.get(f"human/{name}")
+    return ["-", "-"] if value is None else [_number(value.value), _interval(value.ci)]
+
+
+def _net_verdict(ci: tuple[float, float] | None) -> str:
+    if ci is None:
+        return "no interval"
+    return "within noise" if ci[0] <= 0 <= ci[1] else ("better" if ci[0] > 0 else "worse")
+
+
+def correlation_table(correlations: Sequence["Correlation"]) -> str:
+    """One line a metric, criterion and unit."""
+    rows = [["metric", "criterion", "unit", "rho", "interval", "p", "n"]]
+    rows += [
+        [
+            row.metric,
+            row.criterion,
+            row.unit,
+            f"{row.rho:+.3f}",
+            "-" if row.ci is None else f"{row.ci[0]:+.3f} to {row.ci[1]:+.3f}",
+            _number(row.p_value),
+            str(row.n),
+        ]
+        for row in correlations
+    ]
+    return _aligned(rows, left=(0, 1, 2))
 
 
 def _number(value: float | None) -> str:

@@ -1,0 +1,87 @@
+"""Files for the worked example of docs/human-evaluation.md. The ratings are drawn by this script.
+
+Usage: python docs/studies/human_evaluation.py responses FOLDER
+       python docs/studies/human_evaluation.py simulate STUDY
+
+`responses` writes three response files from the sample corpus: EVAD's chosen and rejected
+utterances as two systems over the same histories, and the human supporters of the test split.
+`simulate` fills a study's sheets. No person is behind such ratings: they show the commands only.
+"""
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eva.artifacts import write_jsonl, write_text
+from eva.data.evad import EvadMatch, load_evad, match_evad
+from eva.data.prepare import prepare
+from eva.evaluation.human.key import Key
+from eva.settings import Corpus, Prepare
+
+SAMPLE = Path("data/sample")
+SHARES = {3: (0.55, 0.2, 0.25), 2: (0.35, 0.65)}  # how often each label is drawn, by number of labels
+FOLLOWS = 0.7  # how often a simulated rater says what was drawn for the item
+
+
+def write_responses(folder: Path) -> None:
+    """Write chosen.jsonl, rejected.jsonl and supporters.jsonl."""
+    corpus = Corpus(format="esconv", path=SAMPLE / "esconv", min_dialogues=1)
+    splits = prepare("esconv", corpus, Prepare(keep_supporter_first=False)).splits
+    matches = match_evad(load_evad(SAMPLE / "evad" / "EVAD.json"), splits)
+    write_jsonl(folder / "chosen.jsonl", (_evad_row(one, one.record.chosen) for one in matches))
+    write_jsonl(folder / "rejected.jsonl", (_evad_row(one, one.record.rejected) for one in matches))
+    write_jsonl(folder / "supporters.jsonl", _supporters(splits["test"]))
+
+
+def _evad_row(match: EvadMatch, response: str) -> dict[str, Any]:
+    if match.dialogue is None:
+        raise ValueError(f"record {match.record.id} belongs to no dialogue of the sample")
+    return {
+        "dialogue_id": match.dialogue.id,
+        "turn": match.turn,
+        "n_turns": match.n_turns,
+        "history": [{"role": said.role, "content": said.content} for said in match.record.history],
+        "response": response,
+    }
+
+
+def _supporters(dialogues: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    for dialogue in dialogues:
+        for turn, index, said in dialogue.supporter_turns():
+            yield {
+                "dialogue_id": dialogue.id,
+                "turn": turn,
+                "n_turns": dialogue.n_supporter_turns,
+                "history": dialogue.messages(index),
+                "response": said.content,
+            }
+
+
+def simulate(study: Path) -> None:
+    """Fill every sheet of a study with labels drawn at random, the same at each run."""
+    key, rng = Key.read(study), np.random.default_rng(0)
+    shares = SHARES[len(key.form.labels)]
+    drawn = rng.choice(len(shares), size=(len(key.items), len(key.form.criteria)), p=shares)
+    for path in sorted((study / "sheets").glob("*.csv")):
+        reader = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+        rows = list(reader)
+        for row in rows:
+            place = key.index[row["item"]]
+            for column, criterion in enumerate(key.form.criteria):
+                follows = rng.random() < FOLLOWS
+                label = int(drawn[place, column]) if follows else int(rng.choice(len(shares), p=shares))
+                row[criterion.name] = key.form.choices[-1 - label if key.items[place].left else label]
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, reader.fieldnames or [], lineterminator="\r\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(path, "\ufeff" + text.getvalue())
+
+
+if __name__ == "__main__":
+    {"responses": write_responses, "simulate": simulate}[sys.argv[1]](Path(sys.argv[2]))

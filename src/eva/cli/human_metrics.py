@@ -1,0 +1,86 @@
+"""Automatic metrics of the responses that people rated, for `eva human import`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eva.cli.metric_choice import Choice, ScorerFolder, choose, scorer_folder
+from eva.cli.response_files import ResponseFile, read_all
+from eva.errors import InputError
+from eva.evaluation.human.correlation import order_systems
+from eva.evaluation.human.item_values import NEEDS_DIALOGUES
+from eva.evaluation.human.key import Key
+from eva.evaluation.registry import Metric, select
+from eva.evaluation.score import ScoreResult, score
+from eva.settings import Evaluate
+
+_LABELLED = ("epitome", "evaeval")  # a scorer has to read each response
+
+
+@dataclass(frozen=True)
+class RatedFiles:
+    """The response files of a study, in the key's order, and the metrics to compute on them."""
+
+    key: Key
+    files: list[ResponseFile]
+    choice: Choice
+    folder: ScorerFolder
+    settings: Evaluate
+
+    def results(self) -> list[list[ScoreResult]]:
+        """Per system: the metrics of the text on the whole file, those of scorers on what was rated."""
+        labelled = [metric.name for metric in self.choice.chosen if metric.family in _LABELLED]
+        plain = [name for name in self.choice.metrics if name not in labelled]
+        quick = self.settings.model_copy(update={"bootstrap": 0})  # no interval of theirs is shown
+        parts = [[score(file.rows, plain, settings=quick)] if plain else [] for file in self.files]
+        if labelled:
+            for part, result in zip(parts, self._labelled(labelled, quick), strict=True):
+                part.append(result)
+        return parts
+
+    def _labelled(self, metrics: Sequence[str], settings: Evaluate) -> list[ScoreResult]:
+        from eva.evaluation.scorers import Scorers  # brings torch
+
+        scorers = Scorers.below(self.folder.path)
+        reference = scorers.reference() if self.choice.uses("evaeval") else None
+        rated = {(item.dialogue_id, item.turn) for item in self.key.items}
+        return [
+            score(
+                [row for row in file.rows if row.key in rated],
+                metrics,
+                settings=settings,
+                scorers=scorers,
+                reference=reference,
+            )
+            for file in self.files
+        ]
+
+
+def rated_files(
+    key: Key,
+    responses: Sequence[Path],
+    metrics: Sequence[str] | None,
+    scorers: str | None,
+    settings: Evaluate,
+) -> RatedFiles:
+    """Find the study's files among `responses` and choose the metrics; an `InputError` if that cannot be."""
+    files = read_all(responses, allow_empty=True)
+    digests = [file.provenance()["sha256"] for file in files]
+    order = order_systems(key, digests, [str(path) for path in responses])
+    folder, wanted = scorer_folder(scorers), select(settings.metrics if metrics is None else metrics)
+    fit, left_out = _fit(wanted, key, named=metrics is not None)
+    choice = choose(fit, files, folder, only_possible=metrics is None)
+    choice = Choice(choice.chosen, [*left_out, *choice.left_out])
+    return RatedFiles(key, [files[i] for i in order], choice, folder, settings)
+
+
+def _fit(wanted: Sequence[Metric], key: Key, *, named: bool) -> tuple[list[Metric], list[str]]:
+    """Without EVAEval where single turns were rated: its classifier would run for nothing."""
+    if key.whole_dialogues:
+        return list(wanted), []
+    fit = [metric for metric in wanted if metric.family != "evaeval"]
+    if len(fit) == len(wanted):
+        return fit, []
+    if named:
+        raise InputError(f"--metrics: evaeval {NEEDS_DIALOGUES}")
+    return fit, [f"evaeval: {NEEDS_DIALOGUES}"]
