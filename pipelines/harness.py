@@ -99,6 +99,7 @@ def _parse(name: str, body: Body) -> dict[str, Any]:
 
 def _quiet_libraries() -> None:
     """Third-party chatter hides our progress; our own log lines stay."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     warnings.filterwarnings("ignore", category=FutureWarning)
     for noisy in (
         "httpx",

@@ -1,5 +1,6 @@
 """The `eva` command."""
 
+import os
 import sys
 
 import typer
@@ -26,6 +27,7 @@ app.command("chat")(results.chat)
 
 def main() -> None:
     """Run the command line; an `InputError` is one message and exit code 2."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice would hide our output
     try:
         app()
     except InputError as error:
