@@ -136,7 +136,7 @@ class Encoder(Section):
     """Fine-tuning of a sequence classifier."""
 
     encoder: Name = Field(description="row of `backbones` with role encoder")
-    epochs: float = Field(gt=0)
+    epochs: float = Field(ge=0, description="of fine-tuning; 0: fit the linear layer on the encoder as it is")
     lr: float = Field(gt=0, lt=1)
     batch_size: Positive
     max_length: Annotated[int, Field(ge=16)]

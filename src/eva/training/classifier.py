@@ -67,9 +67,11 @@ class Fitter:
             self._untouched = from_encoder(encoder_dir, n_labels, settings.layers).to(best_device())
         self._untouched.encoder.get_input_embeddings().requires_grad_(False)
         self._rows = encode(self._tokenizer, texts, settings.max_length)
-        if settings.frozen:
-            self._rows = with_states(self._untouched, self._rows, self._tokenizer, settings.frozen)
-        self._features = _pooled(above(self._untouched, settings.frozen), self._rows, self._tokenizer)
+        if settings.frozen and settings.epochs:
+            with _autocast():
+                self._rows = with_states(self._untouched, self._rows, self._tokenizer, settings.frozen)
+        given = settings.frozen if settings.epochs else 0
+        self._features = _pooled(above(self._untouched, given), self._rows, self._tokenizer)
 
     def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> Classifier:
         """Train on the rows `indices`; row i has label `labels[i]`. `title` names the run in the log."""
@@ -77,13 +79,16 @@ class Fitter:
         rows, target = [self._rows[i] for i in indices], torch.tensor([labels[i] for i in indices])
         weights = class_weights(target, self.n_labels, self.settings.balance)
         _fit_layer(model, self._features[list(indices)], target, weights)
-        with _seeded(self.settings.seed):
-            upper = above(model, self.settings.frozen)
-            _Run(upper, self._tokenizer, self.settings, title).train(rows, target, weights)
+        if self.settings.epochs:
+            with _seeded(self.settings.seed):
+                upper = above(model, self.settings.frozen)
+                _Run(upper, self._tokenizer, self.settings, title).train(rows, target, weights)
         return Classifier(model.eval(), self._tokenizer, self.settings.max_length)
 
     def probabilities(self, classifier: Classifier, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the rows `indices`."""
+        if not self.settings.epochs:
+            return _judge(classifier.model, self._features[list(indices)])
         upper = replace(classifier, model=above(classifier.model, self.settings.frozen))
         return _probabilities(upper, [self._rows[i] for i in indices])
 
@@ -177,8 +182,11 @@ def _batches(rows: Sequence[Encoded], settings: Encoder, steps: int) -> Iterator
 
 
 def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[np.float64]:
-    layer = classifier.model.classifier
-    pooled = _pooled(classifier.model, rows, classifier.tokenizer)
+    return _judge(classifier.model, _pooled(classifier.model, rows, classifier.tokenizer))
+
+
+def _judge(model: ResponseClassifier, pooled: torch.Tensor) -> NDArray[np.float64]:
+    layer = model.classifier
     with torch.inference_mode():
         logits = layer(pooled.to(layer.weight.device))
     probabilities: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy()
