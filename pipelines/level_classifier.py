@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from eva import artifacts
-from eva.data.prepare import read_split
+from eva.data.prepare import read_dropped, read_split
 from eva.evaluation.levels import train_level_classifier
 from eva.settings import Settings
 from eva.tracking import StageRun
@@ -24,7 +24,8 @@ def main(
 ) -> None:
     """Train and cross-validate the level classifier; V comes from its out-of-fold predictions."""
     splits = {split: read_split(prepared, split) for split in ("train", "valid", "test")}
-    result = train_level_classifier(settings.level_classifier, encoder, splits, labels, out)
+    dropped = read_dropped(prepared)
+    result = train_level_classifier(settings.level_classifier, encoder, splits, labels, out, dropped)
     artifacts.write_json(metrics, result.scorecard.headline())
     write_table(plots, result.scorecard.confusion_rows(), CONFUSION)
     run.log_metrics(result.scorecard.headline())

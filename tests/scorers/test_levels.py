@@ -9,6 +9,8 @@ from tests.scorers.conftest import Models
 
 from eva.artifacts import read_json, write_jsonl
 from eva.data.dialogue import Dialogue, Turn
+from eva.data.prepare import Dropped
+from eva.data.utterances import SPLITS
 from eva.errors import InputError
 from eva.evaluation.level_examples import from_dialogues, read_level_file, text_of
 from eva.evaluation.levels import train_level_classifier
@@ -36,6 +38,26 @@ def test_v_is_of_predicted_training_turns(models: Models) -> None:
     labels = read_json(out / "labels.json")
     assert (labels["kind"], labels["context_turns"]) == ("level", 1)
     assert read_json(out / "scorecard.json")["cross_validated"]["five"]["n"] == 100
+
+
+@pytest.mark.slow
+def test_dropped_dialogues_teach_and_are_tested_on_but_are_not_in_v(
+    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+) -> None:
+    def led(dialogue: Dialogue) -> Dialogue:
+        first = Turn("assistant", "hello", ("Question",))
+        return Dialogue(f"led-{dialogue.id}", "toy", 100, (first, *dialogue.turns))
+
+    dropped = [Dropped(split, "supporter_first", led(splits["train"][i])) for i, split in enumerate(SPLITS)]
+    result = train_level_classifier(
+        level_settings, encoder, splits, Path("unused"), tmp_path / "out", dropped
+    )
+    scores = result.scorecard
+    assert scores.cross_validated.five.n == 100 + 2 * 4  # without the leading turn
+    assert scores.test is not None
+    assert scores.test_all is not None
+    assert (scores.test.five.n, scores.test_all.five.n) == (20, 24)
+    assert len(result.reference.dialogues) == 20
 
 
 @pytest.mark.slow

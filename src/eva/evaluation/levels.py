@@ -9,13 +9,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eva.artifacts import digest_file, fingerprint, new_folder, write_json
 from eva.data.dialogue import Dialogue
+from eva.data.prepare import Dropped, without_leading_supporter
 from eva.errors import InputError
 from eva.evaluation.level_examples import LevelExample, from_dialogues, read_level_file
 from eva.evaluation.level_scorecard import LEVEL_LABELS, LevelEvidence, LevelScorecard, level_evidence
 from eva.evaluation.reference import LevelledTurn, Reference, reference_from_levels
+from eva.evaluation.timing import timing
 from eva.settings import LevelClassifier
 from eva.training.classifier import Classifier, Fitter, predict
 from eva.training.cross_validation import CrossValidation, cross_validate
@@ -38,13 +41,16 @@ def train_level_classifier(
     splits: Mapping[str, Sequence[Dialogue]],
     labels: Path,
     out: Path,
+    dropped: Sequence[Dropped] = (),
 ) -> LevelResult:
     """Cross-validate, train on all labelled rows, and write the model, its scorecard and V to `out`.
 
-    Rows come from the strategies of `splits` train and valid, or from the file `labels`, as
-    `settings.labels` says. V always covers the human turns of the training dialogues.
+    Rows come from the strategies of train and valid, or from the file `labels`, as `settings.labels`
+    says. `dropped` dialogues of these splits teach too, and those of test are tested on: what makes
+    a dialogue unfit for training a supporter says nothing against its labels. V always covers the
+    human turns of the training dialogues in `splits`, as a system's T does of their like.
     """
-    labelled = _labelled(settings, splits, labels)
+    labelled = _labelled(settings, splits, labels, dropped)
     rows = _with_training_turns(labelled, from_dialogues(splits["train"], settings.context_turns))
     fitter = Fitter(encoder_dir, [row.text for row in rows], len(LEVEL_LABELS), settings)
     validation = cross_validate(
@@ -52,19 +58,28 @@ def train_level_classifier(
     )
     final = fitter.fit([row.level or 0 for row in rows], _indices(rows), "levels, final model")
     scores = LevelScorecard(
-        _cross_validated(rows, validation, settings), _tested(final, splits.get("test", ()), settings)
+        _cross_validated(rows, validation, settings),
+        **_tested(final, splits.get("test", ()), _usable(dropped, "test"), settings),
     )
     reference = _reference(rows, validation, {one.id for one in splits["train"]}, settings, labels)
     _write(final, settings, scores, reference, out)
     return LevelResult(scores, reference)
 
 
+def _usable(dropped: Sequence[Dropped], *splits: str) -> list[Dialogue]:
+    """Dropped dialogues of `splits`, from the user's first turn on, as `keep_supporter_first` has them."""
+    return [without_leading_supporter(row.dialogue) for row in dropped if row.split in splits]
+
+
 def _labelled(
-    settings: LevelClassifier, splits: Mapping[str, Sequence[Dialogue]], labels: Path
+    settings: LevelClassifier,
+    splits: Mapping[str, Sequence[Dialogue]],
+    labels: Path,
+    dropped: Sequence[Dropped],
 ) -> list[LevelExample]:
     if settings.labels == "file":
         return read_level_file(labels, settings.context_turns)
-    dialogues = [*splits["train"], *splits.get("valid", ())]
+    dialogues = [*splits["train"], *splits.get("valid", ()), *_usable(dropped, "train", "valid")]
     examples = [row for row in from_dialogues(dialogues, settings.context_turns) if row.level is not None]
     if not examples:
         raise InputError(
@@ -106,18 +121,35 @@ def _cross_validated(
 
 
 def _tested(
-    classifier: Classifier, dialogues: Sequence[Dialogue], settings: LevelClassifier
+    classifier: Classifier,
+    kept: Sequence[Dialogue],
+    dropped: Sequence[Dialogue],
+    settings: LevelClassifier,
+) -> dict[str, Any]:
+    """The parts of a `LevelScorecard` that the test split gives, each None if it has no levels."""
+    rows = from_dialogues(kept, settings.context_turns)
+    more = from_dialogues(dropped, settings.context_turns)
+    label = lambda texts: predict(classifier, texts).argmax(axis=1)  # noqa: E731
+    return {
+        "test": _evidence(classifier, rows, settings, "test split"),
+        "test_all": _evidence(classifier, [*rows, *more], settings, "test split with dropped dialogues"),
+        "timing": timing(label, rows, settings.seed) if rows else None,
+    }
+
+
+def _evidence(
+    classifier: Classifier, turns: Sequence[LevelExample], settings: LevelClassifier, name: str
 ) -> LevelEvidence | None:
-    rows = [row for row in from_dialogues(dialogues, settings.context_turns) if row.level is not None]
+    rows = [row for row in turns if row.level is not None]
     if not any(row.level for row in rows):
         return None
     return level_evidence(
         predict(classifier, [row.text for row in rows]),
         [row.level or 0 for row in rows],
         [row.quartile for row in rows],
-        evidence="test split against its strategies, model trained on all labelled rows",
+        evidence=f"{name} against its strategies, model trained on all labelled rows",
         seed=settings.seed,
-        notes={"dialogues": len(dialogues)},
+        notes={"dialogues": len({row.dialogue_id for row in rows})},
     )
 
 

@@ -1,10 +1,10 @@
 """A sequence classifier that reads a response in its context, and judges the response.
 
-An ordinary Hugging Face model class: an encoder, the mean of its hidden states over the response's
-tokens only, one linear layer. The stock heads read the first token through a pooler, which
-sentence encoders such as MiniLM never trained; averaging over the response needs no new weights
-but the linear layer, so it also learns from a few hundred rows. The context still reaches the
-response through attention.
+An ordinary Hugging Face model class: an encoder, its hidden states pooled over the response's tokens
+only, one linear layer. The stock heads read the first token through a pooler, which sentence
+encoders such as MiniLM never trained; pooling needs no new weights but the linear layer, so it also
+learns from a few hundred rows. The extremes stand beside the mean because one word in a long response
+can decide its label. The context still reaches the response through attention.
 """
 
 from pathlib import Path
@@ -20,6 +20,8 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+_BEYOND = 1e4  # no hidden state comes near
+
 
 class ResponseClassifierConfig(PreTrainedConfig):  # type: ignore[misc]
     """The encoder's own configuration, nested; `num_labels` and the rest are the usual fields."""
@@ -33,7 +35,7 @@ class ResponseClassifierConfig(PreTrainedConfig):  # type: ignore[misc]
 
 
 class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
-    """Encoder, mean over the response, linear layer."""
+    """Encoder, mean and extremes over the response, linear layer."""
 
     config_class = ResponseClassifierConfig
     base_model_prefix = "encoder"
@@ -42,26 +44,29 @@ class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
         super().__init__(config)
         self.encoder = _without_pooler(AutoModel.from_config(AutoConfig.for_model(**config.encoder)))
         self.dropout = torch.nn.Dropout(config.dropout)
-        self.classifier = torch.nn.Linear(self.encoder.config.hidden_size, config.num_labels)
+        self.classifier = torch.nn.Linear(3 * self.encoder.config.hidden_size, config.num_labels)
         self.post_init()
 
     def pool(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """Mean hidden state over the tokens that `response_mask` marks: [batch, hidden]."""
+        """Mean, maximum and minimum of the hidden states that `response_mask` marks: [batch, 3 hidden]."""
         hidden = self.encoder(**inputs).last_hidden_state.float()
-        weights = response_mask.unsqueeze(-1).to(hidden.dtype)
-        pooled: torch.Tensor = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
-        return pooled
+        inside = response_mask.unsqueeze(-1).bool()
+        mean = (hidden * inside).sum(1) / inside.sum(1).clamp(min=1)
+        highest = hidden.masked_fill(~inside, -_BEYOND).amax(1)
+        lowest = hidden.masked_fill(~inside, _BEYOND).amin(1)
+        pooled = torch.cat([mean, highest, lowest], dim=1)
+        # A response of no token at all has no extremes.
+        return pooled * inside.any(1)
 
     def forward(
         self,
-        input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
         response_mask: torch.Tensor | None = None,
         **inputs: torch.Tensor,
     ) -> SequenceClassifierOutput:
         """Logits [batch, num_labels]; without `response_mask` the whole text is the response."""
         mask = attention_mask if response_mask is None else response_mask
-        pooled = self.pool(mask, input_ids=input_ids, attention_mask=attention_mask, **inputs)
+        pooled = self.pool(mask, attention_mask=attention_mask, **inputs)
         return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))
 
 
@@ -76,9 +81,19 @@ def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> Resp
     return model
 
 
-def _keep_layers(encoder: Any, layers: int) -> None:
+def layer_stack(encoder: Any) -> tuple[str, torch.nn.ModuleList]:
+    """The encoder's layers from below, and their name within it."""
     depth = encoder.config.num_hidden_layers
-    stack = next(m for m in encoder.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == depth)
+    found = (
+        (name, part)
+        for name, part in encoder.named_modules()
+        if isinstance(part, torch.nn.ModuleList) and len(part) == depth
+    )
+    return next(found)
+
+
+def _keep_layers(encoder: Any, layers: int) -> None:
+    _, stack = layer_stack(encoder)
     del stack[layers:]
     encoder.config.num_hidden_layers = len(stack)
 

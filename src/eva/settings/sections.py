@@ -161,11 +161,14 @@ class Encoder(Section):
     """Fine-tuning of a sequence classifier."""
 
     encoder: Name = Field(description="row of `backbones` with role encoder")
-    epochs: float = Field(gt=0)
+    epochs: float = Field(ge=0, description="of fine-tuning; 0: fit the linear layer on the encoder as it is")
     lr: float = Field(gt=0, lt=1)
     batch_size: Positive
     max_length: Annotated[int, Field(ge=16)]
     layers: Positive | None = Field(None, description="use the encoder's first N layers; null: all")
+    frozen: Annotated[int, Field(ge=0)] = Field(
+        0, description="leave the embeddings and the lowest N layers as they are, and train those above"
+    )
     balance: Fraction = Field(description="loss weight of a class: (1 / its count) ** balance; 0: none")
     folds: Annotated[int, Field(ge=2)] = Field(description="grouped cross-validation folds")
     seed: int = Field(0, ge=0)

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ from torch.nn.functional import cross_entropy
 from eva.models.response_classifier import ResponseClassifier, from_encoder
 from eva.settings import Encoder
 from eva.training.encoding import Encoded, Text, collate, encode
+from eva.training.frozen import above, with_states
 
 log = logging.getLogger(__name__)
 
 _INFERENCE_BATCH = 64
-_HEAD_PENALTY = 50.0  # L2 on the standardised layer against the summed loss, i.e. C = 0.01
+_HEAD_PENALTY = 200.0  # L2 on the standardised layer against the summed loss, i.e. C = 0.0025
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 1.0
 _WARMUP = 0.1
@@ -62,10 +63,15 @@ class Fitter:
 
         self.settings, self.n_labels = settings, n_labels
         self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
-        self._rows = encode(self._tokenizer, texts, settings.max_length)
         with _seeded(settings.seed):
             self._untouched = from_encoder(encoder_dir, n_labels, settings.layers).to(best_device())
-        self._features = _pooled(self._untouched, self._rows, self._tokenizer)
+        self._untouched.encoder.get_input_embeddings().requires_grad_(False)
+        self._rows = encode(self._tokenizer, texts, settings.max_length)
+        if settings.frozen and settings.epochs:
+            with _autocast():
+                self._rows = with_states(self._untouched, self._rows, self._tokenizer, settings.frozen)
+        given = settings.frozen if settings.epochs else 0
+        self._features = _pooled(above(self._untouched, given), self._rows, self._tokenizer)
 
     def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> Classifier:
         """Train on the rows `indices`; row i has label `labels[i]`. `title` names the run in the log."""
@@ -73,13 +79,18 @@ class Fitter:
         rows, target = [self._rows[i] for i in indices], torch.tensor([labels[i] for i in indices])
         weights = class_weights(target, self.n_labels, self.settings.balance)
         _fit_layer(model, self._features[list(indices)], target, weights)
-        with _seeded(self.settings.seed):
-            _Run(model, self._tokenizer, self.settings, title).train(rows, target, weights)
+        if self.settings.epochs:
+            with _seeded(self.settings.seed):
+                upper = above(model, self.settings.frozen)
+                _Run(upper, self._tokenizer, self.settings, title).train(rows, target, weights)
         return Classifier(model.eval(), self._tokenizer, self.settings.max_length)
 
     def probabilities(self, classifier: Classifier, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the rows `indices`."""
-        return _probabilities(classifier, [self._rows[i] for i in indices])
+        if not self.settings.epochs:
+            return _judge(classifier.model, self._features[list(indices)])
+        upper = replace(classifier, model=above(classifier.model, self.settings.frozen))
+        return _probabilities(upper, [self._rows[i] for i in indices])
 
 
 def class_weights(target: torch.Tensor, n_labels: int, power: float) -> torch.Tensor:
@@ -124,7 +135,6 @@ class _Run:
 
     def train(self, rows: Sequence[Encoded], target: torch.Tensor, weights: torch.Tensor) -> None:
         device = best_device()
-        self.model.encoder.get_input_embeddings().requires_grad_(False)
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=self.settings.lr, weight_decay=_WEIGHT_DECAY)
         per_epoch = -(-len(rows) // self.settings.batch_size)
@@ -172,8 +182,11 @@ def _batches(rows: Sequence[Encoded], settings: Encoder, steps: int) -> Iterator
 
 
 def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[np.float64]:
-    layer = classifier.model.classifier
-    pooled = _pooled(classifier.model, rows, classifier.tokenizer)
+    return _judge(classifier.model, _pooled(classifier.model, rows, classifier.tokenizer))
+
+
+def _judge(model: ResponseClassifier, pooled: torch.Tensor) -> NDArray[np.float64]:
+    layer = model.classifier
     with torch.inference_mode():
         logits = layer(pooled.to(layer.weight.device))
     probabilities: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy()
@@ -181,7 +194,7 @@ def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[n
 
 
 def _pooled(model: ResponseClassifier, rows: Sequence[Encoded], tokenizer: Any) -> torch.Tensor:
-    """The pooled response of every row: [rows, hidden] on the CPU. Similar lengths share a batch."""
+    """The pooled response of every row: [rows, features] on the CPU. Similar lengths share a batch."""
     model.eval()
     features = torch.zeros(len(rows), model.classifier.in_features)
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))

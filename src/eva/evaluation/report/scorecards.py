@@ -35,7 +35,8 @@ def cards(scorecards: Mapping[str, Mapping[str, Any]]) -> list[Card]:
 def _cards(name: str, raw: Mapping[str, Any]) -> Sequence[Card]:
     if "cross_validated" not in raw:
         return [_card(name, raw)]
-    found = [evidence for evidence in (raw["cross_validated"], raw["test"]) if evidence is not None]
+    evidences = (raw["cross_validated"], raw["test"], raw["test_all"])
+    found = [evidence for evidence in evidences if evidence is not None]
     return [
         _card(f"{name}, {task}", evidence[key])
         for evidence in found

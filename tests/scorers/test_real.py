@@ -1,0 +1,43 @@
+"""What the scorers learn from a small part of the real data, with the settings of the study."""
+
+from pathlib import Path
+
+import pytest
+
+from eva.data.epitome import load_epitome
+from eva.data.prepare import prepare
+from eva.evaluation.epitome_scorer import train_scorer
+from eva.evaluation.levels import train_level_classifier
+from eva.settings import Settings, read_settings
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def settings(root: Path) -> Settings:
+    return read_settings(root / "profiles" / "study.yaml")
+
+
+def test_emotional_reactions(
+    shared_data: Path,
+    minilm: Path,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    pairs = load_epitome(shared_data / "epitome", "er")[::6]
+    card = train_scorer(settings.epitome, "er", minilm, pairs, tmp_path / "er").scorecard
+    assert card.n > 500
+    assert card.accuracy > card.majority_accuracy + 0.03
+    assert card.macro_f1 > 0.5  # saying the commonest class gets .27
+
+
+def test_levels(shared_data: Path, minilm: Path, settings: Settings, tmp_path: Path) -> None:
+    corpus = settings.corpora["esconv"].model_copy(update={"path": shared_data / "esconv"})
+    found = prepare("esconv", corpus, settings.prepare)
+    splits = {"train": found.splits["train"][::14], "valid": [], "test": found.splits["test"][::6]}
+    chosen = settings.level_classifier.model_copy(update={"labels": "strategies"})
+    scores = train_level_classifier(chosen, minilm, splits, Path("unused"), tmp_path / "levels").scorecard
+    assert scores.test is not None
+    for evidence in (scores.cross_validated, scores.test):
+        assert evidence.four.accuracy > evidence.four.majority_accuracy + 0.1
+        assert evidence.four.macro_f1 > 0.4  # saying the commonest level gets .14
