@@ -32,7 +32,8 @@ def above(model: ResponseClassifier, frozen: int) -> ResponseClassifier:
         return model
     path, stack = layer_stack(model.encoder)
     upper = _replaced(model, f"encoder.{path}", stack[frozen:])
-    return _replaced(upper, "encoder.embeddings", _Given())
+    fed: ResponseClassifier = _replaced(upper, "encoder.embeddings", _Given())
+    return fed
 
 
 def with_states(
