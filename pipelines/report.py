@@ -36,7 +36,7 @@ def main(
         title=row.title,
         baseline=row.baseline,
         samples=row.samples,
-        variants=list(settings.variants),
+        items=pages.items(settings.matrix, settings.variants),
         scores=scores,
         responses=responses,
         training=training,

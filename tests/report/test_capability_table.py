@@ -6,6 +6,8 @@ from typing import Any
 from eva.artifacts import write_json
 from eva.evaluation.report.capability import capability_tables
 
+RUN = ("esconv", "mistral", 1)
+
 
 def _score(before: float, after: float, stderr: float | None, higher: bool | None = True) -> dict[str, Any]:
     return {
@@ -34,9 +36,9 @@ def test_rows_are_in_the_papers_order_and_units(tmp_path: Path) -> None:
         "odd/length": _score(3.0, 9.0, 0.1, higher=None),
         "odd/rate": _score(3.0, 9.0, None),
     }
-    (table,) = capability_tables(_write(tmp_path, scores))
+    (table,) = capability_tables(_write(tmp_path, scores), [RUN])
     assert (table.corpus, table.backbone, table.seed, table.before, table.after) == (
-        *("esconv", "mistral", "1"),
+        *RUN,
         *("base", "eva"),
     )
     rows = {row.name: row for row in table.rows}
@@ -53,4 +55,4 @@ def test_rows_are_in_the_papers_order_and_units(tmp_path: Path) -> None:
 
 
 def test_no_tasks_no_table(tmp_path: Path) -> None:
-    assert capability_tables(_write(tmp_path, {})) == []
+    assert capability_tables(_write(tmp_path, {}), [RUN]) == []

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ import pytest
 
 from eva.artifacts import digest_path, read_json, write_json, write_text
 from eva.errors import InputError
-from eva.evaluation.report import Report, ReportInputs, build, gather, write
+from eva.evaluation.report import Item, Report, ReportInputs, build, gather, items, write
 from eva.evaluation.report.comparison import Group, group
 from eva.evaluation.report.pairs import pairs
 from eva.evaluation.report.parts import parts
@@ -22,6 +23,7 @@ from eva.evaluation.report.plots import COLUMNS
 from eva.evaluation.report.provenance import provenance
 from eva.evaluation.report.runs import Runs, rescore
 from eva.evaluation.report.samples import sample_dialogues
+from eva.settings import Matrix
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -38,12 +40,17 @@ def _synthetic() -> ModuleType:
 synthetic = _synthetic()
 
 
+def cells(seeds: Sequence[int] = (1,), variants: Sequence[str] = synthetic.VARIANTS) -> list[Item]:
+    matrix = Matrix(corpora=["esconv"], backbones=["tiny"], seeds=list(seeds))
+    return items(matrix, variants)
+
+
 def inputs_of(folder: Path, **changes: object) -> ReportInputs:
     given = {
         "title": "An invented study",
         "baseline": "base",
         "samples": 2,
-        "variants": synthetic.VARIANTS,
+        "items": cells(),
         "scores": folder / "scores",
         "responses": folder / "responses",
         "training": folder / "metrics",
@@ -130,7 +137,7 @@ def test_best_of_a_column_is_marked_in_its_direction(compared: Group) -> None:
 
 def test_seeds_are_averaged(tmp_path: Path) -> None:
     folder = synthetic.write_study(tmp_path, seeds=(1, 2), variants=("base", "eva"))
-    (both,) = groups(inputs_of(folder))
+    (both,) = groups(inputs_of(folder, items=cells((1, 2), ("base", "eva"))))
     single = [
         read_json(folder / "scores" / "esconv" / "tiny" / str(seed) / "eva.json")["metrics"]
         for seed in (1, 2)
@@ -341,17 +348,19 @@ def test_without_the_baseline_nothing_is_compared(study: Path) -> None:
     assert {c.versus for row in found.rows for c in row.cells.values()} == {None}
 
 
-def test_no_scores_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "scores").mkdir()
-    with pytest.raises(InputError, match="no scores, so there is nothing to report"):
-        inputs_of(tmp_path)
-
-
-def test_misplaced_score_is_refused(study: Path, tmp_path: Path) -> None:
+def test_missing_scores_are_refused_all_at_once(study: Path, tmp_path: Path) -> None:
     folder = copied(study, tmp_path)
-    write_json(folder / "scores" / "stray.json", {"metrics": {}})
-    with pytest.raises(InputError, match=r"stray\.json: expected"):
+    for variant in ("cot", "eva"):
+        (folder / "scores" / "esconv" / "tiny" / "1" / f"{variant}.json").unlink()
+    with pytest.raises(InputError, match=r"2 problems(.|\n)*1/cot\.json(.|\n)*1/eva\.json"):
         inputs_of(folder)
+
+
+def test_what_another_profile_left_is_not_reported(study: Path, tmp_path: Path) -> None:
+    folder = copied(study, tmp_path)
+    for kind in ("scores", "responses", "metrics/sft", "plots/sft"):
+        shutil.copytree(folder / kind / "esconv" / "tiny", folder / kind / "esconv" / "other")
+    assert build(inputs_of(folder)).page == build(inputs_of(study)).page
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +21,17 @@ def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) ->
     synthetic = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(synthetic)
     synthetic.write_study(tmp_path)
-    shutil.copy(root / "profiles" / "laptop.yaml", tmp_path / "params.yaml")
+    laptop = (root / "profiles" / "laptop.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(re.sub(r"(?<!-)\bsmollm2\b", "tiny", laptop))
     folders = {"scores": "scores", "training": "metrics", "curves": "plots", "responses": "responses"}
-    folders |= {"levels": "levels", "epitome": "epitome", "out": "report", "plots": "plots/report"}
+    (tmp_path / "capability").mkdir()
+    folders |= {
+        "capability": "capability",
+        "levels": "levels",
+        "epitome": "epitome",
+        "out": "report",
+        "plots": "plots/report",
+    }
     words = [word for name, folder in folders.items() for word in (f"--{name}", folder)]
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.report", *words, "--metrics", "metrics/report.json"],

@@ -1,6 +1,6 @@
 """General capability before and after, laid out as the paper's Table 13."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,21 +44,20 @@ class CapabilityTable:
 
     corpus: str
     backbone: str
-    seed: str
+    seed: int
     before: str
     after: str
     rows: tuple[CapabilityRow, ...]
 
 
-def capability_tables(folder: Path) -> list[CapabilityTable]:
-    """The tables of `<folder>/<corpus>/<backbone>/<seed>.json` that hold scores."""
-    files = sorted(folder.rglob("*.json"))
-    tables = [_table(path.relative_to(folder).with_suffix("").parts, read_json(path)) for path in files]
+def capability_tables(folder: Path, runs: Iterable[tuple[str, str, int]]) -> list[CapabilityTable]:
+    """The tables of `<folder>/<corpus>/<backbone>/<seed>.json` that hold scores, of the given `runs`."""
+    files = {run: folder / run[0] / run[1] / f"{run[2]}.json" for run in dict.fromkeys(runs)}
+    tables = [_table(*run, read_json(path)) for run, path in files.items() if path.is_file()]
     return [table for table in tables if table.rows]
 
 
-def _table(item: tuple[str, ...], found: Mapping[str, Any]) -> CapabilityTable:
-    corpus, backbone, seed = item
+def _table(corpus: str, backbone: str, seed: int, found: Mapping[str, Any]) -> CapabilityTable:
     scores = found["scores"]
     names = sorted(scores, key=lambda name: (_place(name), name))
     last = {_task(name): name for name in names}

@@ -1,16 +1,18 @@
 """What the report is made of, gathered from the files of earlier stages."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from eva.artifacts import read_json
-from eva.errors import InputError
+from eva.errors import raise_if
 from eva.evaluation.reference import Reference
 from eva.evaluation.report.capability import CapabilityTable, capability_tables
 from eva.evaluation.rows import ResponseRow, read_rows
+from eva.settings import Matrix
 
 STAGES = ("sft", "dpo")
 
@@ -23,16 +25,14 @@ class Item(NamedTuple):
     seed: int
     variant: str
 
-    @classmethod
-    def of(cls, path: Path, folder: Path) -> "Item":
-        """The item of `<folder>/<corpus>/<backbone>/<seed>/<variant>.<suffix>`."""
-        parts = path.relative_to(folder).with_suffix("").parts
-        if len(parts) != 4 or not parts[2].isdigit():
-            raise InputError(f"{path}: expected {folder}/<corpus>/<backbone>/<seed>/<variant>{path.suffix}")
-        return cls(parts[0], parts[1], int(parts[2]), parts[3])
-
     def file(self, folder: Path, suffix: str) -> Path:
+        """`<folder>/<corpus>/<backbone>/<seed>/<variant><suffix>`."""
         return folder / self.corpus / self.backbone / str(self.seed) / f"{self.variant}{suffix}"
+
+
+def items(matrix: Matrix, variants: Iterable[str]) -> list[Item]:
+    """Every cell, in the order of the settings."""
+    return [Item(*cell) for cell in product(matrix.corpora, matrix.backbones, matrix.seeds, variants)]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """Everything the page shows; `variants` in the order of the rows, `invented` names sample corpora.
+    """Everything the page shows; `scored` in the order of the rows, `invented` names sample corpora.
 
     `paper` is the backbone whose rows of the paper's tables stand beside ours.
     """
@@ -71,7 +71,6 @@ class ReportInputs:
     title: str
     baseline: str
     samples: int
-    variants: Sequence[str]
     scored: Sequence[Scored]
     reference: Reference | None
     curves: Sequence[Curve] = ()
@@ -86,7 +85,7 @@ def gather(
     title: str,
     baseline: str,
     samples: int,
-    variants: Sequence[str],
+    items: Sequence[Item],
     scores: Path,
     responses: Path,
     training: Path,
@@ -97,48 +96,46 @@ def gather(
     capability: Path | None = None,
     paper: str = "mistral",
 ) -> ReportInputs:
-    """Read what earlier stages wrote: folders of files named by item, and the scorers' folders.
+    """Read what earlier stages wrote of `items`: folders of files named by item, and the scorers' folders.
 
+    Other files there, as a change of profile leaves them, are not the report's.
     `training` and `curves` hold a folder each for sft and dpo; `levels` and `epitome` are folders
     with `scorecard.json` (and V, `reference.json`, of the level classifier); `capability` holds a
     comparison a corpus, backbone and seed.
     """
-    files = sorted(scores.rglob("*.json"))
-    if not files:
-        raise InputError(
-            f"{scores}: no scores, so there is nothing to report; run `dvc repro evaluate` first"
-        )
+    found = {item: item.file(scores, ".json") for item in items}
+    raise_if(
+        (f"{path}: no such file" for path in found.values() if not path.is_file()),
+        "report: scores are missing; run `dvc repro evaluate` first",
+    )
     reference = levels / "reference.json"
     return ReportInputs(
         title=title,
         baseline=baseline,
         samples=samples,
-        variants=variants,
-        scored=[_scored(path, scores, responses) for path in files],
+        scored=[_scored(item, path, responses) for item, path in found.items()],
         reference=Reference.read(reference) if reference.is_file() else None,
-        curves=list(_curves(training, curves)),
+        curves=list(_curves(items, training, curves)),
         scorecards=_scorecards(levels, epitome),
         invented=invented,
-        capability=capability_tables(capability) if capability else (),
+        capability=capability_tables(capability, [item[:3] for item in items]) if capability else (),
         paper=paper,
     )
 
 
-def _scored(path: Path, scores: Path, responses: Path) -> Scored:
-    item, found = Item.of(path, scores), read_json(path)
+def _scored(item: Item, path: Path, responses: Path) -> Scored:
+    found = read_json(path)
     if not found["metrics"]:
         return Scored(item, found)
     return Scored(item, found, read_rows(item.file(responses, ".jsonl"), allow_empty=True))
 
 
-def _curves(training: Path, curves: Path) -> list[Curve]:
-    found = []
-    for stage in STAGES:
-        for path in sorted((curves / stage).rglob("*.csv")):
-            item = Item.of(path, curves / stage)
-            metrics = item.file(training / stage, ".json")
-            found.append(Curve(stage, item, _numbers(path), read_json(metrics) if metrics.is_file() else {}))
-    return [curve for curve in found if curve.rows]
+def _curves(items: Sequence[Item], training: Path, curves: Path) -> Iterator[Curve]:
+    for stage, item in product(STAGES, items):
+        path, metrics = item.file(curves / stage, ".csv"), item.file(training / stage, ".json")
+        rows = _numbers(path) if path.is_file() else []
+        if rows:
+            yield Curve(stage, item, rows, read_json(metrics) if metrics.is_file() else {})
 
 
 def _numbers(path: Path) -> list[dict[str, float]]:

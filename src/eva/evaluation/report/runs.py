@@ -65,15 +65,14 @@ class Runs:
 
 def rescore(inputs: ReportInputs) -> list[Runs]:
     """The runs of each corpus and backbone, scored again from the recorded labels."""
-    keys = sorted({(scored.item.corpus, scored.item.backbone) for scored in inputs.scored})
+    keys = dict.fromkeys((scored.item.corpus, scored.item.backbone) for scored in inputs.scored)
     return [_runs(inputs, *key) for key in keys]
 
 
 def _runs(inputs: ReportInputs, corpus: str, backbone: str) -> Runs:
     members = [s for s in inputs.scored if (s.item.corpus, s.item.backbone) == (corpus, backbone)]
     members.sort(key=lambda scored: scored.item.seed)
-    present = {scored.item.variant for scored in members}
-    order = [v for v in inputs.variants if v in present] + sorted(present - set(inputs.variants))
+    order = dict.fromkeys(scored.item.variant for scored in members)
     runs = {v: [s for s in members if s.item.variant == v] for v in order}
     settings = _settings(members)
     return Runs(

@@ -44,14 +44,12 @@ class SampleDialogue:
 def sample_dialogues(inputs: ReportInputs) -> list[SampleDialogue]:
     """`inputs.samples` dialogues per corpus and backbone, evenly spaced over those all variants answered."""
     applicable = [scored for scored in inputs.scored if scored.applies]
-    keys = sorted({(s.item.corpus, s.item.backbone) for s in applicable})
+    keys = dict.fromkeys((s.item.corpus, s.item.backbone) for s in applicable)
     found = []
     for corpus, backbone in keys:
         members = [s for s in applicable if (s.item.corpus, s.item.backbone) == (corpus, backbone)]
         seed = min(scored.item.seed for scored in members)
-        order = {name: place for place, name in enumerate(inputs.variants)}
         shown = [scored for scored in members if scored.item.seed == seed]
-        shown.sort(key=lambda scored: order.get(scored.item.variant, len(order)))
         found += [_dialogue(shown, name) for name in _evenly(_shared(shown), inputs.samples)]
     return found
 
