@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,12 @@ def test_ctrl_c_keeps_what_was_under_way(
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         words = [sys.executable, "-m", "eva.cli", "generate", *TO_ENDPOINT, "--concurrency", "3"]
         path = os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])
-        process = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path})
+        process = subprocess.Popen(
+            words,
+            env={**os.environ, "PYTHONPATH": path},
+            # a background job, as CI may be, hands down an ignored Ctrl-C
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        )
         while len(server.asked) < 3:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
