@@ -18,17 +18,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from eva.evaluation.epitome_scorer import DEGREE_LABELS
     from eva.evaluation.level_scorecard import LEVEL_LABELS
     from eva.evaluation.reference import LevelledTurn, reference_from_levels
-    from eva.models.response_classifier import from_encoder
+    from eva.models import response_classifier, sentence_scorer
     from eva.models.tiny import build_tiny
     from eva.training.classifier import Classifier
     from eva.training.scorer_folder import LabelSet, save
+    from eva.training.sentence_fitter import SentenceClassifier
 
     folder = tmp_path_factory.mktemp("scorers")
     build_tiny("roberta", "encoder", folder / "encoder")
     tokenizer = AutoTokenizer.from_pretrained(folder / "encoder")
     kinds = {"level": LEVEL_LABELS, **{f"epitome/{name}": DEGREE_LABELS for name in ("ip", "ex", "er")}}
     for kind, labels in kinds.items():
-        classifier = Classifier(from_encoder(folder / "encoder", len(labels)), tokenizer, 64)
+        if kind == "level":
+            model = response_classifier.from_encoder(folder / "encoder", len(labels))
+            classifier = Classifier(model, tokenizer, 64)
+        else:
+            model = sentence_scorer.from_encoder(folder / "encoder", len(labels))
+            classifier = SentenceClassifier(model, tokenizer, 64)
         out = folder / ("level_classifier" if kind == "level" else kind)
         save(classifier, LabelSet(kind, list(labels), 1, 64), out)
     turns = [LevelledTurn(f"d{i}", turn, 4, turn) for i in range(6) for turn in (1, 2, 3, 4)]

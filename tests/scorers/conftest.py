@@ -78,10 +78,7 @@ def level_settings() -> LevelClassifier:
 
 @pytest.fixture(scope="session")
 def epitome_settings() -> Epitome:
-    return Epitome(
-        encoder="tiny", epochs=3, lr=5e-3, batch_size=16, max_length=64, balance=0.5, folds=2,
-        mechanisms=["ip"],
-    )  # fmt: skip
+    return Epitome(encoder="tiny", max_length=64, balance=0.5, folds=2, mechanisms=["ip"])
 
 
 @dataclass(frozen=True)

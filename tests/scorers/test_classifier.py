@@ -10,7 +10,8 @@ import torch
 from eva.errors import InputError
 from eva.models.response_classifier import from_encoder
 from eva.settings import LevelClassifier
-from eva.training.classifier import Classifier, Fitter, class_weights, fit_encoder, predict
+from eva.training.classifier import Classifier, Fitter, fit_encoder
+from eva.training.regression import class_weights
 from eva.training.scorer_folder import LabelSet, load, save
 
 TEXTS = [
@@ -26,7 +27,7 @@ def trained(encoder: Path, level_settings: LevelClassifier) -> Classifier:
 
 
 def test_it_learns_and_keeps_the_order(trained: Classifier) -> None:
-    found = predict(trained, TEXTS)
+    found = trained.predict(TEXTS)
     assert found.shape == (36, 3)
     np.testing.assert_allclose(found.sum(axis=1), 1)
     assert (found.argmax(axis=1) == np.array(LABELS)).mean() > 0.9
@@ -52,9 +53,9 @@ def test_a_seed_gives_one_model_and_leaves_the_callers_draws(
     torch.manual_seed(3)
     again = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings)
     assert torch.equal(torch.rand(1), expected)
-    np.testing.assert_array_equal(predict(again, TEXTS), predict(trained, TEXTS))
+    np.testing.assert_array_equal(again.predict(TEXTS), trained.predict(TEXTS))
     other = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings.model_copy(update={"seed": 1}))
-    assert not np.allclose(predict(other, TEXTS), predict(trained, TEXTS))
+    assert not np.allclose(other.predict(TEXTS), trained.predict(TEXTS))
 
 
 def test_without_epochs_only_the_linear_layer_is_fitted(
@@ -66,7 +67,7 @@ def test_without_epochs_only_the_linear_layer_is_fitted(
     moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
     assert moved == {"classifier.weight", "classifier.bias"}
     np.testing.assert_allclose(
-        fitter.probabilities(classifier, range(36)), predict(classifier, TEXTS), atol=1e-6
+        fitter.probabilities(classifier, range(36)), classifier.predict(TEXTS), atol=1e-6
     )
 
 
@@ -83,13 +84,13 @@ def test_fewer_layers(encoder: Path, level_settings: LevelClassifier, tmp_path: 
     save(shallow, NAMES, tmp_path)
     loaded, _ = load(tmp_path, "level", NAMES.labels)
     assert loaded.model.encoder.config.num_hidden_layers == 1
-    np.testing.assert_allclose(predict(loaded, TEXTS), predict(shallow, TEXTS), atol=1e-6)
+    np.testing.assert_allclose(loaded.predict(TEXTS), shallow.predict(TEXTS), atol=1e-6)
 
 
 def test_saved_and_loaded_it_says_the_same(trained: Classifier, tmp_path: Path) -> None:
     save(trained, NAMES, tmp_path)
     loaded, labels = load(tmp_path, "level", NAMES.labels)
-    np.testing.assert_allclose(predict(loaded, TEXTS), predict(trained, TEXTS), atol=1e-6)
+    np.testing.assert_allclose(loaded.predict(TEXTS), trained.predict(TEXTS), atol=1e-6)
     assert labels == NAMES
     assert not list(tmp_path.glob("*.bin"))
 

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from eva.errors import InputError
 from eva.models.response_classifier import from_encoder
 from eva.settings import LevelClassifier
-from eva.training.classifier import Fitter, fit_encoder, predict
+from eva.training.classifier import Fitter, fit_encoder
 from eva.training.encoding import collate, encode
 from eva.training.frozen import above, with_states
 
@@ -40,7 +40,7 @@ def test_layers_below_stay_and_those_above_learn(encoder: Path, level_settings: 
     assert moved
     assert not any("embeddings" in name or "layer.0." in name for name in moved)
     assert any("layer.1." in name for name in moved)
-    assert (predict(trained, TEXTS).argmax(axis=1) == np.array(LABELS)).mean() > 0.9
+    assert (trained.predict(TEXTS).argmax(axis=1) == np.array(LABELS)).mean() > 0.9
 
 
 def test_held_out_rows_are_labelled_as_by_the_whole_model(
@@ -49,7 +49,7 @@ def test_held_out_rows_are_labelled_as_by_the_whole_model(
     fitter = Fitter(encoder, TEXTS, 3, level_settings.model_copy(update={"frozen": 1}))
     classifier = fitter.fit(LABELS, range(24), "x")
     found = fitter.probabilities(classifier, range(24, 36))
-    np.testing.assert_allclose(found, predict(classifier, TEXTS[24:]), atol=5e-3)
+    np.testing.assert_allclose(found, classifier.predict(TEXTS[24:]), atol=5e-3)
 
 
 @pytest.mark.parametrize("frozen", [2, 3])

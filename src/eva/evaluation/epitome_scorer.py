@@ -10,10 +10,9 @@ from eva.data.epitome import EpitomePair
 from eva.errors import InputError
 from eva.evaluation.scorecard import Scorecard, scorecard
 from eva.settings import Epitome
-from eva.training.classifier import Fitter
 from eva.training.cross_validation import cross_validate
-from eva.training.encoding import Text
 from eva.training.scorer_folder import LabelSet, save
+from eva.training.sentence_fitter import Pair, SentenceFitter
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +46,21 @@ def train_scorer(
 ) -> ScorerResult:
     """Cross-validate, train on all pairs, and write the model and its scorecard to `out`.
 
-    The model reads post and response. All pairs of a seeker post are in one fold.
+    The model reads post and response; the rationales teach it which sentences of a response count. All
+    pairs of a seeker post are in one fold.
     """
     cleaned = clean(pairs)
-    texts: list[Text] = [(pair.seeker_post, pair.response_post) for pair in cleaned.pairs]
     levels = [pair.level for pair in cleaned.pairs]
     if len(set(levels)) < 2:
         raise InputError(
             f"epitome/{mechanism}: all {len(levels)} pairs have the same degree, so there is nothing to "
             "learn; give data with at least two of the degrees 0, 1, 2"
         )
-    fitter = Fitter(encoder_dir, texts, len(DEGREE_LABELS), settings)
-    validation = cross_validate(fitter, levels, _groups(cleaned.pairs), mechanism)
+    rows = [
+        Pair(pair.seeker_post, pair.response_post, pair.rationales, _group(pair)) for pair in cleaned.pairs
+    ]
+    fitter = SentenceFitter(encoder_dir, rows, len(DEGREE_LABELS), settings)
+    validation = cross_validate(fitter, levels, [row.group for row in rows], mechanism)
     card = scorecard(
         validation.probabilities,
         levels,
@@ -89,14 +91,14 @@ def clean(pairs: Sequence[EpitomePair]) -> Cleaned:
     )
 
 
-def _groups(pairs: Sequence[EpitomePair]) -> list[str]:
+def _group(pair: EpitomePair) -> str:
     """The seeker post's text: some posts appear under several ids."""
-    return [pair.seeker_post.casefold() for pair in pairs]
+    return pair.seeker_post.casefold()
 
 
 def _notes(cleaned: Cleaned, settings: Epitome) -> dict[str, object]:
     return {
-        "posts": len(set(_groups(cleaned.pairs))),
+        "posts": len({_group(pair) for pair in cleaned.pairs}),
         "repeated_pairs": cleaned.repeated_pairs,
         "repeated_rows_dropped": cleaned.repeats,
         "conflicting_pairs_dropped": cleaned.conflicts,

@@ -20,7 +20,7 @@ from eva.evaluation.level_scorecard import LEVEL_LABELS, LevelEvidence, LevelSco
 from eva.evaluation.reference import LevelledTurn, Reference, reference_from_levels
 from eva.evaluation.timing import timing
 from eva.settings import LevelClassifier
-from eva.training.classifier import Classifier, Fitter, predict
+from eva.training.classifier import Classifier, Fitter
 from eva.training.cross_validation import CrossValidation, cross_validate
 from eva.training.scorer_folder import LabelSet, save
 
@@ -129,7 +129,7 @@ def _tested(
     """The parts of a `LevelScorecard` that the test split gives, each None if it has no levels."""
     rows = from_dialogues(kept, settings.context_turns)
     more = from_dialogues(dropped, settings.context_turns)
-    label = lambda texts: predict(classifier, texts).argmax(axis=1)  # noqa: E731
+    label = lambda texts: classifier.predict(texts).argmax(axis=1)  # noqa: E731
     return {
         "test": _evidence(classifier, rows, settings, "test split"),
         "test_all": _evidence(classifier, [*rows, *more], settings, "test split with dropped dialogues"),
@@ -144,7 +144,7 @@ def _evidence(
     if not any(row.level for row in rows):
         return None
     return level_evidence(
-        predict(classifier, [row.text for row in rows]),
+        classifier.predict([row.text for row in rows]),
         [row.level or 0 for row in rows],
         [row.quartile for row in rows],
         evidence=f"{name} against its strategies, model trained on all labelled rows",

@@ -15,8 +15,7 @@ from eva.evaluation.reference import Reference
 from eva.evaluation.rows import ResponseRow
 
 if TYPE_CHECKING:
-    from eva.training.classifier import Classifier
-    from eva.training.scorer_folder import LabelSet
+    from eva.training.scorer_folder import LabelSet, Trained
 
 # What the outputs of a scorer of each kind mean, in order.
 _EXPECTED = {f"epitome/{one}": list(DEGREE_LABELS) for one in MECHANISM_FILES}
@@ -29,7 +28,7 @@ class Scorers:
 
     level_dir: Path
     epitome_dir: Path
-    _loaded: dict[str, "tuple[Classifier, LabelSet]"] = field(default_factory=dict, repr=False)
+    _loaded: dict[str, "tuple[Trained, LabelSet]"] = field(default_factory=dict, repr=False)
 
     @classmethod
     def below(cls, folder: Path) -> "Scorers":
@@ -66,7 +65,6 @@ class Scorers:
         return self.level_dir if kind == "level" else self.epitome_dir / kind.removeprefix("epitome/")
 
     def _labels(self, kind: str, rows: Sequence[ResponseRow]) -> list[int]:
-        from eva.training.classifier import predict
         from eva.training.scorer_folder import load
 
         if kind not in self._loaded:
@@ -77,5 +75,5 @@ class Scorers:
             text_of(context, row.response, label_set.context_turns)
             for context, row in zip(said, rows, strict=True)
         ]
-        found: list[int] = predict(classifier, texts).argmax(axis=1).tolist()
+        found: list[int] = classifier.predict(texts).argmax(axis=1).tolist()
         return found

@@ -42,7 +42,7 @@ class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: ResponseClassifierConfig) -> None:
         super().__init__(config)
-        self.encoder = _without_pooler(AutoModel.from_config(AutoConfig.for_model(**config.encoder)))
+        self.encoder = without_pooler(AutoModel.from_config(AutoConfig.for_model(**config.encoder)))
         self.dropout = torch.nn.Dropout(config.dropout)
         self.classifier = torch.nn.Linear(3 * self.encoder.config.hidden_size, config.num_labels)
         self.post_init()
@@ -77,7 +77,7 @@ def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> Resp
         _keep_layers(encoder, layers)
     config = ResponseClassifierConfig(encoder=encoder.config.to_dict(), num_labels=n_labels)
     model = ResponseClassifier(config)
-    model.encoder = _without_pooler(encoder)
+    model.encoder = without_pooler(encoder)
     return model
 
 
@@ -98,7 +98,8 @@ def _keep_layers(encoder: Any, layers: int) -> None:
     encoder.config.num_hidden_layers = len(stack)
 
 
-def _without_pooler(encoder: Any) -> Any:
+def without_pooler(encoder: Any) -> Any:
+    """The encoder without its pooler, which nothing here reads."""
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder

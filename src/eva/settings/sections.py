@@ -157,21 +157,26 @@ class Dpo(Training):
     dropout: Fraction = Field(description="LoRA dropout; kept on (TRL would set it to 0)")
 
 
-class Encoder(Section):
-    """Fine-tuning of a sequence classifier."""
+class Scorer(Section):
+    """An encoder with a classifier on it, and how it is cross-validated."""
 
     encoder: Name = Field(description="row of `backbones` with role encoder")
+    max_length: Annotated[int, Field(ge=16)] = Field(description="tokens read of one text")
+    balance: Fraction = Field(description="loss weight of a class: (1 / its count) ** balance; 0: none")
+    folds: Annotated[int, Field(ge=2)] = Field(description="grouped cross-validation folds")
+    seed: int = Field(0, ge=0)
+
+
+class Encoder(Scorer):
+    """Fine-tuning of a sequence classifier."""
+
     epochs: float = Field(ge=0, description="of fine-tuning; 0: fit the linear layer on the encoder as it is")
     lr: float = Field(gt=0, lt=1)
     batch_size: Positive
-    max_length: Annotated[int, Field(ge=16)]
     layers: Positive | None = Field(None, description="use the encoder's first N layers; null: all")
     frozen: Annotated[int, Field(ge=0)] = Field(
         0, description="leave the embeddings and the lowest N layers as they are, and train those above"
     )
-    balance: Fraction = Field(description="loss weight of a class: (1 / its count) ** balance; 0: none")
-    folds: Annotated[int, Field(ge=2)] = Field(description="grouped cross-validation folds")
-    seed: int = Field(0, ge=0)
 
 
 class LevelClassifier(Encoder):
@@ -184,8 +189,8 @@ class LevelClassifier(Encoder):
     context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns the model sees")
 
 
-class Epitome(Encoder):
-    """EPITOME's three scorers (Appendix G)."""
+class Epitome(Scorer):
+    """EPITOME's three scorers (Appendix G): layers fitted on the encoder as it is, sentence by sentence."""
 
     mechanisms: list[Literal["ip", "ex", "er"]]
 

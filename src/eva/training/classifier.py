@@ -24,6 +24,7 @@ from eva.models.response_classifier import ResponseClassifier, from_encoder
 from eva.settings import Encoder
 from eva.training.encoding import Encoded, Text, collate, encode
 from eva.training.frozen import above, with_states
+from eva.training.regression import class_weights, fit_layer
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +43,16 @@ class Classifier:
     tokenizer: Any
     max_length: int
 
+    def predict(self, texts: Sequence[Text]) -> NDArray[np.float64]:
+        """Class probabilities [texts, labels] in the order of `texts`."""
+        return _probabilities(self, encode(self.tokenizer, texts, self.max_length))
+
 
 def fit_encoder(
     encoder_dir: Path, texts: Sequence[Text], labels: Sequence[int], n_labels: int, settings: Encoder
 ) -> Classifier:
     """Train on all `texts`, whose `labels` are 0 to `n_labels` - 1."""
     return Fitter(encoder_dir, texts, n_labels, settings).fit(labels, range(len(texts)), "all rows")
-
-
-def predict(classifier: Classifier, texts: Sequence[Text]) -> NDArray[np.float64]:
-    """Class probabilities [texts, labels] in the order of `texts`."""
-    return _probabilities(classifier, encode(classifier.tokenizer, texts, classifier.max_length))
 
 
 class Fitter:
@@ -63,12 +63,12 @@ class Fitter:
 
         self.settings, self.n_labels = settings, n_labels
         self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
-        with _seeded(settings.seed):
+        with seeded(settings.seed):
             self._untouched = from_encoder(encoder_dir, n_labels, settings.layers).to(best_device())
         self._untouched.encoder.get_input_embeddings().requires_grad_(False)
         self._rows = encode(self._tokenizer, texts, settings.max_length)
         if settings.frozen and settings.epochs:
-            with _autocast():
+            with autocast():
                 self._rows = with_states(self._untouched, self._rows, self._tokenizer, settings.frozen)
         given = settings.frozen if settings.epochs else 0
         self._features = _pooled(above(self._untouched, given), self._rows, self._tokenizer)
@@ -78,9 +78,9 @@ class Fitter:
         model = copy.deepcopy(self._untouched)
         rows, target = [self._rows[i] for i in indices], torch.tensor([labels[i] for i in indices])
         weights = class_weights(target, self.n_labels, self.settings.balance)
-        _fit_layer(model, self._features[list(indices)], target, weights)
+        fit_layer(model.classifier, self._features[list(indices)], target, weights, _HEAD_PENALTY)
         if self.settings.epochs:
-            with _seeded(self.settings.seed):
+            with seeded(self.settings.seed):
                 upper = above(model, self.settings.frozen)
                 _Run(upper, self._tokenizer, self.settings, title).train(rows, target, weights)
         return Classifier(model.eval(), self._tokenizer, self.settings.max_length)
@@ -91,37 +91,6 @@ class Fitter:
             return _judge(classifier.model, self._features[list(indices)])
         upper = replace(classifier, model=above(classifier.model, self.settings.frozen))
         return _probabilities(upper, [self._rows[i] for i in indices])
-
-
-def class_weights(target: torch.Tensor, n_labels: int, power: float) -> torch.Tensor:
-    """Loss weights (1 / class count) ** `power`, averaging 1 over the rows; absent classes get 0."""
-    counts = torch.bincount(target, minlength=n_labels).float()
-    weights = torch.where(counts > 0, counts.clamp(min=1).pow(-power), torch.zeros(()))
-    return weights * counts.sum() / (weights * counts).sum()
-
-
-def _fit_layer(
-    model: ResponseClassifier, features: torch.Tensor, target: torch.Tensor, weights: torch.Tensor
-) -> None:
-    """Weighted multinomial regression on standardised features, folded into the model's last layer."""
-    mean, scale = features.mean(0), features.std(0, correction=0).clamp(min=1e-6)
-    inputs, n_labels = (features - mean) / scale, len(weights)
-    weight = torch.zeros(n_labels, inputs.shape[1], requires_grad=True)
-    bias = torch.zeros(n_labels, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        fit = cross_entropy(inputs @ weight.T + bias, target, weights)
-        penalised: torch.Tensor = fit + _HEAD_PENALTY / len(inputs) * weight.square().sum()
-        penalised.backward()  # type: ignore[no-untyped-call]
-        return penalised
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        folded = weight / scale
-        model.classifier.weight.copy_(folded)
-        model.classifier.bias.copy_(bias - folded @ mean)
 
 
 @dataclass(frozen=True)
@@ -143,7 +112,7 @@ class _Run:
         started, total = time.monotonic(), 0.0
         self.model.train()
         for step, batch in enumerate(_batches(rows, self.settings, steps), start=1):
-            with _autocast():
+            with autocast():
                 logits = self.model(**collate([rows[i] for i in batch], self.tokenizer, device)).logits
             loss = cross_entropy(logits.float(), target[batch].to(device), weights.to(device))
             loss.backward()  # type: ignore[no-untyped-call]
@@ -200,7 +169,7 @@ def _pooled(model: ResponseClassifier, rows: Sequence[Encoded], tokenizer: Any) 
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
     for start in range(0, len(order), _INFERENCE_BATCH):
         batch = order[start : start + _INFERENCE_BATCH]
-        with torch.no_grad(), _autocast():
+        with torch.no_grad(), autocast():
             inputs = collate([rows[i] for i in batch], tokenizer, model.device)
             features[batch] = model.pool(**inputs).float().cpu()
     return features
@@ -211,14 +180,14 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _autocast() -> torch.autocast:
+def autocast() -> torch.autocast:
     """bfloat16 where the hardware computes in it (on a CPU without, it would be slower than float32)."""
     fast = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.autocast(best_device().type, dtype=torch.bfloat16, enabled=fast)
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Draw from a generator seeded here, and leave the caller's as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)

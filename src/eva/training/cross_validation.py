@@ -3,14 +3,28 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eva.errors import InputError
-from eva.training.classifier import Fitter
+from eva.settings import Scorer
 
 log = logging.getLogger(__name__)
+
+
+class Fitter(Protocol):
+    """Trains classifiers on subsets of rows that it holds; `labels` has one entry for each of its rows."""
+
+    n_labels: int
+
+    @property
+    def settings(self) -> Scorer: ...
+
+    def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> Any: ...
+
+    def probabilities(self, classifier: Any, indices: Sequence[int]) -> NDArray[np.float64]: ...
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,11 @@ from safetensors.torch import save_model
 from eva.artifacts import read_json, write_json
 from eva.errors import raise_if
 from eva.models.response_classifier import ResponseClassifier
+from eva.models.sentence_scorer import SentenceScorer, SentenceScorerConfig
 from eva.training.classifier import Classifier, best_device
+from eva.training.sentence_fitter import SentenceClassifier
+
+Trained = Classifier | SentenceClassifier
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class LabelSet:
     max_length: int
 
 
-def save(classifier: Classifier, labels: LabelSet, out: Path) -> None:
+def save(classifier: Trained, labels: LabelSet, out: Path) -> None:
     """Write the model (safetensors), its tokenizer and `labels.json` into the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     classifier.model.config.id2label = dict(enumerate(labels.labels))
@@ -39,14 +43,17 @@ def save(classifier: Classifier, labels: LabelSet, out: Path) -> None:
     write_json(out / "labels.json", asdict(labels))
 
 
-def load(folder: Path, kind: str, expected: list[str]) -> tuple[Classifier, LabelSet]:
+def load(folder: Path, kind: str, expected: list[str]) -> tuple[Trained, LabelSet]:
     """Load what `save` wrote; an `InputError` if it labels something else than `kind` and `expected`."""
     from transformers import AutoTokenizer
 
     raise_if(problems(folder, kind, expected), "scorers")
     labels = _read(folder)
-    model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    if read_json(folder / "config.json").get("model_type") == SentenceScorerConfig.model_type:
+        scorer = SentenceScorer.from_pretrained(folder, use_safetensors=True)
+        return SentenceClassifier(scorer.to(best_device()).eval(), tokenizer, labels.max_length), labels
+    model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
     return Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length), labels
 
 
