@@ -32,12 +32,20 @@ def find(root: Path, name: str) -> Running | None:
     try:
         noted = json.loads(_pid_file(root, name).read_text("utf-8"))
         process = psutil.Process(noted["pid"])
-        ours = process.environ().get(MARK) == _mark(root, name)
+        ours = _environment(process).get(MARK) == _mark(root, name)
     except (OSError, ValueError, KeyError, psutil.Error):
         return None
     if not ours or process.status() == psutil.STATUS_ZOMBIE:
         return None
     return Running(name, noted["pid"], noted["port"])
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """Its environment, which reads as empty for an instant while the kernel loads the program."""
+    deadline = time.monotonic() + 1
+    while not (found := process.environ()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return dict(found)
 
 
 def start(
