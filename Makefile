@@ -36,10 +36,10 @@ run: setup ## run the whole DAG (params.yaml) and show the comparison
 	eva report
 
 test: setup ## all tests
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
 
 test-fast: setup ## unit and contract tests, under a minute
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup -m 'not slow'
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m 'not slow'
 
 check: setup ## lint, format, types, import contracts, and dvc.yaml against params.yaml and code
 	ruff check .

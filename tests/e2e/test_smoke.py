@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import Clone
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke"), pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")
 ITEM = "esconv-tiny_llama-1"

@@ -122,7 +122,7 @@ def project(tmp_path: Path, root: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Project]:
-    """A project whose services are up; tests that use it are in one xdist group."""
+    """A project whose services are up; one a worker, and `--dist loadfile` keeps a file on one worker."""
     project = make_project(tmp_path_factory.mktemp("served") / "checkout", root)
     try:
         started = project.run("-m", "flows.services", "up")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.flows.conftest import STAGES, Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("services")]
+pytestmark = pytest.mark.slow
 
 
 PATIENCE = 400.0  # seconds for a run; about 60 on two idle cores

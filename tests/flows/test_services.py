@@ -103,7 +103,6 @@ def test_down_without_up_says_so(project: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("services")
 def test_up_again_keeps_what_runs(served: Project) -> None:
     pids = {name: processes.find(served.folder, name) for name in ("prefect", "mlflow", "worker-gpu")}
 
@@ -117,7 +116,6 @@ def test_up_again_keeps_what_runs(served: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("services")
 def test_mlflow_record_is_the_same_with_and_without_the_server(served: Project) -> None:
     write = """
 import mlflow, pathlib
