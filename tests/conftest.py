@@ -27,3 +27,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"research corpora not found at {folder}; set EVA_SHARED_DATA to their folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_address_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow keeps the address it is pointed at in the environment, beyond the test that did it."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
