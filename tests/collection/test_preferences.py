@@ -12,7 +12,7 @@ from eva.collection.public import fitting_levels
 from eva.collection.slots import Slot, draw_balanced, hold_out
 from eva.data.dialogue import Dialogue, Preference, Turn, quartile
 from eva.data.evad import EvadRecord, load_evad
-from eva.data.registry import load_corpus
+from eva.data.registry import load
 from eva.errors import InputError
 from eva.settings import Corpus, Preferences
 
@@ -234,7 +234,7 @@ def test_written_pairs_read_back(splits: dict[str, list[Dialogue]], tmp_path: Pa
 
 
 def test_sample_corpus_gives_pairs_by_both_recipes(sample: Path) -> None:
-    splits = load_corpus(Corpus(format="esconv", path=sample / "esconv", min_dialogues=1))
+    splits = load(Corpus(format="esconv", path=sample / "esconv", min_dialogues=1)).splits
     aligned = build(
         EVAD.model_copy(update={"max_pairs": 40}), splits, load_evad(sample / "evad" / "EVAD.json")
     )
@@ -245,7 +245,7 @@ def test_sample_corpus_gives_pairs_by_both_recipes(sample: Path) -> None:
 
 
 def test_real_evad_sample_refuses_its_three_test_records(shared_data: Path) -> None:
-    splits = load_corpus(Corpus(format="esconv", path=shared_data / "esconv", min_dialogues=1))
+    splits = load(Corpus(format="esconv", path=shared_data / "esconv", min_dialogues=1)).splits
     sets = build(EVAD, splits, load_evad(shared_data / "evad" / "EVAD_sample.json"))
     assert sets.statistics["left_out"]["test_split_refused"] == 3
     assert len(sets.train) + len(sets.valid) == 10

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from eva.data.dialogue import Dialogue, Turn
-from eva.errors import InputError
 from eva.generation.response import Partial, Response
 from eva.models.chat import encode_prompt
 
@@ -176,18 +175,6 @@ def test_an_interrupted_generation_goes_on_where_it_was(tiny, settings, tmp_path
     assert run(tiny, sampled, on_progress=lambda *s: steps.append(s), partial=partial) == whole
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert len(Partial(tmp_path / "p.jsonl").done) == 12
-
-
-def test_one_off_reply(tiny, settings):
-    from eva.generation.decode import respond
-
-    history = [{"role": "user", "content": "I feel low."}]
-    reply = respond(*tiny, history, settings(**GREEDY, max_length=512), "eva", 1)
-    ids = encode_prompt(tiny[1], history, max_length=512)
-    assert reply.response == plain_greedy(*tiny, ids, 1.1, 10)
-    for wrong in ([], [*history, {"role": "assistant", "content": "Oh."}]):
-        with pytest.raises(InputError, match="must end with a user turn"):
-            respond(*tiny, wrong, settings(max_length=512), "eva", 1)
 
 
 def test_layers_with_sliding_windows_do_not_share_prefixes(tiny):

@@ -10,7 +10,7 @@ import torch
 from eva.errors import InputError
 from eva.models.response_classifier import from_encoder
 from eva.settings import LevelClassifier
-from eva.training.classifier import Classifier, Fitter, fit_encoder
+from eva.training.classifier import Classifier, Fitter
 from eva.training.regression import class_weights
 from eva.training.scorer_folder import LabelSet, load, save
 
@@ -23,7 +23,11 @@ NAMES = LabelSet("level", ["a", "b", "c"], 1, 64)
 
 @pytest.fixture(scope="module")
 def trained(encoder: Path, level_settings: LevelClassifier) -> Classifier:
-    return fit_encoder(encoder, TEXTS, LABELS, 3, level_settings)
+    return fitted(encoder, level_settings)
+
+
+def fitted(encoder: Path, settings: LevelClassifier) -> Classifier:
+    return Fitter(encoder, TEXTS, 3, settings).fit(LABELS, range(len(TEXTS)), "all rows")
 
 
 def test_it_learns_and_keeps_the_order(trained: Classifier) -> None:
@@ -51,10 +55,10 @@ def test_a_seed_gives_one_model_and_leaves_the_callers_draws(
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    again = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings)
+    again = fitted(encoder, level_settings)
     assert torch.equal(torch.rand(1), expected)
     np.testing.assert_array_equal(again.predict(TEXTS), trained.predict(TEXTS))
-    other = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings.model_copy(update={"seed": 1}))
+    other = fitted(encoder, level_settings.model_copy(update={"seed": 1}))
     assert not np.allclose(other.predict(TEXTS), trained.predict(TEXTS))
 
 
@@ -80,7 +84,7 @@ def test_pooling_by_hand(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_fewer_layers(encoder: Path, level_settings: LevelClassifier, tmp_path: Path) -> None:
-    shallow = fit_encoder(encoder, TEXTS, LABELS, 3, level_settings.model_copy(update={"layers": 1}))
+    shallow = fitted(encoder, level_settings.model_copy(update={"layers": 1}))
     save(shallow, NAMES, tmp_path)
     loaded, _ = load(tmp_path, "level", NAMES.labels)
     assert loaded.model.encoder.config.num_hidden_layers == 1

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from eva.errors import InputError
 from eva.models.response_classifier import from_encoder
 from eva.settings import LevelClassifier
-from eva.training.classifier import Fitter, fit_encoder
+from eva.training.classifier import Fitter
 from eva.training.encoding import collate, encode
 from eva.training.frozen import above, with_states
 
@@ -32,8 +32,9 @@ def test_the_part_above_says_what_the_whole_says(encoder: Path) -> None:
 
 def test_layers_below_stay_and_those_above_learn(encoder: Path, level_settings: LevelClassifier) -> None:
     settings = level_settings.model_copy(update={"frozen": 1})
-    untouched = Fitter(encoder, TEXTS, 3, settings)._untouched.state_dict()
-    trained = fit_encoder(encoder, TEXTS, LABELS, 3, settings)
+    fitter = Fitter(encoder, TEXTS, 3, settings)
+    untouched = fitter._untouched.state_dict()
+    trained = fitter.fit(LABELS, range(len(TEXTS)), "all rows")
     moved = {
         name for name, value in trained.model.state_dict().items() if not torch.equal(value, untouched[name])
     }

@@ -87,9 +87,7 @@ def test_stages_of_one_commit_and_params_share_a_closed_parent(checkout: Path) -
 
 
 def test_parent_is_handed_down_by_a_scheduler(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eva.tracking.parent import open_parent
-
-    handed = open_parent(checkout, "nightly 7")
+    handed = stores.connect(checkout).create("nightly 7", {}, int(time.time() * 1000))
     monkeypatch.setenv("EVA_PARENT_RUN_ID", handed)
     assert execute(checkout).parent_run_id == handed
     monkeypatch.setenv("EVA_PARENT_RUN_ID", "0" * 32)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from eva.data.dialogue import Dialogue
 from eva.data.empathetic_dialogues import load_empathetic_dialogues
 from eva.data.esconv import load_esconv, load_failed_esconv
 from eva.data.utterances import Loaded
@@ -19,8 +18,3 @@ LOADERS: Mapping[str, Callable[[Path], Loaded]] = {
 def load(corpus: Corpus) -> Loaded:
     """Read a corpus in its official format; an `InputError` lists every problem of a file."""
     return LOADERS[corpus.format](corpus.path)
-
-
-def load_corpus(corpus: Corpus) -> dict[str, list[Dialogue]]:
-    """Dialogues of `train`, `valid` and `test`: joined turns, none dropped yet."""
-    return dict(load(corpus).splits)

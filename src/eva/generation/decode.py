@@ -1,7 +1,6 @@
 """One response per supporter turn, given the gold history (the paper's setting for Tables 2 and 8)."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,22 +10,13 @@ from eva.generation.batches import decode_batches
 from eva.generation.branches import decode_branches, share_trunks, supports_branches
 from eva.generation.response import Partial, Response, report_odd, response_at, response_seed
 from eva.generation.sampling import Decoding
-from eva.models.chat import encode_prompt, end_of_turn, extract_response
-from eva.models.template import Message
+from eva.models.chat import encode_prompt, end_of_turn
 from eva.settings import Generate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Progress = Callable[[int, int], None]  # dialogues done, dialogues in all
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer to one history; `raw` is the whole generated text, `response` what is said."""
-
-    response: str
-    raw: str
 
 
 def generate(
@@ -61,23 +51,6 @@ def generate(
             on_progress(count, len(dialogues))
     report_odd(responses, prompt)
     return responses
-
-
-def respond(
-    policy: Any,
-    tokenizer: "PreTrainedTokenizerBase",
-    history: Sequence[Message],
-    settings: Generate,
-    prompt: str,
-    seed: int,
-) -> Reply:
-    """One answer to a history that ends with the user's turn."""
-    ids = encode_prompt(tokenizer, history, prompt=prompt, max_length=settings.max_length)
-    decoding = _decoding(policy, tokenizer, settings, prompt)
-    with torch.inference_mode():
-        written = decode_batches(policy, [ids], [seed], decoding, 1)
-    raw = _text(tokenizer, written[0])
-    return Reply(extract_response(raw).response if prompt == "cot" else raw, raw)
 
 
 def stop_ids(policy: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:

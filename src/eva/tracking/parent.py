@@ -9,10 +9,9 @@ that waits for one would run for ever after a crash. Its status and end are thos
 import logging
 import os
 import time
-from pathlib import Path
 
-from eva.tracking.checkout import Code, describe_code
-from eva.tracking.store import Store, connect, creation_lock
+from eva.tracking.checkout import Code
+from eva.tracking.store import Store, creation_lock
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +28,11 @@ def parent_of(store: Store, code: Code) -> str:
     return find_or_create(store, code)
 
 
-def open_parent(root: Path, name: str | None = None) -> str:
-    """For a scheduler: a new parent of its own, to be handed down in `EVA_PARENT_RUN_ID`."""
-    return _create(connect(root), describe_code(root), name)
-
-
 def find_or_create(store: Store, code: Code, started_ms: int | None = None) -> str:
     """The one parent of this code; the lock and the second look keep it one under races."""
     with creation_lock(store.root):
         if not store.find(parent=code.digest):
-            _create(store, code, None, started_ms)
+            _create(store, code, started_ms)
         return str(store.find(parent=code.digest)[0].info.run_id)
 
 
@@ -47,12 +41,12 @@ def close_parent(store: Store, parent: str, status: str, ended_ms: int) -> None:
     store.client.set_terminated(parent, status, end_time=ended_ms)
 
 
-def _create(store: Store, code: Code, name: str | None, started_ms: int | None = None) -> str:
+def _create(store: Store, code: Code, started_ms: int | None) -> None:
     shown = (code.commit[:8] if code.commit else "uncommitted") + (
         "+changes" if code.commit and code.dirty else ""
     )
     tags = {
-        "eva.parent": code.digest if name is None else f"{code.digest}/{name}",
+        "eva.parent": code.digest,
         "eva.pipeline": code.digest,
         "eva.commit": code.commit or "none",
         "eva.dirty": str(code.dirty).lower(),
@@ -60,6 +54,5 @@ def _create(store: Store, code: Code, name: str | None, started_ms: int | None =
         **({"mlflow.source.git.commit": code.commit} if code.commit else {}),
     }
     started = started_ms or int(time.time() * 1000)
-    parent = store.create(name or f"pipeline {shown}", tags, started)
+    parent = store.create(f"pipeline {shown}", tags, started)
     store.client.set_terminated(parent, "FINISHED", end_time=started)
-    return parent

@@ -48,13 +48,6 @@ class Classifier:
         return _probabilities(self, encode(self.tokenizer, texts, self.max_length))
 
 
-def fit_encoder(
-    encoder_dir: Path, texts: Sequence[Text], labels: Sequence[int], n_labels: int, settings: Encoder
-) -> Classifier:
-    """Train on all `texts`, whose `labels` are 0 to `n_labels` - 1."""
-    return Fitter(encoder_dir, texts, n_labels, settings).fit(labels, range(len(texts)), "all rows")
-
-
 class Fitter:
     """Trains classifiers on subsets of the same rows, each from the same untouched encoder."""
 

@@ -6,19 +6,12 @@ from eva.evaluation.bootstrap import Additive, Array
 from eva.evaluation.human.ratings import Counts
 
 
-def fleiss_kappa(counts: Counts) -> float:
-    """Kappa of counts (items x categories) with equally many raters an item.
-
-    NaN where it is not defined: one rater, no items, or all ratings in one category.
-    """
-    return kappa_by_dialogue(counts, np.zeros(len(counts), dtype=np.int64)).value
-
-
 def kappa_by_dialogue(counts: Counts, dialogue_of: Counts) -> Additive:
     """Kappa as a function of sums over dialogues, so that dialogues can be resampled.
 
-    A dialogue contributes its items' shares of agreeing pairs of raters, their number, and how
-    often each category was given.
+    `counts` (items x categories) have equally many raters an item. A dialogue contributes its items'
+    shares of agreeing pairs of raters, their number, and how often each category was given. NaN where
+    kappa is not defined: one rater, no items, or all ratings in one category.
     """
     raters = int(counts[0].sum()) if len(counts) else 0
     pairs = raters * (raters - 1)
