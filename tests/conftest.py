@@ -30,6 +30,6 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_address_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow keeps the address it is pointed at in the environment, beyond the test that did it."""
+def _no_server_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record of whoever runs the tests is none of theirs."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,9 @@ def test_candidate_answers_a_chat_as_the_merged_policy_does(
     assert done.uri == "models:/eva-tiny@candidate"
     loaded = load(done.uri, checkout)
     assert chat(loaded, MESSAGES) == wanted
+    assert not {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"} & set(os.environ), (
+        "subprocesses would inherit it"
+    )
     plain = served(backbone, None, "eva", greedy())
     assert direct_answer(plain) != wanted, "the adapter must be in the registered weights"
 

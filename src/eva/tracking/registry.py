@@ -4,7 +4,9 @@ The only place that uploads weights.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +20,7 @@ from eva.tracking.serving import Served
 log = logging.getLogger(__name__)
 
 _TASK = "llm/v1/chat"
+_ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 _EXAMPLE = {"messages": [{"role": "user", "content": "I lost my job last week and cannot sleep."}]}
 _SERVING = ("accelerate", "mlflow", "torch", "transformers")
 
@@ -79,9 +82,9 @@ def load(uri: str, root: Path) -> Any:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    _point(store.address(root))
     try:
-        return mlflow.pyfunc.load_model(uri)
+        with _pointed_at(store.address(root)):
+            return mlflow.pyfunc.load_model(uri)
     except MlflowException as error:
         raise InputError(
             f"{uri}: not in the registry of {store.address(root)} ({error.message}); "
@@ -103,11 +106,10 @@ def _upload(
     import mlflow
     from huggingface_hub import ModelCard
 
-    _point(opened.address)
     # MLflow would look the model's name up on the hub for a licence; an address is not looked up,
     # and it keeps the path of this machine out of the registered files.
     served.model.name_or_path = served.model.config._name_or_path = f"models:/{name}"
-    with mlflow.start_run(run_id=run_id):
+    with _pointed_at(opened.address), mlflow.start_run(run_id=run_id):
         return mlflow.transformers.log_model(
             {"model": served.model, "tokenizer": served.tokenizer},
             name="model",
@@ -139,8 +141,24 @@ def _log_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[str, 
         client.log_metric(run_id, store.metric_name(key), value, model_id=model_id)
 
 
-def _point(address: str) -> None:
+@contextmanager
+def _pointed_at(address: str) -> Iterator[None]:
+    """MLflow's calls on models read the address of the whole process and write it into the environment.
+
+    Both are as before afterwards: subprocesses and later stores must not inherit it.
+    """
     import mlflow
 
+    before = {name: os.environ.get(name) for name in _ADDRESSES}
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
