@@ -64,7 +64,7 @@ def _epitome_row(card: Card, accuracy: float, macro_f1: float) -> list[str]:
 
 def _levels(card: Card) -> Iterator[str]:
     yield from ("", "## Levels", "")
-    found = {name: card[name] for name in ("cross_validated", "test", "test_all") if card[name]}
+    found = {name: card[name] for name in ("cross_validated", "test", "test_all", "test_turns") if card[name]}
     columns = ["", "n", "accuracy", "macro-F1", "F1 by class", "majority", "ECE", "Brier"]
     rows = [
         [f"{name}, {task}", *_level_row(evidence[task])]

@@ -113,7 +113,7 @@ def write_study(folder: Path, seeds: tuple[int, ...] = (1,), variants: tuple[str
                 write_json(folder / "metrics" / stage / f"{item}.json", {"trained": int(does), "loss": 1.15})
     reference().write(folder / "levels" / "reference.json")
     evidence = {"five": card(), "four": card()}
-    levels = {"cross_validated": evidence, "test": None, "test_all": None, "timing": None}
+    levels = {"cross_validated": evidence, "test": None, "test_all": None, "test_turns": None, "timing": None}
     write_json(folder / "levels" / "scorecard.json", levels)
     write_json(folder / "epitome" / "ip" / "scorecard.json", card())
     return folder

@@ -71,7 +71,7 @@ def pairs() -> list[EpitomePair]:
 @pytest.fixture(scope="session")
 def level_settings() -> LevelClassifier:
     return LevelClassifier(
-        encoder="tiny", epochs=3, lr=5e-3, batch_size=16, max_length=64, balance=0.5, folds=2,
+        encoder="tiny", epochs=3, lr=5e-3, batch_size=16, max_length=64, balance=0.5, folds=2, dropout=0.1,
         corpus="toy", labels="strategies", context_turns=1,
     )  # fmt: skip
 

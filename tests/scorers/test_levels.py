@@ -12,7 +12,7 @@ from eva.data.dialogue import Dialogue, Turn
 from eva.data.prepare import Dropped
 from eva.data.utterances import SPLITS
 from eva.errors import InputError
-from eva.evaluation.level_examples import from_dialogues, read_level_file, text_of
+from eva.evaluation.level_examples import from_turns, from_utterances, read_level_file, text_of
 from eva.evaluation.levels import train_level_classifier
 from eva.evaluation.reference import Reference
 from eva.settings import LevelClassifier
@@ -118,7 +118,7 @@ def test_context(splits: dict[str, list[Dialogue]], tmp_path: Path) -> None:
     assert text_of(["a"], "r", 0) == "r"
     assert text_of([], "r", 3) == ("", "r")
     dialogue = splits["train"][0]
-    second = from_dialogues([dialogue], 2)[1]
+    second = from_turns([dialogue], 2)[1]
     assert second.text == (
         f"{dialogue.turns[1].content} {dialogue.turns[2].content}",
         dialogue.turns[3].content,
@@ -128,6 +128,42 @@ def test_context(splits: dict[str, list[Dialogue]], tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_text(json.dumps(row))
     assert read_level_file(tmp_path / "one.jsonl", 0)[0].text == "r"
     assert read_level_file(tmp_path / "one.jsonl", 1)[0].text == ("c", "r")
+
+
+def test_utterances_of_a_turn() -> None:
+    dialogue = Dialogue("d", "toy", 0, (
+        Turn("user", "hi"),
+        Turn("assistant", "hello. why?", ("Others", "Question"), ("hello.", "why?")),
+        Turn("user", "well"),
+        Turn("assistant", "I see", ("Reflection of feelings",)),
+        Turn("assistant", "unlabelled"),
+    ))  # fmt: skip
+    rows = from_utterances([dialogue], 1)
+    assert [row.text for row in rows] == [("hi", "hello."), ("hi hello.", "why?"), ("well", "I see")]
+    assert [row.level for row in rows] == [0, 1, 2]
+    assert [(row.turn, row.whole) for row in rows] == [(1, False), (1, False), (2, True)]
+    assert [row.text for row in from_utterances([dialogue], 0)] == ["hello.", "why?", "I see"]
+    assert [row.text for row in from_turns([dialogue], 0)] == ["hello. why?", "I see", "unlabelled"]
+
+
+@pytest.mark.slow
+def test_utterances_teach_and_whole_turns_make_v(
+    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+) -> None:
+    def split_up(dialogue: Dialogue) -> Dialogue:
+        turns = list(dialogue.turns)
+        said = turns[1]
+        parts = (said.content, "and so on")
+        turns[1] = Turn(said.role, " ".join(parts), (*said.strategies, "Others"), parts)
+        return Dialogue(dialogue.id, "toy", 0, tuple(turns))
+
+    given = {name: [split_up(one) for one in part] for name, part in splits.items()}
+    result = train_level_classifier(level_settings, encoder, given, Path("unused"), tmp_path / "out")
+    scores = result.scorecard
+    assert scores.test is not None
+    assert scores.test_turns is not None
+    assert (scores.cross_validated.five.n, scores.test.five.n, scores.test_turns.five.n) == (125, 25, 20)
+    assert result.reference.dialogues.sum() + result.reference.n_none == 80
 
 
 def test_a_corpus_without_strategies(

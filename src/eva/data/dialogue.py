@@ -37,11 +37,15 @@ STRATEGY_LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn: `content` is its joined text, `strategies` its utterances' labels (may be empty)."""
+    """One turn: `content` is its joined text, `strategies` its utterances' labels (may be empty).
+
+    `parts` are the utterances that `strategies` label, in their order; empty where `content` is one.
+    """
 
     role: Role
     content: str
     strategies: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def weak_level(self) -> int | None:
@@ -50,6 +54,11 @@ class Turn:
             return None
         levels = [STRATEGY_LEVELS[name] for name in self.strategies]
         return next((level for level in reversed(levels) if level != NO_LEVEL), NO_LEVEL)
+
+    def labelled(self) -> list[tuple[str, int]]:
+        """Its labelled utterances, each with the level of its strategy."""
+        said = self.parts or (self.content,) * len(self.strategies)
+        return [(text, STRATEGY_LEVELS[name]) for text, name in zip(said, self.strategies, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +92,13 @@ class Dialogue:
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> "Dialogue":
-        turns = tuple(Turn(t["role"], t["content"], tuple(t.get("strategies", ()))) for t in row["turns"])
+        turns = tuple(_turn(raw) for raw in row["turns"])
         return cls(row["id"], row["corpus"], row["position"], turns, dict(row.get("slices", {})))
+
+
+def _turn(row: dict[str, Any]) -> Turn:
+    strategies, parts = (tuple(row.get(name, ())) for name in ("strategies", "parts"))
+    return Turn(row["role"], row["content"], strategies, parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,9 @@ def join(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
     turns = []
     for role, run in groupby(utterances, key=lambda utterance: utterance.role):
         said = list(run)
-        strategies = tuple(u.strategy for u in said if u.strategy is not None)
-        turns.append(Turn(role, " ".join(u.text for u in said), strategies))
+        labelled = [(u.text, u.strategy) for u in said if u.strategy is not None]
+        parts = tuple(text for text, _ in labelled) if len(said) > 1 else ()
+        turns.append(Turn(role, " ".join(u.text for u in said), tuple(name for _, name in labelled), parts))
     return tuple(turns)
 
 

@@ -1,4 +1,8 @@
-"""Supporter turns with their levels: from a corpus's strategies, or from a level file."""
+"""What supporters said, with its levels: from a corpus's strategies, or from a level file.
+
+Single utterances teach and test the classifier: each has one label. What it labels afterwards are
+whole turns, for that is what a system's response is.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import numbered_lines
-from eva.data.dialogue import LEVELS, NO_LEVEL, Dialogue, quartile
+from eva.data.dialogue import LEVELS, NO_LEVEL, Dialogue, Turn, quartile
 from eva.errors import InputError, raise_if
 from eva.training.encoding import Text
 
@@ -16,13 +20,17 @@ _LISTED = 50  # a file of another format has a problem on every line
 
 @dataclass(frozen=True, slots=True)
 class LevelExample:
-    """One utterance; `level` is None if nobody labelled it, `turn` 0 if its place is not known."""
+    """An utterance, or a `whole` turn; `level` is None if nobody labelled it.
+
+    `turn` of `n_turns` counts the supporter's turns from 1; it is 0 if the place is not known.
+    """
 
     dialogue_id: str
     text: Text
     level: int | None
     turn: int = 0
     n_turns: int = 0
+    whole: bool = True
 
     @property
     def quartile(self) -> int | None:
@@ -36,16 +44,36 @@ def text_of(context: Sequence[str], response: str, context_turns: int) -> Text:
     return " ".join(context[-context_turns:]), response
 
 
-def from_dialogues(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
+def from_turns(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
     """Every supporter turn, with the weak level of its strategies (design decision 7)."""
-    return [example for dialogue in dialogues for example in _turns(dialogue, context_turns)]
+    return [
+        LevelExample(dialogue.id, text_of(before, turn.content, context_turns), turn.weak_level, ordinal, n)
+        for dialogue, n in ((dialogue, dialogue.n_supporter_turns) for dialogue in dialogues)
+        for ordinal, before, turn in _supporter_turns(dialogue)
+    ]
 
 
-def _turns(dialogue: Dialogue, context_turns: int) -> Iterator[LevelExample]:
+def from_utterances(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
+    """Every labelled supporter utterance with its weak level, in the place of its turn."""
+    return [example for dialogue in dialogues for example in _utterances(dialogue, context_turns)]
+
+
+def _utterances(dialogue: Dialogue, context_turns: int) -> Iterator[LevelExample]:
+    n = dialogue.n_supporter_turns
+    for ordinal, before, turn in _supporter_turns(dialogue):
+        earlier: list[str] = []  # what the same turn said before: context, but no turn of its own
+        for utterance, level in turn.labelled():
+            context = [" ".join([*before[-context_turns:], *earlier])]
+            text = text_of(context, utterance, min(context_turns, 1))
+            yield LevelExample(dialogue.id, text, level, ordinal, n, whole=not turn.parts)
+            earlier.append(utterance)
+
+
+def _supporter_turns(dialogue: Dialogue) -> Iterator[tuple[int, list[str], Turn]]:
+    """(ordinal from 1, contents of all turns before, turn)."""
     said = [turn.content for turn in dialogue.turns]
     for ordinal, index, turn in dialogue.supporter_turns():
-        text = text_of(said[:index], turn.content, context_turns)
-        yield LevelExample(dialogue.id, text, turn.weak_level, ordinal, dialogue.n_supporter_turns)
+        yield ordinal, said[:index], turn
 
 
 def read_level_file(path: Path, context_turns: int) -> list[LevelExample]:

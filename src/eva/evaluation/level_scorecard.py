@@ -67,21 +67,23 @@ class LevelEvidence:
 class LevelScorecard:
     """Cross-validated figures, and those of the final model on the test split if it has labels.
 
-    `test` has the dialogues that systems are scored on, `test_all` also those that `prepare` dropped.
-    `timing` is of the former.
+    `test` has the utterances of the dialogues that systems are scored on, `test_all` also of those that
+    `prepare` dropped. `test_turns` has the whole turns of the former, as EVAEval labels them, against
+    the last level in each; `timing` is of them.
     """
 
     cross_validated: LevelEvidence
     test: LevelEvidence | None
     test_all: LevelEvidence | None
+    test_turns: LevelEvidence | None
     timing: Timing | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def headline(self) -> dict[str, float]:
-        """Cross-validated numbers by their names, the others under `test/` and `test_all/`."""
-        tested = {"test": self.test, "test_all": self.test_all}
+        """Cross-validated numbers by their names, the others under the name of their evidence."""
+        tested = {"test": self.test, "test_all": self.test_all, "test_turns": self.test_turns}
         return {
             **self.cross_validated.headline(),
             **{

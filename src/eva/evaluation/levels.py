@@ -7,7 +7,7 @@ classifier's errors would look like the system's.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from eva.artifacts import digest_file, fingerprint, new_folder, write_json
 from eva.data.dialogue import Dialogue
 from eva.data.prepare import Dropped, without_leading_supporter
 from eva.errors import InputError
-from eva.evaluation.level_examples import LevelExample, from_dialogues, read_level_file
+from eva.evaluation.level_examples import LevelExample, from_turns, from_utterances, read_level_file
 from eva.evaluation.level_scorecard import LEVEL_LABELS, LevelEvidence, LevelScorecard, level_evidence
 from eva.evaluation.reference import LevelledTurn, Reference, reference_from_levels
 from eva.evaluation.timing import timing
@@ -23,6 +23,7 @@ from eva.settings import LevelClassifier
 from eva.training.classifier import Classifier, Fitter
 from eva.training.cross_validation import CrossValidation, cross_validate
 from eva.training.scorer_folder import LabelSet, save
+from eva.training.soup import Soup
 
 log = logging.getLogger(__name__)
 
@@ -43,20 +44,21 @@ def train_level_classifier(
     out: Path,
     dropped: Sequence[Dropped] = (),
 ) -> LevelResult:
-    """Cross-validate, train on all labelled rows, and write the model, its scorecard and V to `out`.
+    """Cross-validate, and write the mean of the folds' models, its scorecard and V to `out`.
 
-    Rows come from the strategies of train and valid, or from the file `labels`, as `settings.labels`
-    says. `dropped` dialogues of these splits teach too, and those of test are tested on: what makes
-    a dialogue unfit for training a supporter says nothing against its labels. V always covers the
-    human turns of the training dialogues in `splits`, as a system's T does of their like.
+    Rows are the utterances of train and valid with the level of their strategy, or those of the file
+    `labels`, as `settings.labels` says. `dropped` dialogues of these splits teach too, and those of
+    test are tested on: what makes a dialogue unfit for training a supporter says nothing against its
+    labels. V always covers the human turns of the training dialogues in `splits`, as a system's T
+    does of their like.
     """
     labelled = _labelled(settings, splits, labels, dropped)
-    rows = _with_training_turns(labelled, from_dialogues(splits["train"], settings.context_turns))
-    fitter = Fitter(encoder_dir, [row.text for row in rows], len(LEVEL_LABELS), settings)
+    rows = _with_training_turns(labelled, from_turns(splits["train"], settings.context_turns))
+    fitter, soup = Fitter(encoder_dir, [row.text for row in rows], len(LEVEL_LABELS), settings), Soup()
     validation = cross_validate(
-        fitter, [row.level for row in rows], [row.dialogue_id for row in rows], "levels"
+        fitter, [row.level for row in rows], [row.dialogue_id for row in rows], "levels", soup.add
     )
-    final = fitter.fit([row.level or 0 for row in rows], _indices(rows), "levels, final model")
+    final = soup.classifier()
     scores = LevelScorecard(
         _cross_validated(rows, validation, settings),
         **_tested(final, splits.get("test", ()), _usable(dropped, "test"), settings),
@@ -80,11 +82,11 @@ def _labelled(
     if settings.labels == "file":
         return read_level_file(labels, settings.context_turns)
     dialogues = [*splits["train"], *splits.get("valid", ()), *_usable(dropped, "train", "valid")]
-    examples = [row for row in from_dialogues(dialogues, settings.context_turns) if row.level is not None]
+    examples = from_utterances(dialogues, settings.context_turns)
     if not examples:
         raise InputError(
-            f"level_classifier: no supporter turn of corpus {settings.corpus!r} has a strategy, so there are "
-            "no weak labels; choose a corpus with strategies (ESConv), or set `labels: file`"
+            f"level_classifier: no supporter utterance of corpus {settings.corpus!r} has a strategy, so "
+            "there are no weak labels; choose a corpus with strategies (ESConv), or set `labels: file`"
         )
     return examples
 
@@ -93,22 +95,17 @@ def _with_training_turns(
     labelled: Sequence[LevelExample], turns: Sequence[LevelExample]
 ) -> list[LevelExample]:
     """`labelled`, and those of `turns` that are not among them, without a label of their own."""
-    known = {(row.dialogue_id, row.turn) for row in labelled}
-    return [*labelled, *(_unlabelled(row) for row in turns if (row.dialogue_id, row.turn) not in known)]
-
-
-def _unlabelled(row: LevelExample) -> LevelExample:
-    return LevelExample(row.dialogue_id, row.text, None, row.turn, row.n_turns)
-
-
-def _indices(rows: Sequence[LevelExample]) -> list[int]:
-    return [i for i, row in enumerate(rows) if row.level is not None]
+    known = {(row.dialogue_id, row.turn) for row in labelled if row.whole}
+    return [
+        *labelled,
+        *(replace(row, level=None) for row in turns if (row.dialogue_id, row.turn) not in known),
+    ]
 
 
 def _cross_validated(
     rows: Sequence[LevelExample], validation: CrossValidation, settings: LevelClassifier
 ) -> LevelEvidence:
-    kept = _indices(rows)
+    kept = [i for i, row in enumerate(rows) if row.level is not None]
     return level_evidence(
         validation.probabilities[kept],
         [rows[i].level or 0 for i in kept],
@@ -127,13 +124,17 @@ def _tested(
     settings: LevelClassifier,
 ) -> dict[str, Any]:
     """The parts of a `LevelScorecard` that the test split gives, each None if it has no levels."""
-    rows = from_dialogues(kept, settings.context_turns)
-    more = from_dialogues(dropped, settings.context_turns)
+    rows = from_utterances(kept, settings.context_turns)
+    more = from_utterances(dropped, settings.context_turns)
+    turns = from_turns(kept, settings.context_turns)
     label = lambda texts: classifier.predict(texts).argmax(axis=1)  # noqa: E731
     return {
-        "test": _evidence(classifier, rows, settings, "test split"),
-        "test_all": _evidence(classifier, [*rows, *more], settings, "test split with dropped dialogues"),
-        "timing": timing(label, rows, settings.seed) if rows else None,
+        "test": _evidence(classifier, rows, settings, "utterances of the test split"),
+        "test_all": _evidence(
+            classifier, [*rows, *more], settings, "utterances of the test split with dropped dialogues"
+        ),
+        "test_turns": _evidence(classifier, turns, settings, "whole turns of the test split"),
+        "timing": timing(label, turns, settings.seed) if turns else None,
     }
 
 
@@ -147,7 +148,7 @@ def _evidence(
         classifier.predict([row.text for row in rows]),
         [row.level or 0 for row in rows],
         [row.quartile for row in rows],
-        evidence=f"{name} against its strategies, model trained on all labelled rows",
+        evidence=f"{name} against its strategies, mean of the folds' models",
         seed=settings.seed,
         notes={"dialogues": len({row.dialogue_id for row in rows})},
     )
@@ -164,7 +165,7 @@ def _reference(
     turns = [
         LevelledTurn(row.dialogue_id, row.turn, row.n_turns, level)
         for row, level in zip(rows, predicted, strict=True)
-        if row.turn and row.dialogue_id in training
+        if row.turn and row.whole and row.dialogue_id in training
     ]
     provenance = {
         "turns": "human turns of the training dialogues",

@@ -1,10 +1,9 @@
 """A sequence classifier that reads a response in its context, and judges the response.
 
-An ordinary Hugging Face model class: an encoder, its hidden states pooled over the response's tokens
-only, one linear layer. The stock heads read the first token through a pooler, which sentence
-encoders such as MiniLM never trained; pooling needs no new weights but the linear layer, so it also
-learns from a few hundred rows. The extremes stand beside the mean because one word in a long response
-can decide its label. The context still reaches the response through attention.
+An ordinary Hugging Face model class: an encoder, the mean of its hidden states over the response's
+tokens only, one linear layer. The stock heads read the first token through a pooler, which sentence
+encoders such as MiniLM never trained; a mean needs no new weights but the linear layer. The context
+still reaches the response through attention.
 """
 
 from pathlib import Path
@@ -20,8 +19,6 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-_BEYOND = 1e4  # no hidden state comes near
-
 
 class ResponseClassifierConfig(PreTrainedConfig):  # type: ignore[misc]
     """The encoder's own configuration, nested; `num_labels` and the rest are the usual fields."""
@@ -35,7 +32,7 @@ class ResponseClassifierConfig(PreTrainedConfig):  # type: ignore[misc]
 
 
 class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
-    """Encoder, mean and extremes over the response, linear layer."""
+    """Encoder, mean over the response, linear layer."""
 
     config_class = ResponseClassifierConfig
     base_model_prefix = "encoder"
@@ -44,19 +41,15 @@ class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
         super().__init__(config)
         self.encoder = without_pooler(AutoModel.from_config(AutoConfig.for_model(**config.encoder)))
         self.dropout = torch.nn.Dropout(config.dropout)
-        self.classifier = torch.nn.Linear(3 * self.encoder.config.hidden_size, config.num_labels)
+        self.classifier = torch.nn.Linear(self.encoder.config.hidden_size, config.num_labels)
         self.post_init()
 
     def pool(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """Mean, maximum and minimum of the hidden states that `response_mask` marks: [batch, 3 hidden]."""
+        """Mean of the hidden states that `response_mask` marks, 0 where it marks none: [batch, hidden]."""
         hidden = self.encoder(**inputs).last_hidden_state.float()
-        inside = response_mask.unsqueeze(-1).bool()
-        mean = (hidden * inside).sum(1) / inside.sum(1).clamp(min=1)
-        highest = hidden.masked_fill(~inside, -_BEYOND).amax(1)
-        lowest = hidden.masked_fill(~inside, _BEYOND).amin(1)
-        pooled = torch.cat([mean, highest, lowest], dim=1)
-        # A response of no token at all has no extremes.
-        return pooled * inside.any(1)
+        inside = response_mask.unsqueeze(-1).float()
+        mean: torch.Tensor = (hidden * inside).sum(1) / inside.sum(1).clamp(min=1)
+        return mean
 
     def forward(
         self,
@@ -81,19 +74,11 @@ def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> Resp
     return model
 
 
-def layer_stack(encoder: Any) -> tuple[str, torch.nn.ModuleList]:
-    """The encoder's layers from below, and their name within it."""
-    depth = encoder.config.num_hidden_layers
-    found = (
-        (name, part)
-        for name, part in encoder.named_modules()
-        if isinstance(part, torch.nn.ModuleList) and len(part) == depth
-    )
-    return next(found)
-
-
 def _keep_layers(encoder: Any, layers: int) -> None:
-    _, stack = layer_stack(encoder)
+    depth = encoder.config.num_hidden_layers
+    stack = next(
+        part for part in encoder.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == depth
+    )
     del stack[layers:]
     encoder.config.num_hidden_layers = len(stack)
 

@@ -1,17 +1,11 @@
-"""Fine-tuning an encoder to label responses.
-
-The linear layer is first fitted alone on the untouched encoder (a logistic regression, one pass over
-the rows), then everything but the token embeddings is trained together. Starting from a fitted layer
-keeps the first updates from tearing up what the encoder knows (Kumar et al., 2022,
-arXiv:2202.10054), which decides the outcome when a class has a dozen rows.
-"""
+"""Fine-tuning an encoder to label responses."""
 
 import copy
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +17,16 @@ from torch.nn.functional import cross_entropy
 from eva.models.response_classifier import ResponseClassifier, from_encoder
 from eva.settings import Encoder
 from eva.training.encoding import Encoded, Text, collate, encode
-from eva.training.frozen import above, with_states
-from eva.training.regression import class_weights, fit_layer
+from eva.training.regression import class_weights
 
 log = logging.getLogger(__name__)
 
 _INFERENCE_BATCH = 64
-_HEAD_PENALTY = 200.0  # L2 on the standardised layer against the summed loss, i.e. C = 0.0025
+_LAYER_PACE = 20.0  # the linear layer's learning rate over the encoder's: it starts from nothing
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 1.0
 _WARMUP = 0.1
+_TOLD_EVERY = 20.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -58,32 +52,20 @@ class Fitter:
         self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
         with seeded(settings.seed):
             self._untouched = from_encoder(encoder_dir, n_labels, settings.layers).to(best_device())
-        self._untouched.encoder.get_input_embeddings().requires_grad_(False)
         self._rows = encode(self._tokenizer, texts, settings.max_length)
-        if settings.frozen and settings.epochs:
-            with autocast():
-                self._rows = with_states(self._untouched, self._rows, self._tokenizer, settings.frozen)
-        given = settings.frozen if settings.epochs else 0
-        self._features = _pooled(above(self._untouched, given), self._rows, self._tokenizer)
 
     def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> Classifier:
         """Train on the rows `indices`; row i has label `labels[i]`. `title` names the run in the log."""
         model = copy.deepcopy(self._untouched)
         rows, target = [self._rows[i] for i in indices], torch.tensor([labels[i] for i in indices])
         weights = class_weights(target, self.n_labels, self.settings.balance)
-        fit_layer(model.classifier, self._features[list(indices)], target, weights, _HEAD_PENALTY)
-        if self.settings.epochs:
-            with seeded(self.settings.seed):
-                upper = above(model, self.settings.frozen)
-                _Run(upper, self._tokenizer, self.settings, title).train(rows, target, weights)
+        with seeded(self.settings.seed), _attention_for_training(model):
+            _Run(model, self._tokenizer, self.settings, title).train(rows, target, weights)
         return Classifier(model.eval(), self._tokenizer, self.settings.max_length)
 
     def probabilities(self, classifier: Classifier, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the rows `indices`."""
-        if not self.settings.epochs:
-            return _judge(classifier.model, self._features[list(indices)])
-        upper = replace(classifier, model=above(classifier.model, self.settings.frozen))
-        return _probabilities(upper, [self._rows[i] for i in indices])
+        return _probabilities(classifier, [self._rows[i] for i in indices])
 
 
 @dataclass(frozen=True)
@@ -96,30 +78,39 @@ class _Run:
     title: str
 
     def train(self, rows: Sequence[Encoded], target: torch.Tensor, weights: torch.Tensor) -> None:
-        device = best_device()
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=self.settings.lr, weight_decay=_WEIGHT_DECAY)
-        per_epoch = -(-len(rows) // self.settings.batch_size)
-        steps = max(1, round(self.settings.epochs * per_epoch))
+        device, optimizer = best_device(), self._optimizer()
+        steps = max(1, round(self.settings.epochs * -(-len(rows) // self.settings.batch_size)))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _pace(step, steps))
-        started, total = time.monotonic(), 0.0
+        started = told = time.monotonic()
+        total = 0.0
         self.model.train()
         for step, batch in enumerate(_batches(rows, self.settings, steps), start=1):
             with autocast():
                 logits = self.model(**collate([rows[i] for i in batch], self.tokenizer, device)).logits
             loss = cross_entropy(logits.float(), target[batch].to(device), weights.to(device))
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(trained, _GRADIENT_NORM)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), _GRADIENT_NORM)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
             total += loss.item()
-            if step % per_epoch == 0 or step == steps:
-                spent = time.monotonic() - started
+            if step == steps or time.monotonic() > told + _TOLD_EVERY:
+                told = time.monotonic()
+                spent = told - started
                 log.info(
                     "%s: step %d of %d, mean loss %.3f, %.0f s, %.0f s to go",
                     self.title, step, steps, total / step, spent, spent / step * (steps - step),
                 )  # fmt: skip
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        for part in self.model.encoder.modules():
+            if isinstance(part, torch.nn.Dropout):
+                part.p = self.settings.dropout
+        groups: list[dict[str, Any]] = [
+            {"params": [*self.model.encoder.parameters()]},
+            {"params": [*self.model.classifier.parameters()], "lr": _LAYER_PACE * self.settings.lr},
+        ]
+        return torch.optim.AdamW(groups, lr=self.settings.lr, weight_decay=_WEIGHT_DECAY, fused=True)
 
 
 def _pace(step: int, steps: int) -> float:
@@ -144,28 +135,26 @@ def _batches(rows: Sequence[Encoded], settings: Encoder, steps: int) -> Iterator
 
 
 def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[np.float64]:
-    return _judge(classifier.model, _pooled(classifier.model, rows, classifier.tokenizer))
-
-
-def _judge(model: ResponseClassifier, pooled: torch.Tensor) -> NDArray[np.float64]:
-    layer = model.classifier
-    with torch.inference_mode():
-        logits = layer(pooled.to(layer.weight.device))
-    probabilities: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy()
-    return probabilities
-
-
-def _pooled(model: ResponseClassifier, rows: Sequence[Encoded], tokenizer: Any) -> torch.Tensor:
-    """The pooled response of every row: [rows, features] on the CPU. Similar lengths share a batch."""
-    model.eval()
-    features = torch.zeros(len(rows), model.classifier.in_features)
+    """In the order of `rows`; similar lengths share a batch."""
+    model = classifier.model.eval()
+    found = np.zeros((len(rows), model.config.num_labels))
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
     for start in range(0, len(order), _INFERENCE_BATCH):
         batch = order[start : start + _INFERENCE_BATCH]
-        with torch.no_grad(), autocast():
-            inputs = collate([rows[i] for i in batch], tokenizer, model.device)
-            features[batch] = model.pool(**inputs).float().cpu()
-    return features
+        with torch.inference_mode(), autocast():
+            logits = model(**collate([rows[i] for i in batch], classifier.tokenizer, model.device)).logits
+        found[batch] = logits.double().softmax(-1).cpu().numpy()
+    return found
+
+
+@contextmanager
+def _attention_for_training(model: ResponseClassifier) -> Iterator[None]:
+    """On a CPU, attention written out: the fused kernel's backward pass takes longer than all else there."""
+    before = model.encoder.config._attn_implementation
+    if best_device().type == "cpu":
+        model.encoder.set_attn_implementation("eager")
+    yield
+    model.encoder.set_attn_implementation(before)
 
 
 def best_device() -> torch.device:

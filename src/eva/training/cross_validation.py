@@ -1,7 +1,7 @@
 """Out-of-fold predictions: every row is labelled by a model that saw nothing of its group."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,12 +36,16 @@ class CrossValidation:
 
 
 def cross_validate(
-    fitter: Fitter, labels: Sequence[int | None], groups: Sequence[str], title: str
+    fitter: Fitter,
+    labels: Sequence[int | None],
+    groups: Sequence[str],
+    title: str,
+    take: Callable[[Any], None] = lambda _: None,
 ) -> CrossValidation:
     """Grouped, stratified k-fold over the fitter's rows.
 
     A row without a label (None) trains nothing but is predicted like the others, by the model that
-    did not see its group.
+    did not see its group. `take` is given each fold's classifier.
     """
     folds = fitter.settings.folds
     fold = assign_folds(labels, groups, folds, fitter.settings.seed)
@@ -53,6 +57,7 @@ def cross_validate(
         held_out = np.flatnonzero(fold == number).tolist()
         classifier = fitter.fit(known, np.flatnonzero((fold != number) & labelled).tolist(), name)
         probabilities[held_out] = fitter.probabilities(classifier, held_out)
+        take(classifier)
     return CrossValidation(probabilities, fold)
 
 

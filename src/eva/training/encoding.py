@@ -11,15 +11,11 @@ Text = str | tuple[str, str]  # a response, or (context, response)
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One tokenised text; `response` marks the tokens that the classifier pools.
-
-    `states` [tokens, hidden], where given, replace the tokens: what frozen layers made of them.
-    """
+    """One tokenised text; `response` marks the tokens that the classifier pools."""
 
     input_ids: list[int]
     token_type_ids: list[int]
     response: list[int]
-    states: torch.Tensor | None = None
 
 
 def encode(tokenizer: Any, texts: Sequence[Text], max_length: int) -> list[Encoded]:
@@ -58,14 +54,10 @@ def collate(rows: Sequence[Encoded], tokenizer: Any, device: torch.device) -> di
 
     ids = [row.input_ids for row in rows]
     batch = {
+        "input_ids": padded(ids, tokenizer.pad_token_id),
         "attention_mask": padded([[1] * len(one) for one in ids], 0),
         "response_mask": padded([row.response for row in rows], 0),
     }
-    states = [row.states.float() for row in rows if row.states is not None]
-    if states:
-        padded_states = torch.nn.utils.rnn.pad_sequence(states, batch_first=True)
-        return batch | {"inputs_embeds": padded_states.to(device)}
-    batch["input_ids"] = padded(ids, tokenizer.pad_token_id)
     if "token_type_ids" in tokenizer.model_input_names:
         batch["token_type_ids"] = padded([row.token_type_ids for row in rows], 0)
     return batch

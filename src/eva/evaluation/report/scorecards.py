@@ -35,7 +35,7 @@ def cards(scorecards: Mapping[str, Mapping[str, Any]]) -> list[Card]:
 def _cards(name: str, raw: Mapping[str, Any]) -> Sequence[Card]:
     if "cross_validated" not in raw:
         return [_card(name, raw)]
-    evidences = (raw["cross_validated"], raw["test"], raw["test_all"])
+    evidences = (raw["cross_validated"], raw["test"], raw["test_all"], raw["test_turns"])
     found = [evidence for evidence in evidences if evidence is not None]
     return [
         _card(f"{name}, {task}", evidence[key])
