@@ -32,6 +32,7 @@ def dialogue(number: int) -> dict[str, Any]:
                 "role": "assistant" if supporter else "user",
                 "content": f"conversation {number} line {index}",
                 "strategies": [STRATEGIES[(number + index // 2) % 4]] if supporter else [],
+                "parts": [],
             }
         )
     return {
@@ -150,6 +151,11 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         lambda row: supporter(row, strategies=["Question", "Cheering"]),
         "strategy_known",
         "strategy 'Cheering'",
+    ),
+    "a part without a strategy": (
+        lambda row: supporter(row, strategies=["Question"], parts=["one", "two"]),
+        "schema",
+        "turn 2: 2 parts and 1 strategies: one each",
     ),
     "unlabelled supporter": (
         lambda row: supporter(row, strategies=[]),

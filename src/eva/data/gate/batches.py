@@ -20,7 +20,7 @@ from eva.errors import InputError
 Rows = Mapping[str, Sequence[dict[str, Any]]]
 
 _FIELDS: dict[str, type] = {"id": str, "corpus": str, "position": int, "turns": list, "slices": dict}
-_TURN_FIELDS: dict[str, type] = {"role": str, "content": str, "strategies": list}
+_TURN_FIELDS: dict[str, type] = {"role": str, "content": str, "strategies": list, "parts": list}
 _COLUMNS = {
     "splits": ["split", "dialogues", "required"],
     "dialogues": [
@@ -91,10 +91,18 @@ def _schema_fault(row: Any, corpus: str) -> str | None:
     if row["corpus"] != corpus:
         return f"`corpus` is {row['corpus']!r}, not {corpus!r}"
     for number, turn in enumerate(row["turns"], start=1):
-        fault = _field_fault(turn, _TURN_FIELDS) if isinstance(turn, dict) else "is not an object"
-        if fault:
+        if fault := _turn_fault(turn):
             return f"turn {number}: {fault}"
     return None
+
+
+def _turn_fault(turn: Any) -> str | None:
+    if not isinstance(turn, dict):
+        return "is not an object"
+    if fault := _field_fault(turn, _TURN_FIELDS):
+        return fault
+    parts, labels = len(turn["parts"]), len(turn["strategies"])
+    return f"{parts} parts and {labels} strategies: one each" if parts and parts != labels else None
 
 
 def _field_fault(row: dict[str, Any], fields: dict[str, type]) -> str | None:
