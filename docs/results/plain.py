@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from eva.data.prepare import read_dropped, read_split, without_leading_supporter
+from eva.data.prepare import read_dropped, read_split
 from eva.evaluation.level_examples import LevelExample, from_utterances
 from eva.evaluation.level_scorecard import LEVEL_LABELS
 from eva.training.scorer_folder import load
@@ -50,9 +50,7 @@ def main(models: Path, prepared: Path) -> None:
 
 
 def _levelled(prepared: Path, splits: Sequence[str], context_turns: int) -> list[LevelExample]:
-    dropped = [
-        without_leading_supporter(row.dialogue) for row in read_dropped(prepared) if row.split in splits
-    ]
+    dropped = [row.dialogue for row in read_dropped(prepared) if row.split in splits]
     kept = [dialogue for split in splits for dialogue in read_split(prepared, split)]
     return [row for row in from_utterances([*kept, *dropped], context_turns) if row.level]
 

@@ -53,10 +53,10 @@ def test_dropped_dialogues_teach_and_are_tested_on_but_are_not_in_v(
         level_settings, encoder, splits, Path("unused"), tmp_path / "out", dropped
     )
     scores = result.scorecard
-    assert scores.cross_validated.five.n == 100 + 2 * 4  # without the leading turn
+    assert scores.cross_validated.five.n == 100 + 2 * 5
     assert scores.test is not None
     assert scores.test_all is not None
-    assert (scores.test.five.n, scores.test_all.five.n) == (20, 24)
+    assert (scores.test.five.n, scores.test_all.five.n) == (20, 25)
     assert len(result.reference.dialogues) == 20
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from eva.artifacts import digest_file, fingerprint, new_folder, write_json
 from eva.data.dialogue import Dialogue
-from eva.data.prepare import Dropped, without_leading_supporter
+from eva.data.prepare import Dropped
 from eva.errors import InputError
 from eva.evaluation.level_examples import LevelExample, from_turns, from_utterances, read_level_file
 from eva.evaluation.level_scorecard import LEVEL_LABELS, LevelEvidence, LevelScorecard, level_evidence
@@ -69,8 +69,7 @@ def train_level_classifier(
 
 
 def _usable(dropped: Sequence[Dropped], *splits: str) -> list[Dialogue]:
-    """Dropped dialogues of `splits`, from the user's first turn on, as `keep_supporter_first` has them."""
-    return [without_leading_supporter(row.dialogue) for row in dropped if row.split in splits]
+    return [row.dialogue for row in dropped if row.split in splits]
 
 
 def _labelled(
