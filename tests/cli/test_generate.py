@@ -98,6 +98,7 @@ def test_without_a_key_nothing_happens(eva: Eva, corpus: Path, monkeypatch: pyte
         (("--request", "[1]"), "give an object"),
         (("--request", '{"n": 3}'), "request: Value error, n: set by the run"),
         (("--adapter", "lora"), "an endpoint takes no adapter"),
+        (("--backend", "local", "--rpm", "3", "--input-price", "1"), "--rpm, --input-price: of an endpoint"),
         (("--out", "out.json"), "name it *.jsonl"),
         (("--split", "tests"), "unknown split 'tests'"),
         (("--prepared", "nowhere"), "nowhere/test.jsonl: no such file"),

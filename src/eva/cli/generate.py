@@ -1,6 +1,7 @@
 """`eva generate`: a file of responses for `eva score`, by a local or a served model."""
 
 import json
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,7 +89,17 @@ def generate(
     from eva.models.endpoint import Served
     from eva.models.loading import Policy
 
-    _check(out, backend, adapter)
+    limits = {
+        "concurrency": concurrency,
+        "rpm": rpm,
+        "retries": retries,
+        "timeout": timeout,
+        "input_price": input_price,
+        "output_price": output_price,
+        "request": request,
+    }
+    given = {name: value for name, value in limits.items() if value is not None}
+    _check(out, backend, adapter, given)
     settings = read_settings(params).generate
     work = (subset(read_split(prepared, split), settings.max_dialogues), settings, seed, out)
     policy = Policy(model, str(adapter) if adapter else None, prompt.value, None)
@@ -97,16 +108,7 @@ def generate(
     elif backend is Backend.LOCAL:
         made = generate_file(policy, *work, store)
     else:
-        limits = _limits(
-            concurrency=concurrency,
-            requests_per_minute=rpm,
-            retries=retries,
-            timeout=timeout,
-            input_price=input_price,
-            output_price=output_price,
-            request=None if request is None else _fields(request),
-        )
-        made = generate_remote(Served.here(model, limits), prompt.value, *work, answers)
+        made = generate_remote(Served.here(model, _limits(given)), prompt.value, *work, answers)
     _write(made, out)
 
 
@@ -119,12 +121,15 @@ def _write(made: "Generated", out: Path) -> None:
     print(f"written: {out}, {provenance}")
 
 
-def _check(out: Path, backend: Backend, adapter: Path | None) -> None:
+def _check(out: Path, backend: Backend, adapter: Path | None, limits: Collection[str]) -> None:
     problems = []
     if out.suffix != ".jsonl":
         problems.append(f"--out {out}: name it *.jsonl; the provenance gets the same name with .json")
     if backend is Backend.OPENAI and adapter is not None:
         problems.append("--adapter: an endpoint takes no adapter; serve the adapted model under a name")
+    if backend is not Backend.OPENAI and limits:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in limits)
+        problems.append(f"{options}: of an endpoint, which --backend {backend.value} does not ask; leave out")
     raise_if(problems, "eva generate")
 
 
@@ -138,12 +143,16 @@ def _fields(text: str) -> dict[str, Any]:
     return given
 
 
-def _limits(**given: Any) -> Endpoint:
+def _limits(given: Mapping[str, Any]) -> Endpoint:
     """The endpoint's settings, with their defaults where an option is not given."""
     from pydantic import ValidationError
 
+    names = {"rpm": "requests_per_minute"}
+    values = {names.get(name, name): value for name, value in given.items()}
+    if "request" in values:
+        values["request"] = _fields(values["request"])
     try:
-        return Endpoint(**{name: value for name, value in given.items() if value is not None})
+        return Endpoint(**values)
     except ValidationError as error:
         raise_if((f"{one['loc'][0]}: {one['msg']}" for one in error.errors()), "eva generate")
         raise
