@@ -61,14 +61,14 @@ def train_level_classifier(
     final = soup.classifier()
     scores = LevelScorecard(
         _cross_validated(rows, validation, settings),
-        **_tested(final, splits.get("test", ()), _usable(dropped, "test"), settings),
+        **_tested(final, splits.get("test", ()), _of_splits(dropped, "test"), settings),
     )
     reference = _reference(rows, validation, {one.id for one in splits["train"]}, settings, labels)
     _write(final, settings, scores, reference, out)
     return LevelResult(scores, reference)
 
 
-def _usable(dropped: Sequence[Dropped], *splits: str) -> list[Dialogue]:
+def _of_splits(dropped: Sequence[Dropped], *splits: str) -> list[Dialogue]:
     return [row.dialogue for row in dropped if row.split in splits]
 
 
@@ -80,7 +80,7 @@ def _labelled(
 ) -> list[LevelExample]:
     if settings.labels == "file":
         return read_level_file(labels, settings.context_turns)
-    dialogues = [*splits["train"], *splits.get("valid", ()), *_usable(dropped, "train", "valid")]
+    dialogues = [*splits["train"], *splits.get("valid", ()), *_of_splits(dropped, "train", "valid")]
     examples = from_utterances(dialogues, settings.context_turns)
     if not examples:
         raise InputError(

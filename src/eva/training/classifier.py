@@ -153,8 +153,10 @@ def _attention_for_training(model: ResponseClassifier) -> Iterator[None]:
     before = model.encoder.config._attn_implementation
     if best_device().type == "cpu":
         model.encoder.set_attn_implementation("eager")
-    yield
-    model.encoder.set_attn_implementation(before)
+    try:
+        yield
+    finally:
+        model.encoder.set_attn_implementation(before)
 
 
 def best_device() -> torch.device:

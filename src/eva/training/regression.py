@@ -4,6 +4,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 _STEPS = 100
+_TOLERANCE = 1e-4  # largest slope of the mean loss at which it stops; scikit-learn's too
 
 
 def class_weights(target: torch.Tensor, n_labels: int, power: float) -> torch.Tensor:
@@ -19,19 +20,17 @@ def fit_layer(
     target: torch.Tensor,
     weights: torch.Tensor,
     penalty: float | torch.Tensor,
-    tolerance: float = 1e-7,
 ) -> None:
     """Weighted multinomial regression on standardised `features`, folded into `layer`.
 
     `penalty`, of all features or of each, is L2 against the summed loss: 1 / (2 C) elsewhere.
-    It stops when no slope of the mean loss exceeds `tolerance`.
     """
     mean, scale = features.mean(0), features.std(0, correction=0).clamp(min=1e-6)
     inputs, n_labels = (features - mean) / scale, len(weights)
     weight = torch.zeros(n_labels, inputs.shape[1], requires_grad=True)
     bias = torch.zeros(n_labels, requires_grad=True)
     optimizer = torch.optim.LBFGS(
-        [weight, bias], max_iter=_STEPS, tolerance_grad=tolerance, line_search_fn="strong_wolfe"
+        [weight, bias], max_iter=_STEPS, tolerance_grad=_TOLERANCE, line_search_fn="strong_wolfe"
     )
 
     def loss() -> torch.Tensor:

@@ -32,7 +32,6 @@ _FOLDS = 3  # out-of-fold judgements of the sentences
 _SENTENCE_PENALTY = 50.0
 _POOLED_PENALTY = 250.0
 _FOUND_PENALTY = 10.0
-_TOLERANCE = 1e-4  # scikit-learn's too
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class SentenceFitter:
         self._fit_sentences(model, features.sentences, target)
         penalty = torch.full((read.shape[1],), _POOLED_PENALTY)
         penalty[: model.found] = _FOUND_PENALTY
-        fit_layer(model.response_layer, read, degrees, self._weights(degrees), penalty, _TOLERANCE)
+        fit_layer(model.response_layer, read, degrees, self._weights(degrees), penalty)
         log.info("%s: fitted on %d responses, %d sentences", title, len(degrees), len(target))
         return SentenceClassifier(model, self._tokenizer, self.settings.max_length)
 
@@ -130,7 +129,7 @@ class SentenceFitter:
         return logits
 
     def _fit_sentences(self, model: SentenceScorer, read: torch.Tensor, target: torch.Tensor) -> None:
-        fit_layer(model.sentence_layer, read, target, self._weights(target), _SENTENCE_PENALTY, _TOLERANCE)
+        fit_layer(model.sentence_layer, read, target, self._weights(target), _SENTENCE_PENALTY)
 
     def _weights(self, target: torch.Tensor) -> torch.Tensor:
         return class_weights(target, self.n_labels, self.settings.balance)
