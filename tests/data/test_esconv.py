@@ -55,6 +55,8 @@ def test_utterances_of_one_speaker_become_one_turn(tmp_path: Path) -> None:
         ("user", "The owner."),
     ]
     assert dialogue.turns[1].strategies == ("Others", "Question")
+    assert [turn.parts for turn in dialogue.turns] == [(), ("Oh no.", "By whom?"), ()]
+    assert dialogue.turns[1].labelled() == [("Oh no.", 0), ("By whom?", 1)]
     assert dialogue.slices == {
         "problem_type": "job crisis",
         "emotion": "anger",
