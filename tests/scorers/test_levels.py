@@ -42,7 +42,11 @@ def test_v_is_of_predicted_training_turns(models: Models) -> None:
 
 @pytest.mark.slow
 def test_dropped_dialogues_teach_and_are_tested_on_but_are_not_in_v(
-    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+    encoder: Path,
+    causal: Path,
+    splits: dict[str, list[Dialogue]],
+    level_settings: LevelClassifier,
+    tmp_path: Path,
 ) -> None:
     def led(dialogue: Dialogue) -> Dialogue:
         first = Turn("assistant", "hello", ("Question",))
@@ -50,7 +54,7 @@ def test_dropped_dialogues_teach_and_are_tested_on_but_are_not_in_v(
 
     dropped = [Dropped(split, "supporter_first", led(splits["train"][i])) for i, split in enumerate(SPLITS)]
     result = train_level_classifier(
-        level_settings, encoder, splits, Path("unused"), tmp_path / "out", dropped
+        level_settings, encoder, causal, splits, Path("unused"), tmp_path / "out", dropped
     )
     scores = result.scorecard
     assert scores.cross_validated.five.n == 100 + 2 * 5
@@ -62,7 +66,11 @@ def test_dropped_dialogues_teach_and_are_tested_on_but_are_not_in_v(
 
 @pytest.mark.slow
 def test_labels_of_v_are_not_the_annotations(
-    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+    encoder: Path,
+    causal: Path,
+    splits: dict[str, list[Dialogue]],
+    level_settings: LevelClassifier,
+    tmp_path: Path,
 ) -> None:
     """A dialogue annotated against all others gets the levels of its words, not of its annotation."""
     liar = Dialogue("liar", "toy", 99, tuple(
@@ -70,7 +78,7 @@ def test_labels_of_v_are_not_the_annotations(
         for turn in splits["train"][0].turns
     ))  # fmt: skip
     given = {"train": [*splits["train"][1:], liar], "valid": [], "test": []}
-    result = train_level_classifier(level_settings, encoder, given, Path("unused"), tmp_path / "out")
+    result = train_level_classifier(level_settings, encoder, causal, given, Path("unused"), tmp_path / "out")
     place = sorted(one.id for one in given["train"]).index("liar")
     assert result.reference.dialogues[place, 0].sum() < 4  # annotated: four questions
     assert result.scorecard.test is None
@@ -78,7 +86,11 @@ def test_labels_of_v_are_not_the_annotations(
 
 @pytest.mark.slow
 def test_a_level_file_replaces_the_strategies(
-    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+    encoder: Path,
+    causal: Path,
+    splits: dict[str, list[Dialogue]],
+    level_settings: LevelClassifier,
+    tmp_path: Path,
 ) -> None:
     rows = [
         {"text": turn.content, "level": turn.weak_level, "dialogue_id": dialogue.id}
@@ -86,7 +98,9 @@ def test_a_level_file_replaces_the_strategies(
     ]  # fmt: skip
     write_jsonl(tmp_path / "levels.jsonl", rows)
     settings = level_settings.model_copy(update={"labels": "file"})
-    result = train_level_classifier(settings, encoder, splits, tmp_path / "levels.jsonl", tmp_path / "out")
+    result = train_level_classifier(
+        settings, encoder, causal, splits, tmp_path / "levels.jsonl", tmp_path / "out"
+    )
     assert result.scorecard.cross_validated.five.n == 48
     assert result.scorecard.cross_validated.quartiles == ()  # a file's rows have no place
     assert len(result.reference.dialogues) == 20  # V is of all training dialogues all the same
@@ -148,7 +162,11 @@ def test_utterances_of_a_turn() -> None:
 
 @pytest.mark.slow
 def test_utterances_teach_and_whole_turns_make_v(
-    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+    encoder: Path,
+    causal: Path,
+    splits: dict[str, list[Dialogue]],
+    level_settings: LevelClassifier,
+    tmp_path: Path,
 ) -> None:
     def split_up(dialogue: Dialogue) -> Dialogue:
         turns = list(dialogue.turns)
@@ -158,7 +176,7 @@ def test_utterances_teach_and_whole_turns_make_v(
         return Dialogue(dialogue.id, "toy", 0, tuple(turns))
 
     given = {name: [split_up(one) for one in part] for name, part in splits.items()}
-    result = train_level_classifier(level_settings, encoder, given, Path("unused"), tmp_path / "out")
+    result = train_level_classifier(level_settings, encoder, causal, given, Path("unused"), tmp_path / "out")
     scores = result.scorecard
     assert scores.test is not None
     assert scores.test_turns is not None
@@ -167,9 +185,15 @@ def test_utterances_teach_and_whole_turns_make_v(
 
 
 def test_a_corpus_without_strategies(
-    encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
+    encoder: Path,
+    causal: Path,
+    splits: dict[str, list[Dialogue]],
+    level_settings: LevelClassifier,
+    tmp_path: Path,
 ) -> None:
     bare = [Dialogue("d", "ed", 0, (Turn("user", "a"), Turn("assistant", "b")))]
     with pytest.raises(InputError, match="no weak labels"):
-        train_level_classifier(level_settings, encoder, {"train": bare}, Path("unused"), tmp_path / "out")
+        train_level_classifier(
+            level_settings, encoder, causal, {"train": bare}, Path("unused"), tmp_path / "out"
+        )
     assert not (tmp_path / "out").exists()

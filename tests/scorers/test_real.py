@@ -37,7 +37,9 @@ def test_levels(shared_data: Path, minilm: Path, settings: Settings, tmp_path: P
     splits = {"train": found.splits["train"][::14], "valid": [], "test": found.splits["test"][::6]}
     # A fourteenth of the rows: passes make up for the steps that they lack.
     chosen = settings.level_classifier.model_copy(update={"labels": "strategies", "epochs": 10})
-    scores = train_level_classifier(chosen, minilm, splits, Path("unused"), tmp_path / "levels").scorecard
+    scores = train_level_classifier(
+        chosen, minilm, minilm, splits, Path("unused"), tmp_path / "levels"
+    ).scorecard
     assert scores.test is not None
     for evidence in (scores.cross_validated, scores.test):
         assert evidence.four.accuracy > evidence.four.majority_accuracy + 0.1

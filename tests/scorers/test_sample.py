@@ -41,7 +41,12 @@ def trained(
 ) -> tuple[LevelResult, Scorers]:
     folder = tmp_path_factory.mktemp("models")
     result = train_level_classifier(
-        settings.level_classifier, minilm, dialogues, root / settings.data.levels, folder / "level_classifier"
+        settings.level_classifier,
+        minilm,
+        minilm,
+        dialogues,
+        root / settings.data.levels,
+        folder / "level_classifier",
     )
     return result, Scorers.below(folder)
 

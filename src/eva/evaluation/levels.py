@@ -20,8 +20,11 @@ from eva.evaluation.level_scorecard import LEVEL_LABELS, LevelEvidence, LevelSco
 from eva.evaluation.reference import LevelledTurn, Reference, reference_from_levels
 from eva.evaluation.timing import timing
 from eva.settings import LevelClassifier
-from eva.training.classifier import Classifier, Fitter
+from eva.training.classifier import Fitter
 from eva.training.cross_validation import CrossValidation, cross_validate
+from eva.training.encoding import Text
+from eva.training.ensemble import Ensemble, EnsembleFitter
+from eva.training.probe_fitter import ProbeFitter
 from eva.training.scorer_folder import LabelSet, save
 from eva.training.soup import Soup
 
@@ -39,6 +42,7 @@ class LevelResult:
 def train_level_classifier(
     settings: LevelClassifier,
     encoder_dir: Path,
+    probe_dir: Path,
     splits: Mapping[str, Sequence[Dialogue]],
     labels: Path,
     out: Path,
@@ -50,15 +54,15 @@ def train_level_classifier(
     `labels`, as `settings.labels` says. `dropped` dialogues of these splits teach too, and those of
     test are tested on: what makes a dialogue unfit for training a supporter says nothing against its
     labels. V always covers the human turns of the training dialogues in `splits`, as a system's T
-    does of their like.
+    does of their like. `encoder_dir` and `probe_dir` have the models that `settings` names.
     """
     labelled = _labelled(settings, splits, labels, dropped)
     rows = _with_training_turns(labelled, from_turns(splits["train"], settings.context_turns))
-    fitter, soup = Fitter(encoder_dir, [row.text for row in rows], len(LEVEL_LABELS), settings), Soup()
+    fitter, soup = _fitter(settings, encoder_dir, probe_dir, [row.text for row in rows]), Soup()
     validation = cross_validate(
         fitter, [row.level for row in rows], [row.dialogue_id for row in rows], "levels", soup.add
     )
-    final = soup.classifier()
+    final = soup.ensemble()
     scores = LevelScorecard(
         _cross_validated(rows, validation, settings),
         **_tested(final, splits.get("test", ()), _of_splits(dropped, "test"), settings),
@@ -66,6 +70,16 @@ def train_level_classifier(
     reference = _reference(rows, validation, {one.id for one in splits["train"]}, settings, labels)
     _write(final, settings, scores, reference, out)
     return LevelResult(scores, reference)
+
+
+def _fitter(
+    settings: LevelClassifier, encoder_dir: Path, probe_dir: Path, texts: Sequence[Text]
+) -> EnsembleFitter:
+    encoder = Fitter(encoder_dir, texts, len(LEVEL_LABELS), settings)
+    if not settings.probe_share:
+        return EnsembleFitter([encoder], [1.0])
+    probe = ProbeFitter(probe_dir, texts, len(LEVEL_LABELS), settings)
+    return EnsembleFitter([encoder, probe], [1 - settings.probe_share, settings.probe_share])
 
 
 def _of_splits(dropped: Sequence[Dropped], *splits: str) -> list[Dialogue]:
@@ -117,7 +131,7 @@ def _cross_validated(
 
 
 def _tested(
-    classifier: Classifier,
+    classifier: Ensemble,
     kept: Sequence[Dialogue],
     dropped: Sequence[Dialogue],
     settings: LevelClassifier,
@@ -138,7 +152,7 @@ def _tested(
 
 
 def _evidence(
-    classifier: Classifier, turns: Sequence[LevelExample], settings: LevelClassifier, name: str
+    classifier: Ensemble, turns: Sequence[LevelExample], settings: LevelClassifier, name: str
 ) -> LevelEvidence | None:
     rows = [row for row in turns if row.level is not None]
     if not any(row.level for row in rows):
@@ -179,7 +193,7 @@ def _reference(
 
 
 def _write(
-    classifier: Classifier,
+    classifier: Ensemble,
     settings: LevelClassifier,
     scores: LevelScorecard,
     reference: Reference,

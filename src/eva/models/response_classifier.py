@@ -67,14 +67,15 @@ def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> Resp
     """A fresh classifier over the encoder's weights in `folder`, of which the first `layers` are kept."""
     encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
     if layers is not None:
-        _keep_layers(encoder, layers)
+        keep_layers(encoder, layers)
     config = ResponseClassifierConfig(encoder=encoder.config.to_dict(), num_labels=n_labels)
     model = ResponseClassifier(config)
     model.encoder = without_pooler(encoder)
     return model
 
 
-def _keep_layers(encoder: Any, layers: int) -> None:
+def keep_layers(encoder: Any, layers: int) -> None:
+    """Drop the encoder's layers above the first `layers`."""
     depth = encoder.config.num_hidden_layers
     stack = next(
         part for part in encoder.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == depth

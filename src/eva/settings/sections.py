@@ -185,6 +185,10 @@ class LevelClassifier(Encoder):
         description="weak labels from the corpus's strategies, or the level file `data.levels`"
     )
     context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns the model sees")
+    probe: Name = Field(description="row of `backbones` on whose untouched states a linear probe is fitted")
+    probe_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="the probe's in the mean of its and the encoder's log-probabilities; 0: no probe"
+    )
 
 
 class Epitome(Scorer):

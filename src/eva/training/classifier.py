@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
+from eva.models.linear_probe import LinearProbe
 from eva.models.response_classifier import ResponseClassifier, from_encoder
 from eva.settings import Encoder
-from eva.training.encoding import Encoded, Text, collate, encode
+from eva.training.encoding import Encoded, Text, by_length, collate, encode
 from eva.training.regression import class_weights
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ _TOLD_EVERY = 20.0  # seconds
 class Classifier:
     """A model in memory with what it needs to read text."""
 
-    model: ResponseClassifier
+    model: ResponseClassifier | LinearProbe
     tokenizer: Any
     max_length: int
 
@@ -135,12 +136,10 @@ def _batches(rows: Sequence[Encoded], settings: Encoder, steps: int) -> Iterator
 
 
 def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[np.float64]:
-    """In the order of `rows`; similar lengths share a batch."""
+    """In the order of `rows`."""
     model = classifier.model.eval()
     found = np.zeros((len(rows), model.config.num_labels))
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
-    for start in range(0, len(order), _INFERENCE_BATCH):
-        batch = order[start : start + _INFERENCE_BATCH]
+    for batch in by_length(rows, _INFERENCE_BATCH):
         with torch.inference_mode(), autocast():
             logits = model(**collate([rows[i] for i in batch], classifier.tokenizer, model.device)).logits
         found[batch] = logits.double().softmax(-1).cpu().numpy()

@@ -1,6 +1,6 @@
 """Turning responses and their contexts into tensors for an encoder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,13 @@ def _encode_one(tokenizer: Any, text: Text, max_length: int) -> Encoded:
         [types[i] for i in keep],
         [int(segment[i] == last) for i in keep],
     )
+
+
+def by_length(rows: Sequence[Encoded], size: int) -> Iterator[list[int]]:
+    """Indices of all `rows` in batches of texts of similar length, which need little padding."""
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
 
 
 def collate(rows: Sequence[Encoded], tokenizer: Any, device: torch.device) -> dict[str, torch.Tensor]:

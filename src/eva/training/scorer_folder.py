@@ -1,19 +1,27 @@
-"""A trained scorer on disk: a Hugging Face folder with `labels.json`, which says what it labels."""
+"""A trained scorer on disk: a Hugging Face folder with `labels.json`, which says what it labels.
+
+An ensemble is the folder of its first member; the linear probe that votes beside it is in `probe/`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_model
 
 from eva.artifacts import read_json, write_json
 from eva.errors import raise_if
+from eva.models.linear_probe import LinearProbe
 from eva.models.response_classifier import ResponseClassifier
 from eva.models.sentence_scorer import SentenceScorer, SentenceScorerConfig
 from eva.training.classifier import Classifier, best_device
+from eva.training.ensemble import Ensemble
 from eva.training.sentence_fitter import SentenceClassifier
 
-Trained = Classifier | SentenceClassifier
+Trained = Classifier | Ensemble | SentenceClassifier
+
+_PROBE = "probe"
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,10 @@ class LabelSet:
 
 def save(classifier: Trained, labels: LabelSet, out: Path) -> None:
     """Write the model (safetensors), its tokenizer and `labels.json` into the folder `out`."""
+    if isinstance(classifier, Ensemble):
+        for member, folder in zip(classifier.members, (out, out / _PROBE), strict=False):
+            save(member, labels, folder)
+        return
     out.mkdir(parents=True, exist_ok=True)
     classifier.model.config.id2label = dict(enumerate(labels.labels))
     classifier.model.config.label2id = {name: i for i, name in enumerate(labels.labels)}
@@ -54,7 +66,19 @@ def load(folder: Path, kind: str, expected: list[str]) -> tuple[Trained, LabelSe
         scorer = SentenceScorer.from_pretrained(folder, use_safetensors=True)
         return SentenceClassifier(scorer.to(best_device()).eval(), tokenizer, labels.max_length), labels
     model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
-    return Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length), labels
+    classifier = Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length)
+    if not (folder / _PROBE).is_dir():
+        return classifier, labels
+    return _with_probe(classifier, folder / _PROBE), labels
+
+
+def _with_probe(classifier: Classifier, folder: Path) -> Ensemble:
+    from transformers import AutoTokenizer
+
+    probe = LinearProbe.from_pretrained(folder, use_safetensors=True, dtype=torch.bfloat16)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    beside = Classifier(probe.to(best_device()).eval(), tokenizer, classifier.max_length)
+    return Ensemble([classifier, beside], [1 - probe.config.share, probe.config.share])
 
 
 def problems(folder: Path, kind: str, expected: list[str]) -> list[str]:

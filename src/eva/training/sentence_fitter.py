@@ -20,7 +20,7 @@ from eva.models.sentence_scorer import SentenceScorer, from_encoder
 from eva.settings import Scorer
 from eva.training.classifier import autocast, best_device, seeded
 from eva.training.cross_validation import assign_folds
-from eva.training.encoding import Text, collate, encode
+from eva.training.encoding import Text, by_length, collate, encode
 from eva.training.regression import class_weights, fit_layer
 
 log = logging.getLogger(__name__)
@@ -159,12 +159,10 @@ def _features(
 
 
 def _embedded(model: SentenceScorer, tokenizer: Any, texts: Sequence[str], max_length: int) -> torch.Tensor:
-    """Embeddings [texts, 2 hidden] on the CPU. Similar lengths share a batch."""
+    """Embeddings [texts, 2 hidden] on the CPU."""
     rows = encode(tokenizer, texts, max_length)
     out = torch.zeros(len(rows), 2 * model.encoder.config.hidden_size)
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
-    for start in range(0, len(order), _BATCH):
-        batch = order[start : start + _BATCH]
+    for batch in by_length(rows, _BATCH):
         inputs = collate([rows[i] for i in batch], tokenizer, model.device)
         inputs.pop("response_mask")
         with torch.no_grad(), autocast():

@@ -1,4 +1,4 @@
-"""One classifier from those of a cross-validation: the mean of their weights.
+"""One ensemble from those of a cross-validation: the mean of their weights, member by member.
 
 They start from the same weights and see mostly the same rows, so the mean of their weights lies in the
 same basin and does about what the mean of their predictions would (model soups: Wortsman et al. 2022,
@@ -11,28 +11,33 @@ from dataclasses import replace
 import torch
 
 from eva.training.classifier import Classifier
+from eva.training.ensemble import Ensemble
 
 
 class Soup:
-    """A running mean of classifiers that one `Fitter` trained."""
+    """A running mean of ensembles that one `EnsembleFitter` trained."""
 
     def __init__(self) -> None:
-        self._mean: Classifier | None = None
+        self._mean: Ensemble | None = None
         self._n = 0
 
-    def add(self, classifier: Classifier) -> None:
-        """Take one more classifier into the mean."""
+    def add(self, ensemble: Ensemble) -> None:
+        """Take one more ensemble into the mean."""
         self._n += 1
         if self._mean is None:
-            self._mean = replace(classifier, model=copy.deepcopy(classifier.model))
+            members = [replace(one, model=copy.deepcopy(one.model)) for one in ensemble.members]
+            self._mean = replace(ensemble, members=members)
             return
-        with torch.no_grad():
-            weights = zip(self._mean.model.parameters(), classifier.model.parameters(), strict=True)
-            for mean, weight in weights:
-                mean.lerp_(weight, 1 / self._n)
+        for mean, one in zip(self._mean.members, ensemble.members, strict=True):
+            self._stir(mean, one)
 
-    def classifier(self) -> Classifier:
+    def ensemble(self) -> Ensemble:
         """The mean of what was added."""
         if self._mean is None:
             raise ValueError("nothing was added")
         return self._mean
+
+    def _stir(self, mean: Classifier, one: Classifier) -> None:
+        with torch.no_grad():
+            for old, new in zip(mean.model.parameters(), one.model.parameters(), strict=True):
+                old.lerp_(new, 1 / self._n)

@@ -1,0 +1,89 @@
+"""A linear probe: one layer over the states of an untouched model.
+
+What an utterance does (asks, mirrors, advises) is best read off the middle of a language model; its
+last layers turn to the next token. So the layer reads the mean token state at three depths (probes:
+Alain and Bengio 2016, arXiv:1610.01644).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from eva.models.response_classifier import keep_layers, without_pooler
+
+_DEPTHS = (1 / 3, 3 / 5, 13 / 15)  # of the model's layers
+
+
+class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
+    """The probed model's own configuration, nested, and the layers whose output is read, from 1.
+
+    `share` is the probe's in the mean of log-probabilities with the classifier that it stands beside.
+    """
+
+    model_type = "eva_linear_probe"
+
+    def __init__(
+        self,
+        encoder: dict[str, Any] | None = None,
+        depths: Sequence[int] = (),
+        share: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
+        self.encoder = encoder or {}
+        self.depths = list(depths)
+        self.share = share
+        super().__init__(**kwargs)
+
+
+class LinearProbe(PreTrainedModel):  # type: ignore[misc]
+    """Untouched model, means over the response at some depths, linear layer."""
+
+    config_class = LinearProbeConfig
+    base_model_prefix = "encoder"
+    _keep_in_fp32_modules_strict = ("classifier",)
+
+    def __init__(self, config: LinearProbeConfig) -> None:
+        super().__init__(config)
+        self.encoder = without_pooler(AutoModel.from_config(AutoConfig.for_model(**config.encoder)))
+        width = len(config.depths) * self.encoder.config.hidden_size
+        self.classifier = torch.nn.Linear(width, config.num_labels, dtype=torch.float32)
+        self.post_init()
+
+    def embed(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+        """Mean states over what `response_mask` marks, 0 where it marks none: [texts, depths x hidden]."""
+        states = self.encoder(output_hidden_states=True, **inputs).hidden_states
+        inside = response_mask.unsqueeze(-1).float()
+        count = inside.sum(1).clamp(min=1)
+        means = [(states[depth].float() * inside).sum(1) / count for depth in self.config.depths]
+        return torch.cat(means, dim=1)
+
+    def forward(
+        self,
+        attention_mask: torch.Tensor,
+        response_mask: torch.Tensor | None = None,
+        **inputs: torch.Tensor,
+    ) -> SequenceClassifierOutput:
+        """Logits [texts, num_labels]; without `response_mask` the whole text is the response."""
+        mask = attention_mask if response_mask is None else response_mask
+        read = self.embed(mask, attention_mask=attention_mask, **inputs)
+        with torch.autocast(read.device.type, enabled=False):
+            return SequenceClassifierOutput(logits=self.classifier(read))
+
+
+def from_encoder(folder: Path, n_labels: int, share: float) -> LinearProbe:
+    """A probe of the model in `folder`, whose layer is still to be fitted; what lies above is left out."""
+    encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.bfloat16)
+    depths = [max(1, round(depth * encoder.config.num_hidden_layers)) for depth in _DEPTHS]
+    keep_layers(encoder, depths[-1])
+    encoder.config.use_cache = False
+    config = LinearProbeConfig(encoder.config.to_dict(), depths, share, num_labels=n_labels)
+    probe = LinearProbe(config)
+    probe.encoder = without_pooler(encoder)
+    return probe
+
+
+AutoConfig.register(LinearProbeConfig.model_type, LinearProbeConfig)

@@ -1,0 +1,58 @@
+"""Classifiers that label together: the mean of their log-probabilities.
+
+Two models that learned differently err on different texts; what both find likely stays.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eva.settings import Scorer
+from eva.training.classifier import Classifier, Fitter
+from eva.training.encoding import Text
+from eva.training.probe_fitter import ProbeFitter
+
+Probabilities = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Members, and the share of each in the mean (they sum to 1)."""
+
+    members: Sequence[Classifier]
+    shares: Sequence[float]
+
+    def predict(self, texts: Sequence[Text]) -> Probabilities:
+        """Class probabilities [texts, labels] in the order of `texts`."""
+        return blend([member.predict(texts) for member in self.members], self.shares)
+
+
+class EnsembleFitter:
+    """Fits one member with each of `fitters`, which hold the same rows."""
+
+    def __init__(self, fitters: Sequence[Fitter | ProbeFitter], shares: Sequence[float]) -> None:
+        self._fitters, self._shares = fitters, shares
+        self.n_labels = fitters[0].n_labels
+
+    @property
+    def settings(self) -> Scorer:
+        return self._fitters[0].settings
+
+    def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> Ensemble:
+        """Fit every member on the rows `indices`; row i has label `labels[i]`."""
+        return Ensemble([one.fit(labels, indices, title) for one in self._fitters], self._shares)
+
+    def probabilities(self, ensemble: Ensemble, indices: Sequence[int]) -> Probabilities:
+        """Class probabilities of the rows `indices`."""
+        pairs = zip(self._fitters, ensemble.members, strict=True)
+        return blend([fitter.probabilities(member, indices) for fitter, member in pairs], self._shares)
+
+
+def blend(probabilities: Sequence[Probabilities], shares: Sequence[float]) -> Probabilities:
+    """The weighted geometric mean of several [texts, labels], each row summing to 1 again."""
+    logs = [share * np.log(one) for one, share in zip(probabilities, shares, strict=True)]
+    product = np.exp(np.sum(logs, axis=0))
+    blended: Probabilities = product / product.sum(axis=1, keepdims=True)
+    return blended

@@ -1,0 +1,92 @@
+"""Linear probes, and an encoder and a probe that label together."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.scorers.test_classifier import LABELS, NAMES, TEXTS
+
+from eva.models.linear_probe import LinearProbe, from_encoder
+from eva.settings import LevelClassifier
+from eva.training.classifier import Classifier, Fitter
+from eva.training.ensemble import Ensemble, EnsembleFitter, blend
+from eva.training.probe_fitter import ProbeFitter
+from eva.training.scorer_folder import load, save
+
+
+@pytest.fixture(scope="module")
+def fitter(encoder: Path, causal: Path, level_settings: LevelClassifier) -> EnsembleFitter:
+    members = [Fitter(encoder, TEXTS, 3, level_settings), ProbeFitter(causal, TEXTS, 3, level_settings)]
+    return EnsembleFitter(members, [0.75, 0.25])
+
+
+@pytest.fixture(scope="module")
+def trained(fitter: EnsembleFitter) -> Ensemble:
+    return fitter.fit(LABELS, range(len(TEXTS)), "all rows")
+
+
+def test_blend_by_hand() -> None:
+    one, two = np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([[0.8, 0.2], [0.1, 0.9]])
+    np.testing.assert_allclose(blend([one, two], [0.5, 0.5]), [[2 / 3, 1 / 3], [0.5, 0.5]])
+    np.testing.assert_allclose(blend([one, two], [1, 0]), one)
+
+
+def test_the_probe_learns_with_no_weight_of_its_model_changed(causal: Path, trained: Ensemble) -> None:
+    probe = trained.members[1]
+    assert (probe.predict(TEXTS).argmax(axis=1) == np.array(LABELS)).mean() > 0.6
+    given = load_file(causal / "model.safetensors")
+    kept = probe.model.encoder.state_dict()
+    for name, value in kept.items():
+        if f"model.{name}" in given:
+            assert torch.equal(value, given[f"model.{name}"].bfloat16())
+    assert len(kept) > 10
+
+
+def test_it_reads_the_response_at_three_depths(causal: Path) -> None:
+    probe = from_encoder(causal, 2, 0.5)
+    ids, ones = torch.tensor([[5, 6, 7, 8]]), torch.ones(1, 4, dtype=torch.long)
+    states = probe.encoder(ids, attention_mask=ones, output_hidden_states=True).hidden_states
+    read = probe.embed(torch.tensor([[0, 1, 1, 0]]), input_ids=ids, attention_mask=ones)
+    expected = [states[depth][0, 1:3].float().mean(0) for depth in probe.config.depths]
+    torch.testing.assert_close(read[0], torch.cat(expected))
+    assert probe.embed(torch.zeros(1, 4), input_ids=ids, attention_mask=ones).abs().sum() == 0
+
+
+def test_members_vote_by_their_shares(trained: Ensemble) -> None:
+    each = [member.predict(TEXTS) for member in trained.members]
+    np.testing.assert_allclose(trained.predict(TEXTS), blend(each, [0.75, 0.25]))
+    assert not np.allclose(each[0], each[1])
+
+
+def test_rows_are_labelled_as_texts_are(fitter: EnsembleFitter, trained: Ensemble) -> None:
+    found = fitter.probabilities(trained, range(36))
+    np.testing.assert_allclose(found, trained.predict(TEXTS), atol=1e-3)
+
+
+def test_saved_and_loaded(trained: Ensemble, tmp_path: Path) -> None:
+    save(trained, NAMES, tmp_path / "levels")
+    assert (tmp_path / "levels" / "probe" / "model.safetensors").is_file()
+    again, labels = load(tmp_path / "levels", "level", NAMES.labels)
+    assert labels == NAMES
+    np.testing.assert_allclose(again.predict(TEXTS), trained.predict(TEXTS), atol=1e-6)
+
+
+def test_fits_share_one_model_below(causal: Path, level_settings: LevelClassifier) -> None:
+    fitter = ProbeFitter(causal, TEXTS, 3, level_settings)
+    first, second = (fitter.fit(LABELS, range(start, 36, 2), "half") for start in range(2))
+    assert isinstance(first, Classifier)
+    assert first.model.encoder is second.model.encoder
+    assert not torch.equal(first.model.classifier.weight, second.model.classifier.weight)
+
+
+def test_the_layer_keeps_its_precision(causal: Path, tmp_path: Path) -> None:
+    probe = from_encoder(causal, 2, 0.5)
+    before = copy.deepcopy(probe.classifier.weight)
+    probe.save_pretrained(tmp_path)
+    again = LinearProbe.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert again.classifier.weight.dtype == torch.float32
+    assert torch.equal(again.classifier.weight, before)
+    assert again.encoder.norm.weight.dtype == torch.bfloat16
