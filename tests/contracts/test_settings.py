@@ -74,6 +74,8 @@ def test_all_problems_come_at_once_with_key_value_range_and_nearest_key(raw: dic
         ("matrix", "corpora", ["esconvv"], "`matrix.corpora` names 'esconvv', which is no row there"),
         ("matrix", "backbones", ["minilm"], "`matrix.backbones` names 'minilm'"),
         ("epitome", "encoder", "smollm2", "`epitome.encoder` names 'smollm2'"),
+        ("level_classifier", "probe", "smol", "`level_classifier.probe` names 'smol'"),
+        ("level_classifier", "probe", "minilm", "`probe` and `encoder` are both 'minilm'"),
         ("register", "seed", 9, "`register.seed` is 9, not in `matrix.seeds`"),
         ("register", "variant", "evaa", "`register.variant` names 'evaa'"),
     ],

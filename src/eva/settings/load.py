@@ -160,24 +160,19 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _probed(settings: Settings) -> list[str]:
-    """Backbones with weights here, but for the encoder itself, whose folder would be a dependency twice."""
-    encoder = settings.level_classifier.encoder
-    return [name for name, row in settings.backbones.items() if row.source != "endpoint" and name != encoder]
-
-
 def _dangling(settings: Settings) -> Iterator[str]:
     """Names that point to no row of their table."""
     backbones = settings.backbones
     causal = [name for name, row in backbones.items() if row.role == "causal"]
     encoders = [name for name, row in backbones.items() if row.role == "encoder"]
+    weighted = [name for name, row in backbones.items() if row.source != "endpoint"]
     references: list[tuple[str, list[str], list[str]]] = [
         ("matrix.corpora", settings.matrix.corpora, list(settings.corpora)),
         ("matrix.backbones", settings.matrix.backbones, causal),
         ("preferences.corpus", [settings.preferences.corpus], list(settings.corpora)),
         ("level_classifier.corpus", [settings.level_classifier.corpus], list(settings.corpora)),
         ("level_classifier.encoder", [settings.level_classifier.encoder], encoders),
-        ("level_classifier.probe", [settings.level_classifier.probe], _probed(settings)),
+        ("level_classifier.probe", [settings.level_classifier.probe], weighted),
         ("epitome.encoder", [settings.epitome.encoder], encoders),
         ("capability.before", [settings.capability.before], list(settings.variants)),
         ("capability.after", [settings.capability.after], list(settings.variants)),

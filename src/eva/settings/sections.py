@@ -190,6 +190,15 @@ class LevelClassifier(Encoder):
         description="the probe's in the mean of its and the encoder's log-probabilities; 0: no probe"
     )
 
+    @model_validator(mode="after")
+    def _two_models(self) -> "LevelClassifier":
+        if self.probe == self.encoder:
+            raise ValueError(
+                f"`probe` and `encoder` are both {self.probe!r}: name another backbone as `probe` "
+                "(it is not read while `probe_share` is 0)"
+            )
+        return self
+
 
 class Epitome(Scorer):
     """EPITOME's three scorers (Appendix G): layers fitted on the encoder as it is, sentence by sentence."""

@@ -1,8 +1,6 @@
 """Fine-tuning an encoder to label responses."""
 
 import copy
-import logging
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,16 +16,14 @@ from eva.models.linear_probe import LinearProbe
 from eva.models.response_classifier import ResponseClassifier, from_encoder
 from eva.settings import Encoder
 from eva.training.encoding import Encoded, Text, by_length, collate, encode
+from eva.training.progress import Progress
 from eva.training.regression import class_weights
-
-log = logging.getLogger(__name__)
 
 _INFERENCE_BATCH = 64
 _LAYER_PACE = 20.0  # the linear layer's learning rate over the encoder's: it starts from nothing
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 1.0
 _WARMUP = 0.1
-_TOLD_EVERY = 20.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -82,8 +78,7 @@ class _Run:
         device, optimizer = best_device(), self._optimizer()
         steps = max(1, round(self.settings.epochs * -(-len(rows) // self.settings.batch_size)))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _pace(step, steps))
-        started = told = time.monotonic()
-        total = 0.0
+        progress, total = Progress(self.title, steps), 0.0
         self.model.train()
         for step, batch in enumerate(_batches(rows, self.settings, steps), start=1):
             with autocast():
@@ -95,13 +90,7 @@ class _Run:
             schedule.step()
             optimizer.zero_grad()
             total += loss.item()
-            if step == steps or time.monotonic() > told + _TOLD_EVERY:
-                told = time.monotonic()
-                spent = told - started
-                log.info(
-                    "%s: step %d of %d, mean loss %.3f, %.0f s, %.0f s to go",
-                    self.title, step, steps, total / step, spent, spent / step * (steps - step),
-                )  # fmt: skip
+            progress.tell(step, f"mean loss {total / step:.3f}")
 
     def _optimizer(self) -> torch.optim.Optimizer:
         for part in self.model.encoder.modules():

@@ -13,6 +13,7 @@ from eva.models.linear_probe import from_encoder
 from eva.settings import LevelClassifier
 from eva.training.classifier import Classifier, autocast, best_device, seeded
 from eva.training.encoding import Encoded, Text, by_length, collate, encode
+from eva.training.progress import Progress
 from eva.training.regression import class_weights, fit_layer
 
 log = logging.getLogger(__name__)
@@ -55,8 +56,11 @@ class ProbeFitter:
 
     def _read(self, rows: Sequence[Encoded]) -> torch.Tensor:
         features = torch.zeros(len(rows), self._probe.classifier.in_features)
+        progress, done = Progress("probe reads", len(rows)), 0
         for batch in by_length(rows, _BATCH):
             inputs = collate([rows[i] for i in batch], self._tokenizer, self._probe.device)
             with torch.no_grad(), autocast():
                 features[batch] = self._probe.embed(**inputs).float().cpu()
+            done += len(batch)
+            progress.tell(done, "short texts first")
         return features
