@@ -1,4 +1,4 @@
-"""The trained level classifier against a plain fine-tuning of its encoder, over the four levels.
+"""The trained level classifier, probe and all, against a plain fine-tuning of its encoder, over four levels.
 
 Plain: `transformers`' own sequence classifier and trainer with their defaults, the response alone, the
 four levels only, two epochs. Both learned from the utterances of train and valid and are tested on

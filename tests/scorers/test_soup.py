@@ -22,13 +22,16 @@ def test_the_mean_of_three_sets_of_weights(
     soup = Soup()
     for one in thirds:
         soup.add(one)
-    for member, changed in enumerate(("encoder.embeddings.word_embeddings.weight", "classifier.weight")):
+    for member, name in (
+        (0, "encoder.embeddings.word_embeddings.weight"), (0, "classifier.weight"), (1, "classifier.weight"),
+    ):  # fmt: skip
         states = [one.members[member].model.state_dict() for one in thirds]
-        found = soup.ensemble().members[member].model.state_dict()
-        for name in (changed, "classifier.weight"):
-            expected = (states[0][name] + states[1][name] + states[2][name]) / 3
-            torch.testing.assert_close(found[name], expected)
-            assert not torch.equal(states[0][name], states[1][name])
+        expected = (states[0][name] + states[1][name] + states[2][name]) / 3
+        torch.testing.assert_close(soup.ensemble().members[member].model.state_dict()[name], expected)
+        assert not torch.equal(states[0][name], states[1][name])
+    probed = (one.members[1].model.encoder.state_dict() for one in (thirds[0], soup.ensemble()))
+    for before, after in zip(*(state.values() for state in probed), strict=True):
+        assert torch.equal(before, after)
     assert soup.ensemble().shares == [0.75, 0.25]
     assert soup.ensemble().predict(TEXTS).shape == (36, 3)
 

@@ -21,7 +21,7 @@ _DEPTHS = (1 / 3, 3 / 5, 13 / 15)  # of the model's layers
 class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
     """The probed model's own configuration, nested, and the layers whose output is read, from 1.
 
-    `share` is the probe's in the mean of log-probabilities with the classifier that it stands beside.
+    The last of them is the model's last here, so its output comes through the model's final norm.
     """
 
     model_type = "eva_linear_probe"
@@ -30,12 +30,10 @@ class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
         self,
         encoder: dict[str, Any] | None = None,
         depths: Sequence[int] = (),
-        share: float = 0.5,
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder or {}
         self.depths = list(depths)
-        self.share = share
         super().__init__(**kwargs)
 
 
@@ -46,9 +44,11 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
     base_model_prefix = "encoder"
     _keep_in_fp32_modules_strict = ("classifier",)
 
-    def __init__(self, config: LinearProbeConfig) -> None:
+    def __init__(self, config: LinearProbeConfig, encoder: Any = None) -> None:
         super().__init__(config)
-        self.encoder = without_pooler(AutoModel.from_config(AutoConfig.for_model(**config.encoder)))
+        if encoder is None:
+            encoder = AutoModel.from_config(AutoConfig.for_model(**config.encoder))
+        self.encoder = without_pooler(encoder)
         width = len(config.depths) * self.encoder.config.hidden_size
         self.classifier = torch.nn.Linear(width, config.num_labels, dtype=torch.float32)
         self.post_init()
@@ -74,16 +74,13 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
             return SequenceClassifierOutput(logits=self.classifier(read))
 
 
-def from_encoder(folder: Path, n_labels: int, share: float) -> LinearProbe:
+def from_encoder(folder: Path, n_labels: int) -> LinearProbe:
     """A probe of the model in `folder`, whose layer is still to be fitted; what lies above is left out."""
     encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.bfloat16)
     depths = [max(1, round(depth * encoder.config.num_hidden_layers)) for depth in _DEPTHS]
     keep_layers(encoder, depths[-1])
     encoder.config.use_cache = False
-    config = LinearProbeConfig(encoder.config.to_dict(), depths, share, num_labels=n_labels)
-    probe = LinearProbe(config)
-    probe.encoder = without_pooler(encoder)
-    return probe
+    return LinearProbe(LinearProbeConfig(encoder.config.to_dict(), depths, num_labels=n_labels), encoder)
 
 
 AutoConfig.register(LinearProbeConfig.model_type, LinearProbeConfig)

@@ -82,6 +82,8 @@ def keep_layers(encoder: Any, layers: int) -> None:
     )
     del stack[layers:]
     encoder.config.num_hidden_layers = len(stack)
+    if getattr(encoder.config, "layer_types", None):
+        encoder.config.layer_types = encoder.config.layer_types[:layers]
 
 
 def without_pooler(encoder: Any) -> Any:

@@ -178,7 +178,7 @@ class Encoder(Scorer):
 
 
 class LevelClassifier(Encoder):
-    """RoBERTa classifier of the four levels (Appendix F) and the reference histogram V."""
+    """The classifier of the four levels (Appendix F: RoBERTa) and the reference histogram V."""
 
     corpus: Name = Field(description="row of `corpora` whose strategies give weak labels")
     labels: Literal["strategies", "file"] = Field(
@@ -187,7 +187,8 @@ class LevelClassifier(Encoder):
     context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns the model sees")
     probe: Name = Field(description="row of `backbones` on whose untouched states a linear probe is fitted")
     probe_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        description="the probe's in the mean of its and the encoder's log-probabilities; 0: no probe"
+        description="the probe's in the mean of its and the encoder's log-probabilities; 0: no probe "
+        "(the stage waits for the backbone all the same, since dvc.yaml knows no conditions)"
     )
 
     @model_validator(mode="after")

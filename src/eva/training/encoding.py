@@ -1,4 +1,4 @@
-"""Turning responses and their contexts into tensors for an encoder."""
+"""Turning responses and their contexts into tensors for an encoder, or for a causal model that is read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,20 +29,32 @@ def encode(tokenizer: Any, texts: Sequence[Text], max_length: int) -> list[Encod
 
 def _encode_one(tokenizer: Any, text: Text, max_length: int) -> Encoded:
     parts = [text] if isinstance(text, str) else list(text)
-    tokens = tokenizer(*parts, verbose=False)
-    segment, last = tokens.sequence_ids(), len(parts) - 1
+    tokens, segment = _tokens(tokenizer, parts)
+    last = len(parts) - 1
     response = [i for i, part in enumerate(segment) if part == last]
     context = [i for i, part in enumerate(segment) if part is not None and part != last]
     room = max_length - (len(segment) - len(context) - len(response))
     kept = min(len(response), max(room - len(context), room * 3 // 4 if context else room))
     cut = {*context[: max(0, len(context) + kept - room)], *response[kept:]}
     keep = [i for i in range(len(segment)) if i not in cut]
-    types = tokens.get("token_type_ids") or [0] * len(segment)
+    types = tokens.get("token_type_ids", [0] * len(segment))
     return Encoded(
         [tokens["input_ids"][i] for i in keep],
         [types[i] for i in keep],
         [int(segment[i] == last) for i in keep],
     )
+
+
+def _tokens(tokenizer: Any, parts: list[str]) -> tuple[dict[str, list[int]], list[int | None]]:
+    """Tokens of `parts`, and which part each is of (None: a special token)."""
+    if tokenizer.num_special_tokens_to_add(pair=len(parts) > 1):
+        found = tokenizer(*parts, verbose=False)
+        return found, found.sequence_ids()
+    # A causal model's tokenizer. Nothing would part the texts, and the first token would draw all
+    # attention to itself, which must not be one of the response: its state says how long the text is.
+    found = tokenizer(*(f"{part}\n" for part in parts[:-1]), parts[-1], verbose=False)
+    first = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+    return {"input_ids": [first, *found["input_ids"]]}, [None, *found.sequence_ids()]
 
 
 def by_length(rows: Sequence[Encoded], size: int) -> Iterator[list[int]]:

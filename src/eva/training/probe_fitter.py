@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from eva.models.linear_probe import from_encoder
+from eva.models.loading import load_tokenizer
 from eva.settings import LevelClassifier
 from eva.training.classifier import Classifier, autocast, best_device, seeded
 from eva.training.encoding import Encoded, Text, by_length, collate, encode
@@ -19,7 +20,7 @@ from eva.training.regression import class_weights, fit_layer
 log = logging.getLogger(__name__)
 
 _BATCH = 64
-_PENALTY = 2000.0  # L2 on standardised features (see regression); chosen by cross-validation on ESConv
+_PENALTY = 1000.0  # L2 on standardised features (see regression); chosen by cross-validation on ESConv
 
 
 class ProbeFitter:
@@ -28,12 +29,10 @@ class ProbeFitter:
     def __init__(
         self, encoder_dir: Path, texts: Sequence[Text], n_labels: int, settings: LevelClassifier
     ) -> None:
-        from transformers import AutoTokenizer
-
         self.settings, self.n_labels = settings, n_labels
-        self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
+        self._tokenizer = load_tokenizer(encoder_dir)
         with seeded(settings.seed):
-            probe = from_encoder(encoder_dir, n_labels, settings.probe_share)
+            probe = from_encoder(encoder_dir, n_labels)
         self._probe = probe.to(best_device()).eval()
         self._features = self._read(encode(self._tokenizer, texts, settings.max_length))
 

@@ -3,16 +3,18 @@
 An ensemble is the folder of its first member; the linear probe that votes beside it is in `probe/`.
 """
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_model
 
 from eva.artifacts import read_json, write_json
 from eva.errors import raise_if
-from eva.models.linear_probe import LinearProbe
+from eva.models.linear_probe import LinearProbe, LinearProbeConfig
+from eva.models.loading import load_tokenizer
 from eva.models.response_classifier import ResponseClassifier
 from eva.models.sentence_scorer import SentenceScorer, SentenceScorerConfig
 from eva.training.classifier import Classifier, best_device
@@ -29,20 +31,23 @@ class LabelSet:
     """What a scorer's outputs mean: `kind` is `level` or `epitome/<mechanism>`.
 
     `labels` names the outputs in order; `context_turns` is how many preceding turns it reads and
-    `max_length` how many tokens.
+    `max_length` how many tokens. `probe_share` is the share of the probe beside it; 0: there is none.
     """
 
     kind: str
     labels: list[str]
     context_turns: int
     max_length: int
+    probe_share: float = 0.0
 
 
 def save(classifier: Trained, labels: LabelSet, out: Path) -> None:
     """Write the model (safetensors), its tokenizer and `labels.json` into the folder `out`."""
     if isinstance(classifier, Ensemble):
-        for member, folder in zip(classifier.members, (out, out / _PROBE), strict=False):
-            save(member, labels, folder)
+        encoder, *probes = classifier.members
+        save(encoder, replace(labels, probe_share=sum(classifier.shares[1:])), out)
+        for probe in probes:
+            save(probe, labels, out / _PROBE)
         return
     out.mkdir(parents=True, exist_ok=True)
     classifier.model.config.id2label = dict(enumerate(labels.labels))
@@ -67,29 +72,38 @@ def load(folder: Path, kind: str, expected: list[str]) -> tuple[Trained, LabelSe
         return SentenceClassifier(scorer.to(best_device()).eval(), tokenizer, labels.max_length), labels
     model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
     classifier = Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length)
-    if not (folder / _PROBE).is_dir():
+    if not labels.probe_share:
         return classifier, labels
-    return _with_probe(classifier, folder / _PROBE), labels
+    return _with_probe(classifier, folder / _PROBE, labels.probe_share), labels
 
 
-def _with_probe(classifier: Classifier, folder: Path) -> Ensemble:
-    from transformers import AutoTokenizer
-
+def _with_probe(classifier: Classifier, folder: Path, share: float) -> Ensemble:
     probe = LinearProbe.from_pretrained(folder, use_safetensors=True, dtype=torch.bfloat16)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     beside = Classifier(probe.to(best_device()).eval(), tokenizer, classifier.max_length)
-    return Ensemble([classifier, beside], [1 - probe.config.share, probe.config.share])
+    return Ensemble([classifier, beside], [1 - share, share])
 
 
 def problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
     """Why a folder is no scorer of `kind` with the labels `expected` (empty: it is); loads no weights."""
     found = list(_unreadable(folder)) or list(_mismatches(_read(folder), kind, expected))
-    return [f"scorer {folder}: {text}" for text in found]
+    return [f"scorer {folder}: {text}" for text in found] or _probe_problems(folder, kind, expected)
+
+
+def _probe_problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
+    """What is wrong with the probe that `labels.json` promises: it must be a scorer of the same labels."""
+    if not _read(folder).probe_share:
+        return []
+    probe = folder / _PROBE
+    found = problems(probe, kind, expected)
+    if found or read_json(probe / "config.json").get("model_type") == LinearProbeConfig.model_type:
+        return found
+    return [f"scorer {probe}: no linear probe; train the scorer again"]
 
 
 def _read(folder: Path) -> LabelSet:
     raw = read_json(folder / "labels.json")
-    return LabelSet(**{name: raw[name] for name in LabelSet.__dataclass_fields__})
+    return LabelSet(**{one.name: raw[one.name] for one in fields(LabelSet) if one.name in raw})
 
 
 def _unreadable(folder: Path) -> Iterator[str]:
@@ -102,8 +116,12 @@ def _unreadable(folder: Path) -> Iterator[str]:
     if not list(folder.glob("*.safetensors")):
         yield "no *.safetensors: weights in other formats are not loaded (unpickling can run code)"
     if (folder / "labels.json").is_file():
-        absent = LabelSet.__dataclass_fields__.keys() - read_json(folder / "labels.json").keys()
-        yield from (f"labels.json has no `{name}`" for name in sorted(absent))
+        yield from _absent(read_json(folder / "labels.json"))
+
+
+def _absent(raw: Mapping[str, Any]) -> list[str]:
+    needed = {one.name for one in fields(LabelSet) if one.default is MISSING}
+    return [f"labels.json has no `{name}`" for name in sorted(needed - raw.keys())]
 
 
 def _mismatches(labels: LabelSet, kind: str, expected: list[str]) -> Iterator[str]:
