@@ -13,9 +13,11 @@ from eva.data.prepare import Dropped
 from eva.data.utterances import SPLITS
 from eva.errors import InputError
 from eva.evaluation.level_examples import from_turns, from_utterances, read_level_file, text_of
+from eva.evaluation.level_scorecard import LEVEL_LABELS
 from eva.evaluation.levels import train_level_classifier
 from eva.evaluation.reference import Reference
 from eva.settings import LevelClassifier
+from eva.training.scorer_folder import load
 
 
 def test_it_learns_what_it_did_not_see(models: Models) -> None:
@@ -36,7 +38,10 @@ def test_v_is_of_predicted_training_turns(models: Models) -> None:
     np.testing.assert_array_equal(reference.dialogues, result.reference.dialogues)
     assert "out-of-fold" in reference.provenance["labeller"]
     labels = read_json(out / "labels.json")
-    assert (labels["kind"], labels["context_turns"]) == ("level", 1)
+    assert (labels["kind"], labels["context_turns"], labels["probe_share"]) == ("level", 1, 0.25)
+    ensemble, _ = load(out, "level", list(LEVEL_LABELS))
+    assert ensemble.shares == [0.75, 0.25]
+    assert [type(one.model).__name__ for one in ensemble.members] == ["ResponseClassifier", "LinearProbe"]
     assert read_json(out / "scorecard.json")["cross_validated"]["five"]["n"] == 100
 
 

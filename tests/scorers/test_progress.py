@@ -1,0 +1,22 @@
+"""What a long loop says of itself."""
+
+import pytest
+
+from eva.training import progress
+from eva.training.progress import Progress
+
+
+def test_it_tells_at_the_end_and_every_so_often(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with caplog.at_level("INFO"):
+        loop = Progress("reading", 4)
+        for done, at in enumerate((105.0, 121.0, 125.0, 126.0), start=1):
+            now[0] = at
+            loop.tell(done, f"loss {done}")
+    assert caplog.messages == [
+        "reading: 2 of 4, loss 2, 21 s, 21 s to go",
+        "reading: 4 of 4, loss 4, 26 s, 0 s to go",
+    ]
