@@ -24,7 +24,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from eva.data.prepare import read_dropped, read_split
 from eva.evaluation.level_examples import LevelExample, from_utterances
 from eva.evaluation.level_scorecard import LEVEL_LABELS
-from eva.training.scorer_folder import load
+from eva.training.scorer_folder import Trained, load
 
 RESAMPLES = 1000
 SPLITS = ("train", "valid", "test")
@@ -36,14 +36,14 @@ def main(models: Path, prepared: Path) -> None:
     classifier, labels = load(models / "level_classifier", "level", list(LEVEL_LABELS))
     train, test = (_levelled(prepared, splits, labels.context_turns) for splits in (SPLITS[:2], SPLITS[2:]))
     truth = np.array([row.level for row in test])
-    ours = 1 + classifier.predict([row.text for row in test])[:, 1:].argmax(axis=1)
+    ours, *members = (_levels(one, test) for one in (classifier, *getattr(classifier, "members", ())))
     start = time.perf_counter()
     plain = _plain(models / "backbone" / "minilm", train, test)
     lines = [
         f"{len(test)} test utterances with a level, {len({row.dialogue_id for row in test})} dialogues",
-        f"ours   accuracy {accuracy_score(truth, ours):.4f}  macro-F1 {_f1(truth, ours):.4f}",
-        f"plain  accuracy {accuracy_score(truth, plain):.4f}  macro-F1 {_f1(truth, plain):.4f}"
-        f"  {time.perf_counter() - start:.0f} s",
+        _line("ours", truth, ours),
+        *(_line(f" {name}", truth, one) for name, one in zip(("encoder", "probe"), members, strict=False)),
+        _line("plain", truth, plain) + f"  {time.perf_counter() - start:.0f} s",
         *_differences(truth, ours, plain, [row.dialogue_id for row in test]),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
@@ -53,6 +53,16 @@ def _levelled(prepared: Path, splits: Sequence[str], context_turns: int) -> list
     dropped = [row.dialogue for row in read_dropped(prepared) if row.split in splits]
     kept = [dialogue for split in splits for dialogue in read_split(prepared, split)]
     return [row for row in from_utterances([*kept, *dropped], context_turns) if row.level]
+
+
+def _levels(classifier: Trained, rows: Sequence[LevelExample]) -> Labels:
+    """The likeliest of the four levels of each row, from 1."""
+    found: Labels = 1 + classifier.predict([row.text for row in rows])[:, 1:].argmax(axis=1)
+    return found
+
+
+def _line(name: str, truth: Labels, found: Labels) -> str:
+    return f"{name:<9}accuracy {accuracy_score(truth, found):.4f}  macro-F1 {_f1(truth, found):.4f}"
 
 
 def _plain(encoder: Path, train: Sequence[LevelExample], test: Sequence[LevelExample]) -> Labels:
