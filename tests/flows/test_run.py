@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 PATIENCE = 400.0  # seconds for a run; about 60 on two idle cores
+BUSY = 60.0  # seconds that a busy server is asked again for
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,16 @@ def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
     url = f"http://127.0.0.1:{project.environment['EVA_PREFECT_PORT']}/api{path}"
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    deadline = time.monotonic() + BUSY
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            # The server's SQLite was locked for too long. Prefect's own client asks again too.
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def run_deployment(project: Project, **parameters: Any) -> dict[str, Any]:
