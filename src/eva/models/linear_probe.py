@@ -13,7 +13,7 @@ import torch
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from eva.models.response_classifier import keep_layers, without_pooler
+from eva.models.response_classifier import keep_layers, masked_mean, without_pooler
 
 _DEPTHS = (1 / 3, 3 / 5, 13 / 15)  # of the model's layers
 
@@ -56,20 +56,11 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
     def embed(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
         """Mean states over what `response_mask` marks, 0 where it marks none: [texts, depths x hidden]."""
         states = self.encoder(output_hidden_states=True, **inputs).hidden_states
-        inside = response_mask.unsqueeze(-1).float()
-        count = inside.sum(1).clamp(min=1)
-        means = [(states[depth].float() * inside).sum(1) / count for depth in self.config.depths]
-        return torch.cat(means, dim=1)
+        return torch.cat([masked_mean(states[depth], response_mask) for depth in self.config.depths], dim=1)
 
-    def forward(
-        self,
-        attention_mask: torch.Tensor,
-        response_mask: torch.Tensor | None = None,
-        **inputs: torch.Tensor,
-    ) -> SequenceClassifierOutput:
-        """Logits [texts, num_labels]; without `response_mask` the whole text is the response."""
-        mask = attention_mask if response_mask is None else response_mask
-        read = self.embed(mask, attention_mask=attention_mask, **inputs)
+    def forward(self, **inputs: torch.Tensor) -> SequenceClassifierOutput:
+        """Logits [texts, num_labels] of what `embed` takes."""
+        read = self.embed(**inputs)
         with torch.autocast(read.device.type, enabled=False):
             return SequenceClassifierOutput(logits=self.classifier(read))
 

@@ -46,10 +46,7 @@ class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
 
     def pool(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
         """Mean of the hidden states that `response_mask` marks, 0 where it marks none: [batch, hidden]."""
-        hidden = self.encoder(**inputs).last_hidden_state.float()
-        inside = response_mask.unsqueeze(-1).float()
-        mean: torch.Tensor = (hidden * inside).sum(1) / inside.sum(1).clamp(min=1)
-        return mean
+        return masked_mean(self.encoder(**inputs).last_hidden_state, response_mask)
 
     def forward(
         self,
@@ -72,6 +69,13 @@ def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> Resp
     model = ResponseClassifier(config)
     model.encoder = without_pooler(encoder)
     return model
+
+
+def masked_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean of the token `states` [batch, tokens, hidden] that `mask` marks, 0 where it marks none."""
+    inside = mask.unsqueeze(-1).float()
+    mean: torch.Tensor = (states.float() * inside).sum(1) / inside.sum(1).clamp(min=1)
+    return mean
 
 
 def keep_layers(encoder: Any, layers: int) -> None:

@@ -14,7 +14,7 @@ import torch
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from eva.models.response_classifier import without_pooler
+from eva.models.response_classifier import masked_mean, without_pooler
 
 _CUES = 2  # eva.data.sentences.cues
 
@@ -49,8 +49,7 @@ class SentenceScorer(PreTrainedModel):  # type: ignore[misc]
         """Mean token state two thirds of the way up, and of the last layer: [texts, 2 hidden]."""
         states = self.encoder(attention_mask=attention_mask, output_hidden_states=True, **inputs)
         upper = states.hidden_states[round(self.encoder.config.num_hidden_layers * 2 / 3)]
-        inside = attention_mask.unsqueeze(-1).float()
-        means = [(one.float() * inside).sum(1) / inside.sum(1) for one in (upper, states.last_hidden_state)]
+        means = [masked_mean(one, attention_mask) for one in (upper, states.last_hidden_state)]
         return torch.cat(means, dim=1)
 
     def evidence(
