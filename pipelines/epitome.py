@@ -18,12 +18,14 @@ def main(
     mechanism: str,
     pairs: Path,
     encoder: Path,
+    probe: Path,
     out: Path,
     metrics: Path,
     plots: Path,
 ) -> None:
     """Train and cross-validate the scorer of one mechanism (IP, EX or ER)."""
-    result = train_scorer(settings.epitome, mechanism, encoder, load_epitome(pairs, mechanism), out)
+    given = load_epitome(pairs, mechanism)
+    result = train_scorer(settings.epitome, mechanism, encoder, probe, given, out)
     artifacts.write_json(metrics, result.scorecard.headline())
     write_table(plots, result.scorecard.confusion_rows(), CONFUSION)
     run.log_metrics(result.scorecard.headline())

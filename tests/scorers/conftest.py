@@ -88,7 +88,15 @@ def level_settings() -> LevelClassifier:
 
 @pytest.fixture(scope="session")
 def epitome_settings() -> Epitome:
-    return Epitome(encoder="tiny", max_length=64, balance=0.5, folds=2, mechanisms=["ip"])
+    return Epitome(
+        encoder="tiny",
+        max_length=64,
+        balance=0.5,
+        folds=2,
+        mechanisms=["ip"],
+        probe="causal",
+        probe_share=0.25,
+    )
 
 
 @dataclass(frozen=True)
@@ -114,5 +122,5 @@ def models(
     levels = train_level_classifier(
         level_settings, encoder, causal, splits, Path("unused"), folder / "level_classifier"
     )
-    ip = train_scorer(epitome_settings, "ip", encoder, pairs, folder / "epitome" / "ip")
+    ip = train_scorer(epitome_settings, "ip", encoder, causal, pairs, folder / "epitome" / "ip")
     return Models(folder, levels, ip.scorecard)

@@ -105,6 +105,21 @@ def test_an_empty_response_has_a_label_like_any_other(trained: Ensemble, texts: 
     np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
+def test_the_probe_reads_the_response_alone(fitter: EnsembleFitter, trained: Ensemble) -> None:
+    texts: list[Text] = [("it is late", "why? what?"), ("so sad", "you were told")]
+    encoder, probe = trained.members
+    responses = [text[1] for text in texts]
+    assert np.array_equal(probe.predict(texts), probe.predict(responses))
+    assert not np.allclose(encoder.predict(texts), encoder.predict(responses))
+
+
+def test_the_probes_fitter_reads_the_response_alone(causal: Path, level_settings: LevelClassifier) -> None:
+    said = [("before", text) if isinstance(text, str) else ("before", text[1]) for text in TEXTS]
+    fitters = [ProbeFitter(causal, texts, 3, level_settings) for texts in (said, TEXTS)]
+    one, other = (fitter.fit(LABELS, range(36), "all") for fitter in fitters)
+    assert torch.equal(one.model.classifier.weight, other.model.classifier.weight)
+
+
 def test_no_share_no_probe(
     encoder: Path, splits: dict[str, list[Dialogue]], level_settings: LevelClassifier, tmp_path: Path
 ) -> None:

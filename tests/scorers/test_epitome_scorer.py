@@ -3,14 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.scorers.conftest import Models
 
 from eva.artifacts import read_json
 from eva.data.epitome import EpitomePair, load_epitome
 from eva.errors import InputError
-from eva.evaluation.epitome_scorer import clean, train_scorer
+from eva.evaluation.epitome_scorer import DEGREE_LABELS, clean, train_scorer
 from eva.settings import Epitome
+from eva.training.encoding import Text
+from eva.training.ensemble import Ensemble, blend
+from eva.training.scorer_folder import load
+from eva.training.sentence_fitter import SentenceClassifier
 
 
 def test_repeats_and_conflicts(pairs: list[EpitomePair]) -> None:
@@ -41,9 +46,30 @@ def test_training(models: Models) -> None:
     assert read_json(models.folder / "epitome" / "ip" / "scorecard.json")["accuracy"] == card.accuracy
 
 
+def test_sentence_scorer_and_probe_vote(models: Models) -> None:
+    folder = models.folder / "epitome" / "ip"
+    scorer, labels = load(folder, "epitome/ip", list(DEGREE_LABELS))
+    assert labels.probe_share == models.ip.notes["probe_share"] == 0.25
+    assert isinstance(scorer, Ensemble)
+    assert isinstance(scorer.members[0], SentenceClassifier)
+    asked: list[Text] = [("my post", "why? so it goes"), ("my post", "so it goes")]
+    each = [member.predict(asked) for member in scorer.members]
+    np.testing.assert_allclose(scorer.predict(asked), blend(each, [0.75, 0.25]))
+    assert not np.allclose(*each)
+
+
+def test_no_share_no_probe(
+    encoder: Path, pairs: list[EpitomePair], epitome_settings: Epitome, tmp_path: Path
+) -> None:
+    settings = epitome_settings.model_copy(update={"probe_share": 0.0})
+    train_scorer(settings, "ip", encoder, tmp_path / "nowhere", pairs, tmp_path / "ip")
+    assert not (tmp_path / "ip" / "probe").exists()
+    assert isinstance(load(tmp_path / "ip", "epitome/ip", list(DEGREE_LABELS))[0], SentenceClassifier)
+
+
 def test_one_degree_is_nothing_to_learn(
     encoder: Path, pairs: list[EpitomePair], epitome_settings: Epitome, tmp_path: Path
 ) -> None:
     same = [replace(pair, level=1) for pair in pairs]
     with pytest.raises(InputError, match="all 60 pairs have the same degree"):
-        train_scorer(epitome_settings, "ip", encoder, same, tmp_path / "ip")
+        train_scorer(epitome_settings, "ip", encoder, tmp_path, same, tmp_path / "ip")

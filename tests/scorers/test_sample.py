@@ -98,6 +98,8 @@ def test_epitome_beats_the_majority(
     root: Path, minilm: Path, settings: Settings, mechanism: str, tmp_path: Path
 ) -> None:
     pairs = load_epitome(root / settings.data.epitome, mechanism)
-    card = train_scorer(settings.epitome, mechanism, minilm, pairs, tmp_path / mechanism).scorecard
+    card = train_scorer(
+        settings.epitome, mechanism, minilm, tmp_path / "unread", pairs, tmp_path / mechanism
+    ).scorecard
     assert card.accuracy > card.majority_accuracy + 0.15
     assert all(one.predicted for one in card.classes)

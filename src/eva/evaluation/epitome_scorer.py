@@ -11,6 +11,7 @@ from eva.errors import InputError
 from eva.evaluation.scorecard import Scorecard, scorecard
 from eva.settings import Epitome
 from eva.training.cross_validation import cross_validate
+from eva.training.ensemble import with_probe
 from eva.training.scorer_folder import LabelSet, save
 from eva.training.sentence_fitter import Pair, SentenceFitter
 
@@ -42,12 +43,18 @@ class ScorerResult:
 
 
 def train_scorer(
-    settings: Epitome, mechanism: str, encoder_dir: Path, pairs: Sequence[EpitomePair], out: Path
+    settings: Epitome,
+    mechanism: str,
+    encoder_dir: Path,
+    probe_dir: Path,
+    pairs: Sequence[EpitomePair],
+    out: Path,
 ) -> ScorerResult:
     """Cross-validate, train on all pairs, and write the model and its scorecard to `out`.
 
     The model reads post and response; the rationales teach it which sentences of a response count. All
-    pairs of a seeker post are in one fold.
+    pairs of a seeker post are in one fold. `encoder_dir` and `probe_dir` have the models that `settings`
+    names.
     """
     cleaned = clean(pairs)
     levels = [pair.level for pair in cleaned.pairs]
@@ -59,7 +66,8 @@ def train_scorer(
     rows = [
         Pair(pair.seeker_post, pair.response_post, pair.rationales, _group(pair)) for pair in cleaned.pairs
     ]
-    fitter = SentenceFitter(encoder_dir, rows, len(DEGREE_LABELS), settings)
+    sentence_fitter = SentenceFitter(encoder_dir, rows, len(DEGREE_LABELS), settings)
+    fitter = with_probe(sentence_fitter, probe_dir, [row.response for row in rows])
     validation = cross_validate(fitter, levels, [row.group for row in rows], mechanism)
     card = scorecard(
         validation.probabilities,
@@ -103,5 +111,6 @@ def _notes(cleaned: Cleaned, settings: Epitome) -> dict[str, object]:
         "repeated_rows_dropped": cleaned.repeats,
         "conflicting_pairs_dropped": cleaned.conflicts,
         "rule": "one row per pair; pairs repeated with another degree are dropped whole",
+        "probe_share": settings.probe_share,
         "class_weights": f"(1 / class count) ** {settings.balance}",
     }

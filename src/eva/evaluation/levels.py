@@ -22,9 +22,7 @@ from eva.evaluation.timing import timing
 from eva.settings import LevelClassifier
 from eva.training.classifier import Fitter
 from eva.training.cross_validation import CrossValidation, cross_validate
-from eva.training.encoding import Text
-from eva.training.ensemble import Ensemble, EnsembleFitter
-from eva.training.probe_fitter import ProbeFitter
+from eva.training.ensemble import Ensemble, with_probe
 from eva.training.scorer_folder import LabelSet, save
 from eva.training.soup import Soup
 
@@ -58,9 +56,14 @@ def train_level_classifier(
     """
     labelled = _labelled(settings, splits, labels, dropped)
     rows = _with_training_turns(labelled, from_turns(splits["train"], settings.context_turns))
-    fitter, soup = _fitter(settings, encoder_dir, probe_dir, [row.text for row in rows]), Soup()
+    texts = [row.text for row in rows]
+    fitter, soup = Fitter(encoder_dir, texts, len(LEVEL_LABELS), settings), Soup()
     validation = cross_validate(
-        fitter, [row.level for row in rows], [row.dialogue_id for row in rows], "levels", soup.add
+        with_probe(fitter, probe_dir, texts),
+        [row.level for row in rows],
+        [row.dialogue_id for row in rows],
+        "levels",
+        soup.add,
     )
     final = soup.ensemble()
     scores = LevelScorecard(
@@ -70,16 +73,6 @@ def train_level_classifier(
     reference = _reference(rows, validation, {one.id for one in splits["train"]}, settings, labels)
     _write(final, settings, scores, reference, out)
     return LevelResult(scores, reference)
-
-
-def _fitter(
-    settings: LevelClassifier, encoder_dir: Path, probe_dir: Path, texts: Sequence[Text]
-) -> EnsembleFitter:
-    encoder = Fitter(encoder_dir, texts, len(LEVEL_LABELS), settings)
-    if not settings.probe_share:
-        return EnsembleFitter([encoder], [1.0])
-    probe = ProbeFitter(probe_dir, texts, len(LEVEL_LABELS), settings)
-    return EnsembleFitter([encoder, probe], [1 - settings.probe_share, settings.probe_share])
 
 
 def _of_splits(dropped: Sequence[Dropped], *splits: str) -> list[Dialogue]:

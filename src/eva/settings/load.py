@@ -174,6 +174,7 @@ def _dangling(settings: Settings) -> Iterator[str]:
         ("level_classifier.encoder", [settings.level_classifier.encoder], encoders),
         ("level_classifier.probe", [settings.level_classifier.probe], weighted),
         ("epitome.encoder", [settings.epitome.encoder], encoders),
+        ("epitome.probe", [settings.epitome.probe], weighted),
         ("capability.before", [settings.capability.before], list(settings.variants)),
         ("capability.after", [settings.capability.after], list(settings.variants)),
         ("report.baseline", [settings.report.baseline], list(settings.variants)),
@@ -185,5 +186,11 @@ def _dangling(settings: Settings) -> Iterator[str]:
         for name in names:
             if name not in known:
                 yield f"`{key}` names {name!r}, which is no row there. Known: {', '.join(known)}."
+    for section, scorer in (("level_classifier", settings.level_classifier), ("epitome", settings.epitome)):
+        if scorer.probe == scorer.encoder:
+            yield (
+                f"`{section}.probe` and `{section}.encoder` are both {scorer.probe!r}: name another backbone "
+                "as `probe` (it is not read while `probe_share` is 0)."
+            )
     if settings.register_.seed not in settings.matrix.seeds:
         yield f"`register.seed` is {settings.register_.seed}, not in `matrix.seeds` {settings.matrix.seeds}."

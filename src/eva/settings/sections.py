@@ -161,6 +161,11 @@ class Scorer(Section):
     """An encoder with a classifier on it, and how it is cross-validated."""
 
     encoder: Name = Field(description="row of `backbones` with role encoder")
+    probe: Name = Field(description="row of `backbones` on whose untouched states a linear probe is fitted")
+    probe_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="the probe's in the mean of its and the encoder's log-probabilities; 0: no probe "
+        "(the stage waits for the backbone all the same, since dvc.yaml knows no conditions)"
+    )
     max_length: Annotated[int, Field(ge=16)] = Field(description="tokens read of one text")
     balance: Fraction = Field(description="loss weight of a class: (1 / its count) ** balance; 0: none")
     folds: Annotated[int, Field(ge=2)] = Field(description="grouped cross-validation folds")
@@ -184,21 +189,7 @@ class LevelClassifier(Encoder):
     labels: Literal["strategies", "file"] = Field(
         description="weak labels from the corpus's strategies, or the level file `data.levels`"
     )
-    context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns the model sees")
-    probe: Name = Field(description="row of `backbones` on whose untouched states a linear probe is fitted")
-    probe_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        description="the probe's in the mean of its and the encoder's log-probabilities; 0: no probe "
-        "(the stage waits for the backbone all the same, since dvc.yaml knows no conditions)"
-    )
-
-    @model_validator(mode="after")
-    def _two_models(self) -> "LevelClassifier":
-        if self.probe == self.encoder:
-            raise ValueError(
-                f"`probe` and `encoder` are both {self.probe!r}: name another backbone as `probe` "
-                "(it is not read while `probe_share` is 0)"
-            )
-        return self
+    context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns the encoder sees")
 
 
 class Epitome(Scorer):

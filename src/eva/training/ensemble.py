@@ -5,14 +5,17 @@ Two models that learned differently err on different texts; what both find likel
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eva.settings import Scorer
-from eva.training.classifier import Classifier, Fitter
+from eva.training.classifier import Classifier
+from eva.training.cross_validation import Fitter
 from eva.training.encoding import Text
 from eva.training.probe_fitter import ProbeFitter
+from eva.training.sentence_fitter import SentenceClassifier
 
 Probabilities = NDArray[np.float64]
 
@@ -21,7 +24,7 @@ Probabilities = NDArray[np.float64]
 class Ensemble:
     """Members, and the share of each in the mean (they sum to 1)."""
 
-    members: Sequence[Classifier]
+    members: Sequence[Classifier | SentenceClassifier]
     shares: Sequence[float]
 
     def predict(self, texts: Sequence[Text]) -> Probabilities:
@@ -32,7 +35,7 @@ class Ensemble:
 class EnsembleFitter:
     """Fits one member with each of `fitters`, which hold the same rows."""
 
-    def __init__(self, fitters: Sequence[Fitter | ProbeFitter], shares: Sequence[float]) -> None:
+    def __init__(self, fitters: Sequence[Fitter], shares: Sequence[float]) -> None:
         self._fitters, self._shares = fitters, shares
         self.n_labels = fitters[0].n_labels
 
@@ -48,6 +51,18 @@ class EnsembleFitter:
         """Class probabilities of the rows `indices`."""
         pairs = zip(self._fitters, ensemble.members, strict=True)
         return blend([fitter.probabilities(member, indices) for fitter, member in pairs], self._shares)
+
+
+def with_probe(fitter: Fitter, probe_dir: Path, texts: Sequence[Text]) -> EnsembleFitter:
+    """`fitter`, and beside it the probe that its settings ask for, on the same rows' `texts`.
+
+    `probe_dir` has the model under the probe; at share 0 nothing of it is read.
+    """
+    share = fitter.settings.probe_share
+    if not share:
+        return EnsembleFitter([fitter], [1.0])
+    probe = ProbeFitter(probe_dir, texts, fitter.n_labels, fitter.settings)
+    return EnsembleFitter([fitter, probe], [1 - share, share])
 
 
 def blend(probabilities: Sequence[Probabilities], shares: Sequence[float]) -> Probabilities:

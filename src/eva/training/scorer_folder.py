@@ -19,6 +19,7 @@ from eva.models.response_classifier import ResponseClassifier
 from eva.models.sentence_scorer import SentenceScorer, SentenceScorerConfig
 from eva.training.classifier import Classifier, best_device
 from eva.training.ensemble import Ensemble
+from eva.training.probe_fitter import Probe
 from eva.training.sentence_fitter import SentenceClassifier
 
 Trained = Classifier | Ensemble | SentenceClassifier
@@ -67,21 +68,22 @@ def load(folder: Path, kind: str, expected: list[str]) -> tuple[Trained, LabelSe
     raise_if(problems(folder, kind, expected), "scorers")
     labels = _read(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    classifier: Classifier | SentenceClassifier
     if read_json(folder / "config.json").get("model_type") == SentenceScorerConfig.model_type:
         scorer = SentenceScorer.from_pretrained(folder, use_safetensors=True)
-        return SentenceClassifier(scorer.to(best_device()).eval(), tokenizer, labels.max_length), labels
-    model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
-    classifier = Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length)
+        classifier = SentenceClassifier(scorer.to(best_device()).eval(), tokenizer, labels.max_length)
+    else:
+        model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
+        classifier = Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length)
     if not labels.probe_share:
         return classifier, labels
-    return _with_probe(classifier, folder / _PROBE, labels.probe_share), labels
+    probe = _load_probe(folder / _PROBE, labels.max_length)
+    return Ensemble([classifier, probe], [1 - labels.probe_share, labels.probe_share]), labels
 
 
-def _with_probe(classifier: Classifier, folder: Path, share: float) -> Ensemble:
+def _load_probe(folder: Path, max_length: int) -> Probe:
     probe = LinearProbe.from_pretrained(folder, use_safetensors=True, dtype=torch.bfloat16)
-    tokenizer = load_tokenizer(folder)
-    beside = Classifier(probe.to(best_device()).eval(), tokenizer, classifier.max_length)
-    return Ensemble([classifier, beside], [1 - share, share])
+    return Probe(probe.to(best_device()).eval(), load_tokenizer(folder), max_length)
 
 
 def problems(folder: Path, kind: str, expected: list[str]) -> list[str]:

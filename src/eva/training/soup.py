@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import torch
 
-from eva.training.classifier import Classifier
 from eva.training.ensemble import Ensemble
 
 
@@ -29,7 +28,7 @@ class Soup:
             self._mean = replace(ensemble, members=members)
             return
         for mean, one in zip(self._mean.members, ensemble.members, strict=True):
-            self._stir(mean, one)
+            self._stir(mean.model, one.model)
 
     def ensemble(self) -> Ensemble:
         """The mean of what was added."""
@@ -37,7 +36,7 @@ class Soup:
             raise ValueError("nothing was added")
         return self._mean
 
-    def _stir(self, mean: Classifier, one: Classifier) -> None:
+    def _stir(self, mean: torch.nn.Module, one: torch.nn.Module) -> None:
         with torch.no_grad():
-            for old, new in zip(mean.model.parameters(), one.model.parameters(), strict=True):
+            for old, new in zip(mean.parameters(), one.parameters(), strict=True):
                 old.lerp_(new, 1 / self._n)
