@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from tests.scorers.test_classifier import LABELS, NAMES, TEXTS
 
+from eva.artifacts import read_json
 from eva.data.dialogue import Dialogue
 from eva.errors import InputError
 from eva.evaluation.level_scorecard import LEVEL_LABELS
@@ -76,6 +77,7 @@ def test_saved_and_loaded(trained: Ensemble, tmp_path: Path) -> None:
     assert (tmp_path / "levels" / "probe" / "model.safetensors").is_file()
     again, labels = load(tmp_path / "levels", "level", NAMES.labels)
     assert labels == replace(NAMES, probe_share=0.25)
+    assert read_json(tmp_path / "levels" / "probe" / "labels.json")["context_turns"] == 0
     assert again.shares == [0.75, 0.25]
     np.testing.assert_allclose(again.predict(TEXTS), trained.predict(TEXTS), atol=1e-6)
 
@@ -114,8 +116,8 @@ def test_the_probe_reads_the_response_alone(fitter: EnsembleFitter, trained: Ens
 
 
 def test_the_probes_fitter_reads_the_response_alone(causal: Path, level_settings: LevelClassifier) -> None:
-    said = [("before", text) if isinstance(text, str) else ("before", text[1]) for text in TEXTS]
-    fitters = [ProbeFitter(causal, texts, 3, level_settings) for texts in (said, TEXTS)]
+    lone = [response for _, response in TEXTS]
+    fitters = [ProbeFitter(causal, texts, 3, level_settings) for texts in (lone, TEXTS)]
     one, other = (fitter.fit(LABELS, range(36), "all") for fitter in fitters)
     assert torch.equal(one.model.classifier.weight, other.model.classifier.weight)
 

@@ -52,9 +52,9 @@ def train_scorer(
 ) -> ScorerResult:
     """Cross-validate, train on all pairs, and write the model and its scorecard to `out`.
 
-    The model reads post and response; the rationales teach it which sentences of a response count. All
-    pairs of a seeker post are in one fold. `encoder_dir` and `probe_dir` have the models that `settings`
-    names.
+    The sentence scorer reads post and response, and the rationales teach it which sentences count; the
+    probe beside it reads the response alone. All pairs of a seeker post are in one fold. `encoder_dir`
+    and `probe_dir` have the models that `settings` names.
     """
     cleaned = clean(pairs)
     levels = [pair.level for pair in cleaned.pairs]
@@ -111,6 +111,8 @@ def _notes(cleaned: Cleaned, settings: Epitome) -> dict[str, object]:
         "repeated_rows_dropped": cleaned.repeats,
         "conflicting_pairs_dropped": cleaned.conflicts,
         "rule": "one row per pair; pairs repeated with another degree are dropped whole",
+        "encoder": settings.encoder,
+        "probe": settings.probe,
         "probe_share": settings.probe_share,
         "class_weights": f"(1 / class count) ** {settings.balance}",
     }

@@ -38,7 +38,7 @@ class LevelExample:
 
 
 def text_of(context: Sequence[str], response: str, context_turns: int) -> Text:
-    """What the level classifier reads: the last `context_turns` turns before the response, and it."""
+    """What a scorer is given: the last `context_turns` turns before the response, and it."""
     if context_turns == 0:
         return response
     return " ".join(context[-context_turns:]), response

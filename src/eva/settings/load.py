@@ -88,7 +88,7 @@ def load_settings(raw: Any, where: str = "params") -> Settings:
     except ValidationError as error:
         raise_if((_explain(detail) for detail in error.errors()), where)
         raise
-    raise_if(_dangling(settings), where)
+    raise_if([*_dangling(settings), *_probed_encoders(settings)], where)
     return settings
 
 
@@ -186,11 +186,15 @@ def _dangling(settings: Settings) -> Iterator[str]:
         for name in names:
             if name not in known:
                 yield f"`{key}` names {name!r}, which is no row there. Known: {', '.join(known)}."
+    if settings.register_.seed not in settings.matrix.seeds:
+        yield f"`register.seed` is {settings.register_.seed}, not in `matrix.seeds` {settings.matrix.seeds}."
+
+
+def _probed_encoders(settings: Settings) -> Iterator[str]:
+    """A probe of a scorer's own encoder: two members that learn the same."""
     for section, scorer in (("level_classifier", settings.level_classifier), ("epitome", settings.epitome)):
         if scorer.probe == scorer.encoder:
             yield (
                 f"`{section}.probe` and `{section}.encoder` are both {scorer.probe!r}: name another backbone "
                 "as `probe` (it is not read while `probe_share` is 0)."
             )
-    if settings.register_.seed not in settings.matrix.seeds:
-        yield f"`register.seed` is {settings.register_.seed}, not in `matrix.seeds` {settings.matrix.seeds}."

@@ -158,7 +158,7 @@ class Dpo(Training):
 
 
 class Scorer(Section):
-    """An encoder with a classifier on it, and how it is cross-validated."""
+    """An encoder with a classifier on it, a linear probe beside it, and how they are cross-validated."""
 
     encoder: Name = Field(description="row of `backbones` with role encoder")
     probe: Name = Field(description="row of `backbones` on whose untouched states a linear probe is fitted")
@@ -193,7 +193,10 @@ class LevelClassifier(Encoder):
 
 
 class Epitome(Scorer):
-    """EPITOME's three scorers (Appendix G): layers fitted on the encoder as it is, sentence by sentence."""
+    """EPITOME's three scorers (Appendix G): layers fitted on the encoder and on the probed model as they are.
+
+    Of every sentence, and of the post, the encoder reads `max_length` tokens; the probe, of the response.
+    """
 
     mechanisms: list[Literal["ip", "ex", "er"]]
 

@@ -31,8 +31,9 @@ _PROBE = "probe"
 class LabelSet:
     """What a scorer's outputs mean: `kind` is `level` or `epitome/<mechanism>`.
 
-    `labels` names the outputs in order; `context_turns` is how many preceding turns it reads and
-    `max_length` how many tokens. `probe_share` is the share of the probe beside it; 0: there is none.
+    `labels` names the outputs in order; `context_turns` is how many preceding turns it reads (a
+    probe: none) and `max_length` how many tokens. `probe_share` is the share of the probe beside it;
+    0: there is none.
     """
 
     kind: str
@@ -48,7 +49,7 @@ def save(classifier: Trained, labels: LabelSet, out: Path) -> None:
         encoder, *probes = classifier.members
         save(encoder, replace(labels, probe_share=sum(classifier.shares[1:])), out)
         for probe in probes:
-            save(probe, labels, out / _PROBE)
+            save(probe, replace(labels, context_turns=0), out / _PROBE)
         return
     out.mkdir(parents=True, exist_ok=True)
     classifier.model.config.id2label = dict(enumerate(labels.labels))
