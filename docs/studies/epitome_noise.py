@@ -13,12 +13,13 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import accuracy_score, f1_score
 
 from eva.artifacts import write_text
 from eva.data.epitome import MECHANISM_FILES, EpitomePair, load_epitome
+from eva.evaluation.bootstrap import Additive, Array, draw_weights, statistic_interval
+from eva.evaluation.scorecard import Labels, confusion_matrix
 
-DEGREES = (0, 1, 2)
+DEGREES = 3
 RESAMPLES = 2000
 
 HEAD = """\
@@ -48,26 +49,42 @@ def _repeated(corpus: Path, mechanism: str) -> list[Rows]:
 
 
 def _row(mechanism: str, repeated: Sequence[Rows]) -> str:
-    draws = np.random.default_rng(0).integers(len(repeated), size=(RESAMPLES, len(repeated)))
-    resampled = np.array([_scores([repeated[i] for i in draw]) for draw in draws])
-    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
-    accuracy, macro, *by_degree = _scores(repeated)
+    counts = np.stack([_confusion(same).ravel() for same in repeated]).astype(np.float64)
     cells = [
-        f"{accuracy:.3f} ({low[0]:.3f} to {high[0]:.3f})",
-        f"{macro:.3f} ({low[1]:.3f} to {high[1]:.3f})",
-        *(f"{one:.3f}" for one in by_degree),
+        _with_interval(Additive(counts, len(repeated), _accuracy)),
+        _with_interval(Additive(counts, len(repeated), lambda totals: _f1(totals).mean(axis=1))),
+        *(f"{one:.3f}" for one in _f1(counts.sum(axis=0, keepdims=True))[0]),
         *_weak(repeated),
         _own_rationales(repeated),
     ]
     return " | ".join([f"| {mechanism.upper()}", str(len(repeated)), *cells]) + " |"
 
 
-def _scores(repeated: Sequence[Rows]) -> list[float]:
-    """Accuracy, macro-F1 and the F1 of every degree, of one annotation as a guess at another."""
-    guesses = [(one.level, other.level) for same in repeated for one, other in permutations(same, 2)]
-    given, guessed = zip(*guesses, strict=True)
-    f1 = f1_score(given, guessed, labels=DEGREES, average=None, zero_division=0)
-    return [accuracy_score(given, guessed), f1.mean(), *f1]
+def _confusion(same: Rows) -> Labels:
+    """Counts [one annotation, another] of a pair's annotations, each as a guess at each other."""
+    levels = np.array([(one.level, other.level) for one, other in permutations(same, 2)])
+    return confusion_matrix(levels[:, 0], levels[:, 1], DEGREES)
+
+
+def _with_interval(statistic: Additive) -> str:
+    weights = draw_weights(len(statistic.sums), RESAMPLES, seed=0)
+    low, high = statistic_interval(statistic, weights, 0.95) or (np.nan, np.nan)
+    return f"{statistic.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _accuracy(totals: Array) -> Array:
+    """Of confusions [m, degrees squared] the share on the diagonal [m]."""
+    right: Array = totals[:, :: DEGREES + 1].sum(axis=1) / totals.sum(axis=1)
+    return right
+
+
+def _f1(totals: Array) -> Array:
+    """Of confusions [m, degrees squared] the F1 of every degree [m, degrees], 0 where it is absent."""
+    square = totals.reshape(-1, DEGREES, DEGREES)
+    found = square.sum(axis=1) + square.sum(axis=2)
+    hits = totals[:, :: DEGREES + 1]
+    f1: Array = np.divide(2 * hits, found, out=np.zeros_like(found), where=found > 0)
+    return f1
 
 
 def _weak(repeated: Sequence[Rows]) -> tuple[str, str]:

@@ -59,13 +59,14 @@ def test_an_empty_response_has_nothing_marked(tokenizer: Any) -> None:
     assert sum(row.response) == 0
 
 
-def test_a_causal_tokenizer_gets_a_start(causal: Path) -> None:
+def test_a_causal_tokenizer_gets_a_start_and_a_seam(causal: Path) -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(causal)
-    said, empty = encode(tokenizer, ["What happened?", ""], 64)
-    for row in (said, empty):
+    pair, lone, empty = encode(tokenizer, [("I lost my job", "What happened?"), "What happened?", ""], 64)
+    for row in (pair, lone, empty):
         assert row.input_ids[0] == tokenizer.bos_token_id
         assert row.response[0] == 0
-    assert _words(tokenizer, said, 1) == "What happened?"
+    assert tokenizer.decode(pair.input_ids[1:]) == "I lost my job\nWhat happened?"
+    assert _words(tokenizer, pair, 1) == _words(tokenizer, lone, 1) == "What happened?"
     assert len(empty.input_ids) == 1

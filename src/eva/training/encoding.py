@@ -50,9 +50,9 @@ def _tokens(tokenizer: Any, parts: list[str]) -> tuple[dict[str, list[int]], lis
     if tokenizer.num_special_tokens_to_add(pair=len(parts) > 1):
         found = tokenizer(*parts, verbose=False)
         return found, found.sequence_ids()
-    # A causal model's tokenizer. The first token would draw all attention to itself, which must not be
-    # one of the response: its state says how long the text is.
-    found = tokenizer(*parts, verbose=False)
+    # A causal model's tokenizer. Nothing would part the texts, and the first token would draw all
+    # attention to itself, which must not be one of the response: its state says how long the text is.
+    found = tokenizer(*(f"{part}\n" for part in parts[:-1]), parts[-1], verbose=False)
     first = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
     return {"input_ids": [first, *found["input_ids"]]}, [None, *found.sequence_ids()]
 

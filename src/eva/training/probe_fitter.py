@@ -26,7 +26,7 @@ _PENALTY = 1000.0  # L2 on standardised features (see regression); chosen by cro
 
 @dataclass(frozen=True)
 class Probe(Classifier):
-    """A probe in memory. It reads the response alone: what stands before it only blurs the states."""
+    """A probe in memory. It reads the response alone, even where the other member reads a context."""
 
     def predict(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Class probabilities [texts, labels] in the order of `texts`."""
