@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from eva.models.backbones import materialise
+from eva.record import StageRun
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import stage
 
 

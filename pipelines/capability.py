@@ -4,8 +4,8 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.models.loading import Policy
+from eva.record import StageRun
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import stage
 
 SHOWN = ("before", "after", "difference", "stderr")
@@ -34,7 +34,7 @@ def main(
         artifacts.write_json(out, {**names, "inapplicable": inapplicable, "scores": {}})
         artifacts.write_json(metrics, {})
         return
-    from eva.evaluation.capability.comparison import compare
+    from eva.capability.differences import compare
 
     found = compare(first, second, section).to_dict()
     artifacts.write_json(out, {**names, "inapplicable": None, **found})

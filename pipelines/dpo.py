@@ -5,8 +5,8 @@ from pathlib import Path
 from eva import artifacts
 from eva.data.dialogue import Preference
 from eva.models.loading import Policy, Start
+from eva.record import StageRun
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import CURVE, checkpoint_store, stage, write_table
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.data.epitome import load_epitome
-from eva.evaluation.epitome_scorer import train_scorer
+from eva.record import StageRun
+from eva.scorers.epitome_scorer import train_scorer
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import CONFUSION, stage, write_table
 
 

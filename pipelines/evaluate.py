@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from eva import artifacts
-from eva.evaluation.rows import read_rows
-from eva.evaluation.score import score
-from eva.evaluation.scorers import Scorers
-from eva.evaluation.slices import slice_scores
+from eva.data.responses import read_rows
+from eva.metrics.score import score
+from eva.metrics.slices import slice_scores
+from eva.record import StageRun
+from eva.scorers.trained import Scorers
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import stage
 
 

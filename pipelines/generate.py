@@ -5,12 +5,12 @@ from pathlib import Path
 from eva import artifacts
 from eva.data.dialogue import subset
 from eva.data.prepare import read_split
+from eva.generation.local import generate_file
 from eva.generation.remote import generate_remote
-from eva.generation.run import generate_file
 from eva.models.endpoint import FILE, Served, is_served
 from eva.models.loading import Policy
+from eva.record import StageRun
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import answer_store, checkpoint_store, stage
 
 

@@ -19,10 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eva import artifacts, tracking
+from eva import artifacts
+from eva import record as tracking
 from eva.errors import InputError
+from eva.record.checkout import main_checkout
 from eva.settings import Settings, read_settings
-from eva.tracking.checkout import main_checkout
 
 OUTPUTS = ("out", "metrics", "plots", "provenance")
 CURVE = ("step", "loss")

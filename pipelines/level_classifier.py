@@ -4,9 +4,9 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.data.prepare import read_dropped, read_split
-from eva.evaluation.levels import train_level_classifier
+from eva.record import StageRun
+from eva.scorers.levels import train_level_classifier
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import CONFUSION, stage, write_table
 
 

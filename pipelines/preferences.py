@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eva import artifacts
-from eva.collection import preferences
-from eva.collection.sets import PreferenceSets
-from eva.collection.slots import Slot
 from eva.data.evad import load_evad
 from eva.data.prepare import read_all
 from eva.models.endpoint import is_served
+from eva.preferences import recipes as preferences
+from eva.preferences.pair_sets import PreferenceSets
+from eva.preferences.slots import Slot
+from eva.record import StageRun
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import checkpoint_store, stage
 
 
@@ -34,7 +34,7 @@ def main(
         return
 
     def answer(slots: Sequence[Slot]) -> list[str]:
-        from eva.generation.run import answer_slots
+        from eva.generation.local import answer_slots
 
         places = [(slot.dialogue, slot.ordinal) for slot in slots]
         return answer_slots(model, places, settings.generate, settings.preferences.seed, checkpoint_store())

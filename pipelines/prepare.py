@@ -4,8 +4,8 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.data import prepare as preparation
+from eva.record import StageRun
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import stage
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.models.loading import Policy
+from eva.record import StageRun, read_record, record_path
+from eva.registry.model_card import model_card
+from eva.registry.promotion import gate
 from eva.settings import Settings
-from eva.tracking import StageRun, read_record, record_path
-from eva.tracking.card import model_card
-from eva.tracking.gate import gate
 from pipelines.harness import stage
 
 
@@ -25,8 +25,8 @@ def main(
     out: Path,
 ) -> None:
     """Upload one variant's merged model; the alias goes to it only if the gate passes."""
-    from eva.tracking.registry import register
-    from eva.tracking.serving import served
+    from eva.registry.registration import register
+    from eva.registry.serving import served
 
     row = settings.register_
     which = Policy.read(policy / "policy.json")

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from eva import artifacts
-from eva.evaluation import report as pages
-from eva.evaluation.report.plots import COLUMNS
-from eva.evaluation.report.tables import to_csv
+from eva import report as pages
+from eva.record import StageRun
+from eva.report.plots import COLUMNS
+from eva.report.tables import to_csv
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import stage
 
 SAMPLE = Path("data/sample")

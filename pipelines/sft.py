@@ -6,8 +6,8 @@ from eva import artifacts
 from eva.data.dialogue import subset
 from eva.data.prepare import read_split
 from eva.models.loading import Start
+from eva.record import StageRun
 from eva.settings import Settings
-from eva.tracking import StageRun
 from pipelines.harness import CURVE, checkpoint_store, stage, write_table
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from eva import artifacts
-from eva.data.expectations import validate_corpus
+from eva.record import StageRun
 from eva.settings import Settings
-from eva.tracking import StageRun
+from eva.validation.gate import validate_corpus
 from pipelines.harness import stage
 
 

@@ -18,9 +18,9 @@ from typing import Any
 from eva.artifacts import read_json, write_jsonl, write_text
 from eva.data.dialogue import LEVEL_NAMES
 from eva.data.evad import load_evad, match_evad
+from eva.data.human_responses import evad_rows, supporter_rows
 from eva.data.prepare import Prepared, prepare
-from eva.evaluation.human_systems import evad_rows, supporter_rows
-from eva.evaluation.report.markdown import table
+from eva.report.markdown import table
 from eva.settings import Corpus, Prepare
 
 HERE = Path(__file__).parent

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
 from eva.data.prepare import read_dropped, read_split
-from eva.evaluation.level_examples import LevelExample, from_utterances
-from eva.evaluation.level_scorecard import LEVEL_LABELS
-from eva.training.scorer_folder import Trained, load
+from eva.scorers.level_examples import LevelExample, from_utterances
+from eva.scorers.level_scorecard import LEVEL_LABELS
+from eva.scorers.scorer_folder import Trained, load
 
 RESAMPLES = 1000
 SPLITS = ("train", "valid", "test")

@@ -16,8 +16,8 @@ import numpy as np
 
 from eva.artifacts import write_text
 from eva.data.epitome import MECHANISM_FILES, EpitomePair, load_epitome
-from eva.evaluation.bootstrap import Additive, Array, draw_weights, statistic_interval
-from eva.evaluation.scorecard import Labels, confusion_matrix
+from eva.scorers.scorecard import Labels, confusion_matrix
+from eva.statistics.bootstrap import Additive, Array, draw_weights, statistic_interval
 
 DEGREES = 3
 RESAMPLES = 2000

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from eva.artifacts import write_text
 from eva.data.dialogue import quartile
 from eva.data.prepare import prepare
-from eva.evaluation.bootstrap import Array, draw_weights
-from eva.evaluation.evaeval import all_distances
-from eva.evaluation.reference import LevelledTurn, Reference, count_levels, profile, reference_from_levels
+from eva.metrics.evaeval import all_distances
+from eva.scorers.reference import LevelledTurn, Reference, count_levels, profile, reference_from_levels
 from eva.settings import Corpus, Prepare
+from eva.statistics.bootstrap import Array, draw_weights
 
 SIZES = (20, 50, 90, 200, 1000)
 DRAWS = 500

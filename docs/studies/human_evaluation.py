@@ -20,7 +20,7 @@ import numpy as np
 from eva.artifacts import write_jsonl, write_text
 from eva.data.evad import EvadMatch, load_evad, match_evad
 from eva.data.prepare import prepare
-from eva.evaluation.human.key import Key
+from eva.human.key import Key
 from eva.settings import Corpus, Prepare
 
 SAMPLE = Path("data/sample")

@@ -66,7 +66,7 @@ doc_to_target: answer
 metric_list:
   - {{metric: acc, aggregation: mean, higher_is_better: true}}
 """)  # fmt: skip
-    from eva.evaluation.capability.harness import MENDED
+    from eva.capability.lm_eval_tasks import MENDED
 
     _write(folder, "stories", [STORY, STORY], f"include: {MENDED / 'coqa.yaml'}\n{common}")
     pages = [{"page": "I feel sad today . It rains ."}, {"page": "Thank you for the long talk ."}]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eva.evaluation.capability.mended import coqa
+from eva.capability.patched_tasks import coqa
 
 DOC = {
     "story": "Ann has a red cat.",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eva.evaluation.capability.comparison import Score, differences
+from eva.capability.differences import Score, differences
 
 
 def _task(acc: list[float], perplexity: float) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from eva.capability import lm_eval_tasks as harness
 from eva.errors import InputError
-from eva.evaluation.capability import harness
 from eva.models.loading import Policy
 from eva.settings import load_settings, read_settings
 

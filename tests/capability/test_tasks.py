@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from tests.capability.conftest import QUESTIONS
 
+from eva.capability import lm_eval_tasks as harness
+from eva.capability.differences import Comparison, compare
 from eva.errors import InputError
-from eva.evaluation.capability import harness
-from eva.evaluation.capability.comparison import Comparison, compare
-from eva.evaluation.report.capability import PAPER
 from eva.models.loading import Policy, load_policy, load_tokenizer
+from eva.report.capability_table import PAPER
 from eva.settings import Capability
 
 pytestmark = pytest.mark.slow

@@ -123,7 +123,7 @@ def test_vllm_where_it_is_not_installed(eva: Eva, corpus: Path) -> None:
 def test_a_local_model_gives_the_dags_file(eva: Eva, corpus: Path) -> None:
     from eva.data.dialogue import subset
     from eva.data.prepare import read_split
-    from eva.generation.run import generate_file
+    from eva.generation.local import generate_file
     from eva.models.backbones import materialise
     from eva.models.loading import Policy
     from eva.settings import read_settings

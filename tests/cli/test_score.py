@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Eva, row, write_rows
 
-from eva.cli.score import FAMILIES, UNCONFIGURED
+from eva.cli.score_command import FAMILIES, UNCONFIGURED
 from eva.data.evad import load_evad
-from eva.evaluation import registry
-from eva.evaluation.rows import read_rows
-from eva.evaluation.score import score
+from eva.data.responses import read_rows
+from eva.metrics import catalogue as registry
+from eva.metrics.score import score
 
 TEXT_ONLY = "diversity,length,response_type,repetition"
 

@@ -15,14 +15,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of scorers as `dvc repro` leaves it, their weights random."""
     from transformers import AutoTokenizer
 
-    from eva.evaluation.epitome_scorer import DEGREE_LABELS
-    from eva.evaluation.level_scorecard import LEVEL_LABELS
-    from eva.evaluation.reference import LevelledTurn, reference_from_levels
-    from eva.models import response_classifier, sentence_scorer
     from eva.models.tiny import build_tiny
-    from eva.training.classifier import Classifier
-    from eva.training.scorer_folder import LabelSet, save
-    from eva.training.sentence_fitter import SentenceClassifier
+    from eva.scorers import response_classifier, sentence_scorer
+    from eva.scorers.encoder_classifier import Classifier
+    from eva.scorers.epitome_scorer import DEGREE_LABELS
+    from eva.scorers.level_scorecard import LEVEL_LABELS
+    from eva.scorers.reference import LevelledTurn, reference_from_levels
+    from eva.scorers.scorer_folder import LabelSet, save
+    from eva.scorers.sentence_fitter import SentenceClassifier
 
     folder = tmp_path_factory.mktemp("scorers")
     build_tiny("roberta", "encoder", folder / "encoder")

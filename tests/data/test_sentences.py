@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from eva.data.sentences import cues, marked, sentences
+from eva.scorers.sentences import cues, marked, sentences
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
 
 def test_the_registered_candidate_answers(smoke: Clone) -> None:
     program = (
-        "from pathlib import Path; from eva.tracking import registry\n"
+        "from pathlib import Path; from eva.record import registry\n"
         "model = registry.load('models:/eva-smoke/1', Path.cwd())\n"
         "print('ANSWER', repr(registry.chat(model, [{'role': 'user', 'content': 'I feel alone today'}])))"
     )

@@ -12,8 +12,8 @@ from tests.endpoint.server import KEY, Served, serving
 from eva.artifacts import read_jsonl
 from eva.data.dialogue import Dialogue
 from eva.errors import InputError
+from eva.generation.local import Generated
 from eva.generation.remote import generate_remote
-from eva.generation.run import Generated
 from eva.models import endpoint
 from eva.models.prompts import COT_PROMPT, SYSTEM_PROMPT
 from eva.settings import Endpoint, Generate

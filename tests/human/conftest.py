@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tests.cli.conftest import eva, here  # noqa: F401
 
-from eva.evaluation.human.key import Key
-from eva.evaluation.rows import ResponseRow, read_rows
+from eva.data.responses import ResponseRow, read_rows
+from eva.human.key import Key
 from eva.settings import Evaluate
 
 # `label(item index, criterion, rater)` of the form, from the first system's view.

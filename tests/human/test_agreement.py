@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from eva.evaluation.bootstrap import draw_weights
-from eva.evaluation.human.agreement import kappa_by_dialogue
+from eva.human.agreement import kappa_by_dialogue
+from eva.statistics.bootstrap import draw_weights
 
 # 10 subjects, 14 raters, 5 categories: the worked example in wide use, kappa .210 (P .378, P_e .213).
 WORKED = np.array(

@@ -11,13 +11,13 @@ from scipy.stats import spearmanr
 from tests.cli.conftest import Eva
 from tests.human.conftest import fill, responses, rows_of, write_lines
 
-from eva.evaluation.evaeval import all_distances
-from eva.evaluation.human.correlation import correlate, weighted_ranks
-from eva.evaluation.human.key import Key
-from eva.evaluation.human.ratings import Ratings, read_ratings
-from eva.evaluation.reference import LevelledTurn, Reference, profile, reference_from_levels
-from eva.evaluation.rows import ResponseRow
-from eva.evaluation.score import RecordedScorers, score
+from eva.data.responses import ResponseRow
+from eva.human.correlation import correlate, weighted_ranks
+from eva.human.key import Key
+from eva.human.ratings import Ratings, read_ratings
+from eva.metrics.evaeval import all_distances
+from eva.metrics.score import RecordedScorers, score
+from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
 from eva.settings import Evaluate
 
 

@@ -9,11 +9,11 @@ from tests.cli.conftest import Eva
 from tests.human.conftest import read_table, responses, rows_of, wording, write_lines
 
 from eva.artifacts import digest_path
-from eva.evaluation.human.export import design
-from eva.evaluation.human.forms import FORMS, PAIRWISE
-from eva.evaluation.human.key import Key, System
-from eva.evaluation.human.sampling import Plan, assign, draw, sides
-from eva.evaluation.human.sheets import restore
+from eva.human.export import design
+from eva.human.forms import FORMS, PAIRWISE
+from eva.human.item_sampling import Plan, assign, draw, sides
+from eva.human.key import Key, System
+from eva.human.sheets import restore
 
 RNG = np.random.default_rng
 

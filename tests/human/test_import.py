@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Eva
 from tests.human.conftest import Opinion, annotate, fill
 
-from eva.evaluation.human.key import Key
+from eva.human.key import Key
 
 LABELS = ("win", "tie", "lose")
 

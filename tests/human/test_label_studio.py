@@ -9,10 +9,10 @@ from tests.cli.conftest import Eva
 from tests.human.conftest import annotate, fill
 
 from eva.errors import InputError
-from eva.evaluation.human.forms import FORMS, Form
-from eva.evaluation.human.key import Key
-from eva.evaluation.human.label_studio import config
-from eva.evaluation.human.ratings import Ratings, read_ratings
+from eva.human.forms import FORMS, Form
+from eva.human.key import Key
+from eva.human.label_studio import config
+from eva.human.ratings import Ratings, read_ratings
 
 
 @pytest.fixture

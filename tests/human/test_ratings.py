@@ -9,8 +9,8 @@ from tests.cli.conftest import Eva
 from tests.human.conftest import edit, fill, read_table, write_table
 
 from eva.errors import InputError
-from eva.evaluation.human.key import Key
-from eva.evaluation.human.ratings import read_ratings
+from eva.human.key import Key
+from eva.human.ratings import read_ratings
 
 
 @pytest.fixture

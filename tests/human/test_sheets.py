@@ -6,10 +6,10 @@ import pytest
 from tests.cli.conftest import Eva
 from tests.human.conftest import fill, read_table, rows_of, write_lines, write_table
 
-from eva.evaluation.human.forms import COMFORT, PAIRWISE
-from eva.evaluation.human.key import Key
-from eva.evaluation.human.ratings import read_ratings
-from eva.evaluation.human.sheets import Shown, neutralise, read_sheet, restore, write_sheet
+from eva.human.forms import COMFORT, PAIRWISE
+from eva.human.key import Key
+from eva.human.ratings import read_ratings
+from eva.human.sheets import Shown, neutralise, read_sheet, restore, write_sheet
 
 NASTY = [
     "=1+1", "+1", "-1", "@SUM(A1)", "'quoted", "''", "'", "\t=1", "\r=1", "\n=1", "  =cmd|' /C calc'!A0",

@@ -6,10 +6,10 @@ from typing import Any
 
 from eva.artifacts import write_json, write_jsonl, write_text
 from eva.data.dialogue import quartile
-from eva.evaluation.reference import LevelledTurn, Reference, reference_from_levels
-from eva.evaluation.rows import ResponseRow
-from eva.evaluation.score import RecordedScorers, score
-from eva.evaluation.scorecard import scorecard
+from eva.data.responses import ResponseRow
+from eva.metrics.score import RecordedScorers, score
+from eva.scorers.reference import LevelledTurn, Reference, reference_from_levels
+from eva.scorers.scorecard import scorecard
 from eva.settings import Evaluate
 
 VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import write_json
-from eva.evaluation.report.capability import capability_tables
+from eva.report.capability_table import capability_tables
 
 RUN = ("esconv", "mistral", 1)
 

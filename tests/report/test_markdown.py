@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eva.evaluation.report.markdown import markdown
+from eva.report.markdown import markdown
 
 
 def cell(metric: str, value: float, **changes: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_every_row_of_a_table_has_the_cells_of_its_head(data: dict[str, Any]) ->
 def test_command_writes_it_from_the_report_s_own_file(
     data: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from eva.cli.results import report
+    from eva.cli.results_commands import report
 
     (tmp_path / "report.json").write_text(json.dumps(data))
     (tmp_path / "comparison.txt").write_text("the table")

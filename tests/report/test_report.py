@@ -15,14 +15,14 @@ import pytest
 
 from eva.artifacts import digest_path, read_json, write_json, write_text
 from eva.errors import InputError
-from eva.evaluation.report import Item, Report, ReportInputs, build, gather, items, write
-from eva.evaluation.report.comparison import Group, group
-from eva.evaluation.report.pairs import pairs
-from eva.evaluation.report.parts import parts
-from eva.evaluation.report.plots import COLUMNS
-from eva.evaluation.report.provenance import provenance
-from eva.evaluation.report.runs import Runs, rescore
-from eva.evaluation.report.samples import sample_dialogues
+from eva.report import Item, Report, ReportInputs, build, gather, items, write
+from eva.report.comparison import Group, group
+from eva.report.pairs import pairs
+from eva.report.parts import parts
+from eva.report.plots import COLUMNS
+from eva.report.provenance import provenance
+from eva.report.runs import Runs, rescore
+from eva.report.samples import sample_dialogues
 from eva.settings import Matrix
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eva.evaluation.bootstrap import draw_weights
-from eva.evaluation.overlap import rouge_l
-from eva.evaluation.repetition import phrase_table
-from eva.evaluation.report.analysis import pooled
-from eva.evaluation.report.comparison import group
-from eva.evaluation.report.runs import Runs
-from eva.evaluation.rows import ResponseRow
-from eva.evaluation.score import ScoreResult, score
+from eva.data.responses import ResponseRow
+from eva.metrics.overlap import rouge_l
+from eva.metrics.repetition import phrase_table
+from eva.metrics.score import ScoreResult, score
+from eva.report.analysis import pooled
+from eva.report.comparison import group
+from eva.report.runs import Runs
 from eva.settings import Evaluate
+from eva.statistics.bootstrap import draw_weights
 
 SETTINGS = Evaluate(metrics=["length"], bootstrap=300, confidence=0.9, ngram=2, seed=5)
 METRIC = "overlap/rouge_l"

@@ -8,9 +8,9 @@ import pytest
 
 from eva.data.dialogue import Dialogue, Turn
 from eva.data.epitome import EpitomePair
-from eva.evaluation.epitome_scorer import train_scorer
-from eva.evaluation.levels import LevelResult, train_level_classifier
-from eva.evaluation.scorecard import Scorecard
+from eva.scorers.epitome_scorer import train_scorer
+from eva.scorers.levels import LevelResult, train_level_classifier
+from eva.scorers.scorecard import Scorecard
 from eva.settings import Epitome, LevelClassifier
 
 SAID = {

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from eva.errors import InputError
-from eva.models.response_classifier import from_encoder
+from eva.scorers.encoder_classifier import Classifier, Fitter
+from eva.scorers.regression import class_weights
+from eva.scorers.response_classifier import from_encoder
+from eva.scorers.scorer_folder import LabelSet, load, save
 from eva.settings import LevelClassifier
-from eva.training.classifier import Classifier, Fitter
-from eva.training.regression import class_weights
-from eva.training.scorer_folder import LabelSet, load, save
 
 TEXTS = [
     ("it is late", ["why? what?", "you said so", "I have been there"][i % 3] + f" {i}") for i in range(36)

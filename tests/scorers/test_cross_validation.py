@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from eva.errors import InputError
-from eva.training.cross_validation import assign_folds, cross_validate
+from eva.scorers.cross_validation import assign_folds, cross_validate
 
 GROUPS = [f"g{i // 4}" for i in range(40)]
 LABELS = [i % 3 for i in range(40)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eva.training.encoding import Encoded, encode
+from eva.scorers.encoding import Encoded, encode
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,15 @@ from tests.scorers.test_classifier import LABELS, NAMES, TEXTS
 from eva.artifacts import read_json
 from eva.data.dialogue import Dialogue
 from eva.errors import InputError
-from eva.evaluation.level_scorecard import LEVEL_LABELS
-from eva.evaluation.levels import train_level_classifier
-from eva.models.linear_probe import LinearProbe, from_encoder
+from eva.scorers.encoder_classifier import Classifier, Fitter
+from eva.scorers.encoding import Text
+from eva.scorers.ensemble import Ensemble, EnsembleFitter, blend
+from eva.scorers.level_scorecard import LEVEL_LABELS
+from eva.scorers.levels import train_level_classifier
+from eva.scorers.linear_probe import LinearProbe, from_encoder
+from eva.scorers.probe_fitter import ProbeFitter
+from eva.scorers.scorer_folder import load, save
 from eva.settings import LevelClassifier
-from eva.training.classifier import Classifier, Fitter
-from eva.training.encoding import Text
-from eva.training.ensemble import Ensemble, EnsembleFitter, blend
-from eva.training.probe_fitter import ProbeFitter
-from eva.training.scorer_folder import load, save
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from tests.scorers.conftest import Models
 from eva.artifacts import read_json
 from eva.data.epitome import EpitomePair, load_epitome
 from eva.errors import InputError
-from eva.evaluation.epitome_scorer import DEGREE_LABELS, clean, train_scorer
+from eva.scorers.encoding import Text
+from eva.scorers.ensemble import Ensemble, blend
+from eva.scorers.epitome_scorer import DEGREE_LABELS, clean, train_scorer
+from eva.scorers.scorer_folder import load
+from eva.scorers.sentence_fitter import SentenceClassifier
 from eva.settings import Epitome
-from eva.training.encoding import Text
-from eva.training.ensemble import Ensemble, blend
-from eva.training.scorer_folder import load
-from eva.training.sentence_fitter import SentenceClassifier
 
 
 def test_repeats_and_conflicts(pairs: list[EpitomePair]) -> None:

@@ -12,12 +12,12 @@ from eva.data.dialogue import Dialogue, Turn
 from eva.data.prepare import Dropped
 from eva.data.utterances import SPLITS
 from eva.errors import InputError
-from eva.evaluation.level_examples import from_turns, from_utterances, read_level_file, text_of
-from eva.evaluation.level_scorecard import LEVEL_LABELS
-from eva.evaluation.levels import train_level_classifier
-from eva.evaluation.reference import Reference
+from eva.scorers.level_examples import from_turns, from_utterances, read_level_file, text_of
+from eva.scorers.level_scorecard import LEVEL_LABELS
+from eva.scorers.levels import train_level_classifier
+from eva.scorers.reference import Reference
+from eva.scorers.scorer_folder import load
 from eva.settings import LevelClassifier
-from eva.training.scorer_folder import load
 
 
 def test_it_learns_what_it_did_not_see(models: Models) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from eva.training import progress
-from eva.training.progress import Progress
+from eva.scorers import progress
+from eva.scorers.progress import Progress
 
 
 def test_it_tells_at_the_end_and_every_so_often(

@@ -6,8 +6,8 @@ import pytest
 
 from eva.data.epitome import load_epitome
 from eva.data.prepare import prepare
-from eva.evaluation.epitome_scorer import train_scorer
-from eva.evaluation.levels import train_level_classifier
+from eva.scorers.epitome_scorer import train_scorer
+from eva.scorers.levels import train_level_classifier
 from eva.settings import Settings, read_settings
 
 pytestmark = pytest.mark.slow

@@ -8,14 +8,14 @@ import pytest
 from eva.data.dialogue import Dialogue
 from eva.data.epitome import load_epitome
 from eva.data.prepare import prepare
-from eva.evaluation.bootstrap import Array
-from eva.evaluation.epitome_scorer import train_scorer
-from eva.evaluation.evaeval import all_distances
-from eva.evaluation.levels import LevelResult, train_level_classifier
-from eva.evaluation.reference import LevelledTurn, Reference, profile, reference_from_levels
-from eva.evaluation.rows import ResponseRow
-from eva.evaluation.scorers import Scorers
+from eva.data.responses import ResponseRow
+from eva.metrics.evaeval import all_distances
+from eva.scorers.epitome_scorer import train_scorer
+from eva.scorers.levels import LevelResult, train_level_classifier
+from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
+from eva.scorers.trained import Scorers
 from eva.settings import Settings, read_settings
+from eva.statistics.bootstrap import Array
 
 pytestmark = pytest.mark.slow
 

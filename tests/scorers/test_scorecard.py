@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score, precision_score, recall_score
 
-from eva.evaluation.level_scorecard import cohen_kappa, level_evidence
-from eva.evaluation.scorecard import calibration, scorecard
+from eva.scorers.level_scorecard import cohen_kappa, level_evidence
+from eva.scorers.scorecard import calibration, scorecard
 
 NAMES = ("0", "1", "2")
 

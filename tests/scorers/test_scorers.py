@@ -7,10 +7,10 @@ import pytest
 from tests.scorers.conftest import Models
 
 from eva.data.dialogue import Dialogue
+from eva.data.responses import ResponseRow
 from eva.errors import InputError
-from eva.evaluation.rows import ResponseRow
-from eva.evaluation.score import score
-from eva.evaluation.scorers import Scorers
+from eva.metrics.score import score
+from eva.scorers.trained import Scorers
 from eva.settings import Evaluate
 
 

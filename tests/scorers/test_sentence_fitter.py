@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from eva.models.sentence_scorer import from_encoder
+from eva.scorers.scorer_folder import LabelSet, load, save
+from eva.scorers.sentence_fitter import Pair, SentenceClassifier, SentenceFitter
+from eva.scorers.sentence_scorer import from_encoder
 from eva.settings import Epitome
-from eva.training.scorer_folder import LabelSet, load, save
-from eva.training.sentence_fitter import Pair, SentenceClassifier, SentenceFitter
 
 SAID = ("ok then", "that must hurt a lot", "what happened there? when?")
 LABELS = [i % 3 for i in range(60)]

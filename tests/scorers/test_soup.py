@@ -6,11 +6,11 @@ import pytest
 import torch
 from tests.scorers.test_classifier import LABELS, TEXTS
 
+from eva.scorers.encoder_classifier import Fitter
+from eva.scorers.ensemble import EnsembleFitter
+from eva.scorers.probe_fitter import ProbeFitter
+from eva.scorers.weight_average import Soup
 from eva.settings import LevelClassifier
-from eva.training.classifier import Fitter
-from eva.training.ensemble import EnsembleFitter
-from eva.training.probe_fitter import ProbeFitter
-from eva.training.soup import Soup
 
 
 def test_the_mean_of_three_sets_of_weights(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from eva.evaluation.level_examples import LevelExample
-from eva.evaluation.scorecard import Labels
-from eva.evaluation.timing import timing, unevenness
-from eva.training.encoding import Text
+from eva.scorers.encoding import Text
+from eva.scorers.level_examples import LevelExample
+from eva.scorers.level_timing import timing, unevenness
+from eva.scorers.scorecard import Labels
 
 # Two hundred dialogues of four turns; context and response both say which level is due.
 ROWS = [

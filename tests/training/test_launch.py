@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from eva import launch
 from eva.errors import InputError
 from eva.settings.sections import Sft
+from eva.training import launch
 
 
 def test_the_command_names_every_process_and_the_job(sft: Sft) -> None:

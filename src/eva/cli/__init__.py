@@ -5,7 +5,13 @@ import sys
 
 import typer
 
-from eva.cli import data, generate, human, params, results, score, scorers
+from eva.cli import data_commands as data
+from eva.cli import generate_command as generate
+from eva.cli import human_commands as human
+from eva.cli import params_commands as params
+from eva.cli import results_commands as results
+from eva.cli import score_command as score
+from eva.cli import scorers_commands as scorers
 from eva.errors import InputError
 
 app = typer.Typer(

@@ -7,11 +7,11 @@ from pathlib import Path
 from eva.cli.metric_choice import Choice, ScorerFolder, choose, scorer_folder
 from eva.cli.response_files import ResponseFile, read_all
 from eva.errors import InputError
-from eva.evaluation.human.correlation import order_systems
-from eva.evaluation.human.item_values import NEEDS_DIALOGUES
-from eva.evaluation.human.key import Key
-from eva.evaluation.registry import Metric, select
-from eva.evaluation.score import ScoreResult, score
+from eva.human.correlation import order_systems
+from eva.human.item_values import NEEDS_DIALOGUES
+from eva.human.key import Key
+from eva.metrics.catalogue import Metric, select
+from eva.metrics.score import ScoreResult, score
 from eva.settings import Evaluate
 
 _LABELLED = ("epitome", "evaeval")  # a scorer has to read each response
@@ -39,7 +39,7 @@ class RatedFiles:
         return parts
 
     def _labelled(self, metrics: Sequence[str], settings: Evaluate) -> list[ScoreResult]:
-        from eva.evaluation.scorers import Scorers  # brings torch
+        from eva.scorers.trained import Scorers  # brings torch
 
         scorers = Scorers.below(self.folder.path)
         reference = scorers.reference() if self.choice.uses("evaeval") else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eva.cli.response_files import ResponseFile
 from eva.errors import InputError, raise_if
-from eva.evaluation.registry import Metric
+from eva.metrics.catalogue import Metric
 
 _LISTED = 10  # line numbers that a message names
 
@@ -54,7 +54,7 @@ def scorer_folder(given: str | None) -> ScorerFolder:
     if given is None:
         return ScorerFolder(Path("models"))
     if given.startswith("models:"):
-        from eva.tracking.scorers import fetch_scorers
+        from eva.registry.scorer_versions import fetch_scorers
 
         fetched = fetch_scorers(given, Path.cwd())
         return ScorerFolder(fetched.path, fetched.uri)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eva.artifacts import digest_file
+from eva.data.responses import ResponseRow, check_same_turns, read_rows
 from eva.errors import InputError
-from eva.evaluation.rows import ResponseRow, check_same_turns, read_rows
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import new_folder, read_jsonl, write_json, write_jsonl
+from eva.data.corpora import load
 from eva.data.dialogue import LEVELS, Dialogue, quartile
-from eva.data.registry import load
 from eva.data.utterances import SPLITS, Problems
 from eva.errors import InputError
 from eva.settings.sections import Corpus, Prepare

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from eva.data.dialogue import Dialogue
-from eva.generation.batches import decode_batches
 from eva.generation.branches import decode_branches, share_trunks, supports_branches
+from eva.generation.decode_batches import decode_batches
 from eva.generation.response import Partial, Response, report_odd, response_at, response_seed
 from eva.generation.sampling import Decoding
 from eva.models.chat import encode_prompt, end_of_turn

@@ -10,8 +10,8 @@ from tqdm import tqdm
 from eva.artifacts import fingerprint, write_jsonl
 from eva.data.dialogue import Dialogue
 from eva.generation.answers import Answer, Answers, Request, bill
+from eva.generation.local import Generated
 from eva.generation.response import Place, count, places, report_odd, response_at, response_seed
-from eva.generation.run import Generated
 from eva.models.endpoint import Served
 from eva.models.prompts import conversation, prompt_digest
 from eva.settings import Generate
@@ -28,12 +28,12 @@ def generate_remote(
     out: Path,
     kept: Path,
 ) -> Generated:
-    """Write one response per supporter turn of `dialogues` to `out`, see `eva.generation.run`.
+    """Write one response per supporter turn of `dialogues` to `out`, see `eva.generation.local`.
 
     Answers are kept in the folder `kept`: an interrupted run goes on, and nothing is asked twice. Of the
     settings an endpoint gets temperature, top-p and the number of new tokens.
     """
-    from eva.generation.endpoint import ask
+    from eva.generation.endpoint_client import ask
 
     sampling = _sampling(served, prompt, settings)
     asked = places(dialogues)

@@ -11,8 +11,8 @@ from typing import Any
 from eva.artifacts import read_json, write_jsonl
 from eva.data.dialogue import Dialogue
 from eva.errors import InputError, raise_if
+from eva.generation.local import Generated, origin
 from eva.generation.response import count, places, report_odd, response_at, response_seed
-from eva.generation.run import Generated, origin
 from eva.models.chat import encode_prompt, end_of_turn
 from eva.models.loading import Policy, adapter_problems, load_tokenizer, model_problems
 from eva.settings import Generate
@@ -21,7 +21,7 @@ from eva.settings import Generate
 def generate_vllm(
     policy: Policy, dialogues: Sequence[Dialogue], settings: Generate, seed: int, out: Path
 ) -> Generated:
-    """Write one response per supporter turn of `dialogues` to `out`, see `eva.generation.run`."""
+    """Write one response per supporter turn of `dialogues` to `out`, see `eva.generation.local`."""
     if find_spec("vllm") is None:
         raise InputError(
             "vLLM is not installed; `pip install vllm` into an environment of its own on a machine with "

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eva.training.batches import LengthGroups
 from eva.training.callbacks import history
+from eva.training.length_groups import LengthGroups
 from eva.training.result import Row
 from eva.training.resume import checkpoint_step, newest_checkpoint
 from eva.training.supervised_head import supervised_head

@@ -6,9 +6,9 @@ The reference is the same model with the adapter off, never a second copy (desig
 from collections.abc import Sequence
 from pathlib import Path
 
-from eva import launch
 from eva.data.dialogue import Preference
 from eva.settings.sections import Dpo
+from eva.training import launch
 from eva.training.examples import pair_examples
 from eva.training.footprint import adapter_bytes
 from eva.training.job import Job, Plan, complete

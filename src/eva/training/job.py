@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from eva import launch
 from eva.artifacts import read_json, write_json
 from eva.settings.sections import Dpo, Sft, Training
+from eva.training import launch
 from eva.training.examples import Examples, save_examples
 from eva.training.result import Outcome, TrainResult
 from eva.training.resume import Run, claim

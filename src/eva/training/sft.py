@@ -7,9 +7,9 @@ decision 2). Weights stay in fp32, bf16 is an autocast.
 from collections.abc import Sequence
 from pathlib import Path
 
-from eva import launch
 from eva.data.dialogue import Dialogue
 from eva.settings.sections import Sft
+from eva.training import launch
 from eva.training.examples import Examples, dialogue_examples
 from eva.training.footprint import full_bytes
 from eva.training.job import Job, Plan, complete

@@ -1,0 +1,114 @@
+"""`eva data`: bring the real corpora in, and look at them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eva.errors import InputError, raise_if
+from eva.settings import Settings, read_settings
+
+app = typer.Typer(no_args_is_help=True, help="Import, download and show corpora.")
+
+RAW = Path("data/raw")
+OF = ("reference", "chosen", "rejected")
+
+
+@app.command("import")
+def import_(source: Annotated[Path, typer.Argument(help="folder that holds the corpora")]) -> None:
+    """Copy a local folder of corpora into data/raw and put each under DVC."""
+    from eva.data.importing import add_to_dvc, import_corpora
+
+    folders = import_corpora(source, RAW)
+    add_to_dvc(folders)
+    for folder in folders:
+        print(f"{folder}: imported and under DVC ({folder}.dvc)")
+    print("next: `eva params use study`, then `dvc repro`")
+
+
+@app.command()
+def fetch(
+    corpora: Annotated[
+        list[str] | None, typer.Argument(help="esconv, empathetic_dialogues, epitome, evad")
+    ] = None,
+) -> None:
+    """Download corpora from their official addresses into data/raw, digests verified."""
+    from eva.data.fetch import fetch as download
+    from eva.data.importing import add_to_dvc
+    from eva.data.sources import NOT_PUBLIC, SOURCES
+
+    folders = download(corpora or list(SOURCES), RAW)
+    add_to_dvc(folders)
+    for folder in folders:
+        print(f"{folder}: complete and under DVC ({folder}.dvc)")
+    print("not public, so not fetched:\n" + "\n".join(f"  - {line}" for line in NOT_PUBLIC))
+
+
+@app.command()
+def show(
+    corpus: Annotated[str, typer.Argument(help="a row of `corpora` in params.yaml")] = "esconv",
+    tokenizer: Annotated[Path | None, typer.Option(help="backbone folder whose template renders")] = None,
+    dialogue: Annotated[int, typer.Option(help="which training dialogue to render")] = 0,
+) -> None:
+    """Print a corpus's counts and one rendered dialogue; [[ ]] marks what the loss covers."""
+    from eva.data.prepare import prepare
+    from eva.data.show import corpus_summary
+
+    settings = read_settings(Path("params.yaml"))
+    if corpus not in settings.corpora:
+        raise InputError(f"{corpus!r} is no row of `corpora`. Known: {', '.join(settings.corpora)}.")
+    prepared = prepare(corpus, settings.corpora[corpus], settings.prepare)
+    print(corpus_summary(prepared.statistics))
+    folder = tokenizer or _first_backbone(settings)
+    if not folder.is_dir():
+        print(f"\n(no tokenizer at {folder}: `dvc repro backbone@{folder.name}` makes one)")
+        return
+    train = prepared.splits["train"]
+    print("\n" + _rendered(folder, train[dialogue % len(train)].messages(), settings.sft.max_length))
+
+
+@app.command()
+def responses(
+    out: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="file to write")],
+    corpus: Annotated[str, typer.Option(help="a row of `corpora` in params.yaml")] = "esconv",
+    split: Annotated[str, typer.Option(help="whose supporter turns: train, valid, test")] = "test",
+    of: Annotated[str, typer.Option(help="reference; or, of EVAD, chosen or rejected")] = "reference",
+    evad: Annotated[Path | None, typer.Option(help="EVAD-format file; `data.evad` by default")] = None,
+) -> None:
+    """Write what people said as a file that `eva score` reads.
+
+    `reference`: the corpus's supporter turns of a split. `chosen` and
+    `rejected`: EVAD's candidates, two files over the same histories.
+    """
+    from eva.artifacts import write_jsonl
+    from eva.data.evad import load_evad, match_evad
+    from eva.data.human_responses import evad_rows, supporter_rows
+    from eva.data.prepare import prepare
+    from eva.data.utterances import SPLITS
+
+    settings = read_settings(Path("params.yaml"))
+    problems = [] if corpus in settings.corpora else [f"--corpus {corpus!r}: no row of `corpora`"]
+    problems += [] if split in SPLITS else [f"--split {split!r}: known are {', '.join(SPLITS)}"]
+    problems += [] if of in OF else [f"--of {of!r}: known are {', '.join(OF)}"]
+    raise_if(problems, "eva data responses")
+    prepared = prepare(corpus, settings.corpora[corpus], settings.prepare)
+    if of == "reference":
+        rows = supporter_rows(prepared.splits[split])
+    else:
+        matches = match_evad(load_evad(evad or settings.data.evad), prepared.everything)
+        rows = evad_rows(matches, of)
+    print(f"{out}: {write_jsonl(out, rows)} responses; next: `eva score {out}`")
+
+
+def _first_backbone(settings: Settings) -> Path:
+    return Path("models/backbone") / settings.matrix.backbones[0]
+
+
+def _rendered(folder: Path, messages: list[dict[str, str]], max_length: int) -> str:
+    from eva.data.show import rendered_example
+    from eva.models.chat import encode_dialogue
+    from eva.models.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(folder)
+    windows = encode_dialogue(tokenizer, messages, max_length=max_length)
+    return "\n---\n".join(rendered_example(w.input_ids, w.labels, tokenizer) for w in windows)

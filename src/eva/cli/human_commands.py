@@ -1,0 +1,205 @@
+"""`eva human`: blinded sheets for raters, and what their ratings say."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eva.artifacts import write_json
+from eva.cli.score_command import FAMILIES, PARAMS, UNCONFIGURED
+from eva.errors import InputError
+from eva.settings import Evaluate, read_settings
+
+if TYPE_CHECKING:
+    from eva.cli.human_metrics import RatedFiles
+    from eva.human.correlation import Correlations
+    from eva.human.forms import Form
+    from eva.human.outcome import Outcome
+    from eva.human.ratings import Ratings
+
+app = typer.Typer(no_args_is_help=True, help="Human evaluation: export blinded sheets, import ratings.")
+
+
+@app.command()
+def export(
+    responses: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE.jsonl", help="two systems to compare, or one to be asked about by --ask"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="new folder for the key, the sheets and the project")],
+    ask: Annotated[
+        str | None, typer.Option(help="with one file, a yes/no question: comfort (default) or validation")
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", min=1, help="responses to rate; 100, or all if there are fewer")
+    ] = None,
+    dialogues: Annotated[
+        int | None,
+        typer.Option(min=1, help="instead of --n: whole dialogues to rate, every response of each"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the draw and of the sides")] = 0,
+    raters: Annotated[int, typer.Option(min=1, help="one sheet each")] = 3,
+    per_item: Annotated[
+        int | None, typer.Option(min=1, help="raters of each response; all of them by default")
+    ] = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="take empty responses: raters see that there is none")
+    ] = False,
+) -> None:
+    """Make blinded rating sheets of one or two response files.
+
+    Two files: which response is better, by the paper's four criteria. One
+    file: a yes/no question. The folder gets a csv sheet a rater, a Label
+    Studio project, and key.json, which raters must not see.
+    """
+    from eva.cli.response_files import read_all
+    from eva.human.export import SHEETS, design, write_study
+    from eva.human.forms import PAIRWISE
+    from eva.human.item_sampling import Plan
+    from eva.human.key import KEY_FILE, System
+
+    form = _form(responses, ask)
+    files = read_all(responses, allow_empty=allow_empty)
+    systems = [System(str(file.path), file.provenance()["sha256"]) for file in files]
+    plan = Plan(n, dialogues, raters, per_item or raters, seed)
+    study = design(form, systems, [file.rows for file in files], plan)
+    write_study(study, out)
+    judged = len({item.dialogue_id for item in study.key.items})
+    print(f"{len(study.key.items)} items of {judged} dialogues, {per_item or raters} ratings each")
+    if form is PAIRWISE:
+        print(f"win means: {systems[0].name} is better than {systems[1].name}")
+    print(
+        f"for the raters:   {out / SHEETS} or {out / 'label_studio'}\n"
+        f"not for the raters: {out / KEY_FILE}\n"
+        f"then:             eva human import {out}"
+    )
+
+
+def _form(responses: Sequence[Path], ask: str | None) -> "Form":
+    from eva.human.forms import FORMS, PAIRWISE
+
+    if len(responses) > 2:
+        raise InputError(f"{len(responses)} files: sheets compare two systems, or ask about one")
+    if len(responses) == 2:
+        if ask is not None:
+            raise InputError(f"--ask {ask}: is for one file; two files are compared by four criteria")
+        return PAIRWISE
+    known = [name for name, form in FORMS.items() if not form.is_pairwise]
+    if ask is not None and ask not in known:
+        raise InputError(f"--ask {ask}: no such question. Known: {', '.join(known)}.")
+    return FORMS[ask or "comfort"]
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="what `eva human export` wrote")],
+    filled: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILLED", help="filled csv sheets or Label Studio JSON; DIR/sheets by default"
+        ),
+    ] = None,
+    responses: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE.jsonl", help="the exported response files (once each): correlate metrics"),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="metrics to correlate: families or names, with commas")
+    ] = None,
+    scorers: Annotated[
+        str | None, typer.Option(help="folder with level_classifier/ and epitome/; models/ by default")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="write all figures here")] = None,
+    params: Annotated[
+        Path | None, typer.Option(help="settings, section `evaluate`; params.yaml by default")
+    ] = None,
+) -> None:
+    """Read the filled sheets: win/tie/lose or yes/no, agreement, correlation.
+
+    All problems of all sheets are listed at once. With --responses, every
+    metric that is defined per response (or per dialogue, if whole dialogues
+    were rated) is correlated with the human scores.
+    """
+    from eva.cli.text_tables import correlation_table, human_table
+    from eva.human.export import SHEETS
+    from eva.human.key import Key
+    from eva.human.outcome import summarise
+    from eva.human.ratings import read_ratings
+
+    settings, key = _settings(params), Key.read(folder)
+    _check(json, responses, metrics, scorers)
+    rated = None
+    if responses:
+        from eva.cli.human_metrics import rated_files
+
+        names = None if metrics is None else _words(metrics)
+        rated = rated_files(key, responses, names, scorers, settings)
+    ratings = read_ratings(key, filled or sorted((folder / SHEETS).glob("*.csv")))
+    outcome = summarise(ratings, settings)
+    correlations = None if rated is None else _correlations(rated, ratings)
+    print(human_table(outcome, ratings, settings.confidence))
+    if correlations:
+        print("\nSpearman correlation with the human scores\n\n" + correlation_table(correlations.rows))
+    for line in [*outcome.undefined, *(correlations.left_out if correlations else [])]:
+        typer.echo(f"left out: {line}", err=True)
+    if json is not None:
+        write_json(json, _as_dict(ratings, outcome, correlations, settings))
+        print(f"\nwritten: {json}")
+
+
+def _settings(given: Path | None) -> Evaluate:
+    if given is None and not PARAMS.is_file():
+        return UNCONFIGURED
+    return read_settings(given or PARAMS).evaluate
+
+
+def _check(
+    json: Path | None, responses: Sequence[Path] | None, metrics: str | None, scorers: str | None
+) -> None:
+    if json is not None and json.is_dir():
+        raise InputError(f"--json {json}: is a folder; name a file to write")
+    if not responses and (metrics or scorers):
+        raise InputError("--metrics and --scorers are for correlations, which need --responses")
+
+
+def _words(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise InputError(f"--metrics {text!r}: names no metric; families: {', '.join(FAMILIES)}")
+    return words
+
+
+def _correlations(rated: "RatedFiles", ratings: "Ratings") -> "Correlations":
+    from eva.human.correlation import Correlations, correlate
+
+    found = correlate(ratings, rated.results(), rated.settings)
+    return Correlations(found.rows, [*rated.choice.left_out, *found.left_out])
+
+
+def _as_dict(
+    ratings: "Ratings", outcome: "Outcome", correlations: "Correlations | None", settings: Evaluate
+) -> dict[str, Any]:
+    """The content of `--json`."""
+    key = ratings.key
+    return {
+        "metrics": {name: value.to_dict() for name, value in outcome.metrics.items()},
+        "items": outcome.items,
+        "correlations": [row.to_dict() for row in correlations.rows] if correlations else [],
+        "left_out": [*outcome.undefined, *(correlations.left_out if correlations else [])],
+        "provenance": {
+            "form": key.form.name,
+            "source": key.form.source,
+            "systems": [asdict(system) for system in key.systems],
+            "n_items": len(key.items),
+            "n_raters": len(ratings.raters),
+            "ratings_per_item": ratings.n_raters,
+            "whole_dialogues": key.whole_dialogues,
+            "resamples": settings.bootstrap,
+            "confidence": settings.confidence,
+            "seed": settings.seed,
+        },
+    }

@@ -1,0 +1,48 @@
+"""`eva report`, `eva runs` and `eva chat`: what came out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eva.artifacts import read_json, write_text
+from eva.errors import InputError
+
+runs = typer.Typer(no_args_is_help=True, help="The MLflow record of runs.")
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="out of the `report` stage")] = Path("report"),
+    markdown: Annotated[
+        Path | None, typer.Option(help="write the figures here as Markdown, e.g. docs/results/laptop.md")
+    ] = None,
+) -> None:
+    """Print the comparison table and where the page is."""
+    table = folder / "comparison.txt"
+    if not table.is_file():
+        raise InputError(f"{table}: no such file; `dvc repro report` writes it")
+    if markdown is not None:
+        from eva.report.markdown import markdown as as_markdown
+
+        write_text(markdown, as_markdown(read_json(folder / "report.json")))
+    print(table.read_text(encoding="utf-8"))
+    print(f"page (opens offline): {(folder / 'index.html').resolve()}")
+
+
+@runs.command()
+def replay() -> None:
+    """Rebuild the MLflow record from the files in runs/."""
+    from eva.record.replay import replay as rebuild
+
+    done = rebuild(Path.cwd())
+    print(f"{done.logged} runs written into MLflow, {done.present} were there already")
+
+
+def chat(
+    text: Annotated[str, typer.Argument(help="what the help-seeker says")],
+    model: Annotated[str, typer.Option(help="registered model")] = "models:/eva-smollm2@candidate",
+) -> None:
+    """Ask a registered model for one response."""
+    from eva.registry import registration as registry
+
+    print(registry.chat(registry.load(model, Path.cwd()), [{"role": "user", "content": text}]))

@@ -1,0 +1,163 @@
+"""`eva score`: metrics of any file of responses, and a paired comparison of two."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eva.artifacts import write_json
+from eva.errors import InputError
+from eva.settings import Evaluate, read_settings
+
+if TYPE_CHECKING:
+    from eva.cli.metric_choice import Choice, ScorerFolder
+    from eva.cli.response_files import ResponseFile
+    from eva.metrics.compare import Difference
+    from eva.metrics.score import ScoreResult
+
+PARAMS = Path("params.yaml")
+FAMILIES = ["overlap", "diversity", "length", "epitome", "evaeval", "response_type", "repetition"]
+UNCONFIGURED = Evaluate(metrics=FAMILIES, bootstrap=1000, confidence=0.95, ngram=4, seed=0)
+
+
+def score(
+    responses: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="one response a line")],
+    metrics: Annotated[
+        str | None,
+        typer.Option(help=f"families or metric names, with commas; families: {', '.join(FAMILIES)}"),
+    ] = None,
+    scorers: Annotated[
+        str | None,
+        typer.Option(help="folder, models:/NAME@ALIAS or models:/NAME/VERSION; folder models/ by default"),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="write values, definitions and provenance here")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="OTHER.jsonl", help="compare with this file of the same turns")
+    ] = None,
+    params: Annotated[
+        Path | None, typer.Option(help="settings, section `evaluate`; params.yaml by default")
+    ] = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="take an empty response as one of no words")
+    ] = False,
+) -> None:
+    """Score a file of responses, and compare it with another.
+
+    A line is an object with dialogue_id, turn, n_turns, history (a list of
+    role and content), response and, if known, reference. `turn` counts the
+    supporter's turns of the whole dialogue from 1, `n_turns` is their number.
+    """
+    from eva.cli.metric_choice import choose, scorer_folder
+    from eva.cli.response_files import read_all
+    from eva.metrics.catalogue import select
+
+    paths = [responses] if baseline is None else [responses, baseline]
+    _check_out(json, paths)
+    settings, folder = _settings(params), scorer_folder(scorers)
+    wanted = select(settings.metrics if metrics is None else _words(metrics))
+    files = read_all(paths, allow_empty=allow_empty)
+    choice = choose(wanted, files, folder, only_possible=metrics is None)
+    for line in choice.left_out:
+        typer.echo(f"left out: {line}", err=True)
+    results = _results(files, choice, settings, folder)
+    differences = _differences(results, files, settings)
+    _show(results, differences, files, settings)
+    if json is not None:
+        write_json(json, _as_dict(results, differences, files))
+        print(f"\nwritten: {json}")
+
+
+def _settings(given: Path | None) -> Evaluate:
+    if given is None and not PARAMS.is_file():
+        return UNCONFIGURED
+    return read_settings(given or PARAMS).evaluate
+
+
+def _words(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise InputError(f"--metrics {text!r}: names no metric; families: {', '.join(FAMILIES)}")
+    return words
+
+
+def _check_out(out: Path | None, inputs: Sequence[Path]) -> None:
+    if out is None:
+        return
+    if out.is_dir():
+        raise InputError(f"--json {out}: is a folder; name a file to write")
+    if out.resolve() in {path.resolve() for path in inputs}:
+        raise InputError(f"--json {out}: is a file of responses and would be overwritten; name another")
+
+
+def _results(
+    files: Sequence["ResponseFile"], choice: "Choice", settings: Evaluate, folder: "ScorerFolder"
+) -> list["ScoreResult"]:
+    """One result a file; the scorers, if any is needed, are loaded once."""
+    from eva.metrics.score import score as score_rows
+
+    scorers, reference, origin = None, None, {}
+    if choice.uses("epitome", "evaeval"):
+        from eva.scorers.trained import Scorers
+
+        scorers = Scorers.below(folder.path)
+        reference = scorers.reference() if choice.uses("evaeval") else None
+        origin = scorers.provenance() | ({"scorers_from": folder.version} if folder.version else {})
+    return [
+        score_rows(
+            file.rows,
+            choice.metrics,
+            settings=settings,
+            scorers=scorers,
+            reference=reference,
+            provenance={**file.provenance(), **origin},
+        )
+        for file in files
+    ]
+
+
+def _differences(
+    results: Sequence["ScoreResult"], files: Sequence["ResponseFile"], settings: Evaluate
+) -> list["Difference"]:
+    """Ours less the baseline; none without a baseline."""
+    from eva.metrics.compare import compare
+
+    if len(results) < 2:
+        return []
+    names = (str(files[0].path), str(files[1].path))
+    return compare(results[:1], results[1:], settings=settings, names=names)
+
+
+def _show(
+    results: Sequence["ScoreResult"],
+    differences: Sequence["Difference"],
+    files: Sequence["ResponseFile"],
+    settings: Evaluate,
+) -> None:
+    from eva.cli.text_tables import comparison_table, score_table
+
+    sample = results[0].sample
+    print(
+        f"{files[0].path}\nresponses: {len(sample.rows)}, dialogues: {len(sample.dialogues)}; "
+        f"{settings.confidence:.0%} intervals over {settings.bootstrap} resamples of dialogues\n"
+    )
+    print(score_table(results[0]))
+    if differences:
+        print(f"\ncompared with {files[1].path}, paired by dialogue\n")
+        print(comparison_table(differences))
+
+
+def _as_dict(
+    results: Sequence["ScoreResult"], differences: Sequence["Difference"], files: Sequence["ResponseFile"]
+) -> dict[str, Any]:
+    """The content of `--json`."""
+    if len(results) < 2:
+        return results[0].to_dict()
+    comparison = {
+        "baseline": files[1].provenance(),
+        "metrics": {name: value.to_dict() for name, value in results[1].metrics.items()},
+        "differences": {row.metric: row.to_dict() for row in differences},
+    }
+    return {**results[0].to_dict(), "comparison": comparison}

@@ -1,0 +1,149 @@
+"""Scores and comparisons as aligned text."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from eva.metrics.compare import Difference
+from eva.metrics.score import ScoreResult
+
+if TYPE_CHECKING:
+    from eva.human.correlation import Correlation
+    from eva.human.outcome import Outcome
+    from eva.human.ratings import Ratings
+
+
+def score_table(result: ScoreResult) -> str:
+    """One line a metric; the column `noise` (what the reference itself gets) only where some have it."""
+    values = result.metrics
+    floors = any(value.noise_floor is not None for value in values.values())
+    rows = [["metric", "value", "interval", *(["noise"] if floors else []), "n", "unit"]]
+    for name, value in values.items():
+        floor = [_number(value.noise_floor)] if floors else []
+        rows.append([name, _number(value.value), _interval(value.ci), *floor, str(value.n), value.unit])
+    return _aligned(rows, left=(0, len(rows[0]) - 1))
+
+
+def comparison_table(differences: Sequence[Difference]) -> str:
+    """One line a metric: both values, their difference with interval, p, effect size and what it means."""
+    rows = [["metric", "ours", "baseline", "difference", "interval", "p", "effect", "verdict"]]
+    rows += [
+        [
+            row.metric,
+            _number(row.ours),
+            _number(row.theirs),
+            _signed(row.difference),
+            _interval(row.ci),
+            _number(row.p_value),
+            "-" if row.effect_size is None else f"{row.effect_size:+.2f}",
+            verdict(row),
+        ]
+        for row in differences
+    ]
+    return _aligned(rows, left=(0, len(rows[0]) - 1))
+
+
+def verdict(row: Difference) -> str:
+    """`better`, `worse`, `differs` (no direction is better as such), `within noise`, or no interval."""
+    if row.within_noise is None:
+        return "no interval"
+    if row.within_noise:
+        return "within noise"
+    return {"ours": "better", "theirs": "worse", None: "differs"}[row.better]
+
+
+def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> str:
+    """Who rated what; shares of all labels; for each criterion what they come to and how raters agree."""
+    form, systems = ratings.key.form, ratings.key.systems
+    head = [
+        f"{len(ratings.key.items)} items of {len(ratings.dialogue_of()[0])} dialogues, {ratings.n_raters} "
+        f"ratings each, {len(ratings.raters)} raters; {confidence:.0%} intervals over resamples of dialogues",
+    ]
+    if form.is_pairwise:
+        head.append(f"win means: {systems[0].name} is better than {systems[1].name}")
+    names = [criterion.name for criterion in form.criteria]
+    shares = [["criterion", "label", "% of ratings", "interval", "% of majorities", "interval"]]
+    shares += [
+        [name, label, *_figure(outcome, f"{name}/{label}"), *_figure(outcome, f"{name}/majority_{label}")]
+        for name in names
+        for label in form.labels
+    ]
+    return "\n".join(
+        [
+            *head,
+            "",
+            _aligned(shares, left=(0, 1)),
+            "",
+            _aligned(list(_agreement(outcome, names, form.is_pairwise)), left=(0,)),
+        ]
+    )
+
+
+def _agreement(outcome: "Outcome", names: Sequence[str], is_pairwise: bool) -> Iterator[list[str]]:
+    if not is_pairwise:
+        yield ["criterion", "Fleiss' kappa", "interval"]
+        yield from ([name, *_figure(outcome, f"{name}/kappa")] for name in names)
+        return
+    yield ["criterion", "win - lose", "interval", "verdict", "Fleiss' kappa", "interval"]
+    for name in names:
+        said = _net_verdict(outcome.metrics[f"human/{name}/net"].ci)
+        yield [name, *_figure(outcome, f"{name}/net"), said, *_figure(outcome, f"{name}/kappa")]
+    yield ["all criteria", "", "", "", *_figure(outcome, "kappa")]
+    yield ["% left of left and right", *_figure(outcome, "left"), "", "", ""]
+
+
+def _figure(outcome: "Outcome", name: str) -> list[str]:
+    value = outcome.metrics.get(f"human/{name}")
+    return ["-", "-"] if value is None else [_number(value.value), _interval(value.ci)]
+
+
+def _net_verdict(ci: tuple[float, float] | None) -> str:
+    if ci is None:
+        return "no interval"
+    return "within noise" if ci[0] <= 0 <= ci[1] else ("better" if ci[0] > 0 else "worse")
+
+
+def correlation_table(correlations: Sequence["Correlation"]) -> str:
+    """One line a metric, criterion and unit."""
+    rows = [["metric", "criterion", "unit", "rho", "interval", "p", "n"]]
+    rows += [
+        [
+            row.metric,
+            row.criterion,
+            row.unit,
+            f"{row.rho:+.3f}",
+            "-" if row.ci is None else f"{row.ci[0]:+.3f} to {row.ci[1]:+.3f}",
+            _number(row.p_value),
+            str(row.n),
+        ]
+        for row in correlations
+    ]
+    return _aligned(rows, left=(0, 1, 2))
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _signed(value: float) -> str:
+    text = _number(value)
+    return text if text.startswith("-") or float(text) == 0 else f"+{text}"
+
+
+def _interval(ci: tuple[float, float] | None) -> str:
+    return "-" if ci is None else f"{_number(ci[0])} to {_number(ci[1])}"
+
+
+def _aligned(rows: Sequence[Sequence[str]], left: Sequence[int]) -> str:
+    """Columns two blanks apart, flush right but for those in `left`."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)

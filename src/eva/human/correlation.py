@@ -1,0 +1,198 @@
+"""Spearman correlation of automatic metrics with human scores (paper Appendix H, Table 9)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from eva.errors import raise_if
+from eva.human.item_values import (
+    Values,
+    dialogue_values,
+    difference,
+    response_values,
+    without_twins,
+)
+from eva.human.key import Key
+from eva.human.ratings import Counts, Ratings
+from eva.metrics.score import ScoreResult
+from eva.settings import Evaluate
+from eva.statistics.bootstrap import Array, draw_weights, interval
+
+FEWEST = 4  # items below which a rank correlation says nothing
+_DEFINED = 0.95  # share of resamples below which those that are left are no fair draw
+_DIGITS = 9  # means that are equal but for the order of their summands have to tie
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rho of one metric with the human score of one criterion over `n` units.
+
+    Two systems: the metric's difference against the mean of win (1), tie (0), lose (-1), both from
+    the first system's view. One system: the metric against the share of yes. `unit` is `response`
+    or `dialogue` (mean human score of its responses). The interval resamples dialogues; the
+    p-value of scipy takes units as independent.
+    """
+
+    metric: str
+    criterion: str
+    unit: str
+    rho: float
+    ci: tuple[float, float] | None
+    p_value: float
+    n: int
+    n_dialogues: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "ci": None if self.ci is None else list(self.ci)}
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Correlations, and a line for each metric that has none."""
+
+    rows: list[Correlation]
+    left_out: list[str]
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """What is correlated: metric values and human scores of the same units, and their dialogues."""
+
+    name: str
+    values: Values
+    human: dict[str, Array]
+    dialogue_of: Counts
+
+
+def correlate(ratings: Ratings, results: Sequence[Sequence[ScoreResult]], settings: Evaluate) -> Correlations:
+    """Correlate every metric of `results` (per system: one or more) with every criterion.
+
+    Responses always; whole dialogues where the study rated whole dialogues.
+    """
+    units = [_responses(ratings, results)]
+    if ratings.key.whole_dialogues:
+        units.append(_dialogues(ratings, results))
+    rows, left_out = [], []
+    for unit in units:
+        found, undefined = _correlated(unit, settings)
+        rows += found
+        left_out += _by_reason({**unit.values.left_out, **undefined}, unit.name)
+    return Correlations(rows, left_out)
+
+
+def _by_reason(reasons: Mapping[str, str], unit: str) -> list[str]:
+    """One line a reason, with all names that it holds for."""
+    names: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        names.setdefault(why, []).append(name)
+    return [f"{', '.join(several)}, per {unit}: {why}" for why, several in names.items()]
+
+
+def order_systems(key: Key, digests: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where each of the key's systems is among files of these digests; an `InputError` if it is not."""
+    absent = [system for system in key.systems if system.sha256 not in digests]
+    problems = [f"none of the files is {system.name} as it was exported" for system in absent]
+    known = {system.sha256 for system in key.systems}
+    problems += [
+        f"{name} is no file of this study"
+        for name, digest in zip(names, digests, strict=True)
+        if digest not in known
+    ]
+    raise_if(problems, "--responses")
+    return [list(digests).index(system.sha256) for system in key.systems]
+
+
+def _merged(parts: Sequence[Values]) -> Values:
+    merged = Values()
+    for part in parts:
+        merged.by_metric |= part.by_metric
+        merged.left_out |= part.left_out
+    return merged
+
+
+def _net(systems: Sequence[Values], unit: str) -> Values:
+    return without_twins(systems[0] if len(systems) == 1 else difference(systems[0], systems[1]), unit)
+
+
+def _responses(ratings: Ratings, results: Sequence[Sequence[ScoreResult]]) -> _Unit:
+    values = [_merged([response_values(result, ratings.key) for result in one]) for one in results]
+    human = {one.name: ratings.scores(one.name) for one in ratings.key.form.criteria}
+    return _Unit("response", _net(values, "response"), human, ratings.dialogue_of()[1])
+
+
+def _dialogues(ratings: Ratings, results: Sequence[Sequence[ScoreResult]]) -> _Unit:
+    dialogues, dialogue_of = ratings.dialogue_of()
+    values = [_merged([dialogue_values(result, dialogues) for result in one]) for one in results]
+    sizes = np.bincount(dialogue_of)
+    human = {
+        one.name: np.bincount(dialogue_of, weights=ratings.scores(one.name)) / sizes
+        for one in ratings.key.form.criteria
+    }
+    return _Unit("dialogue", _net(values, "dialogue"), human, np.arange(len(dialogues)))
+
+
+def _correlated(unit: _Unit, settings: Evaluate) -> tuple[list[Correlation], dict[str, str]]:
+    """The unit's correlations, and by name why a metric or a criterion has none."""
+    n, alike = len(unit.dialogue_of), f"the same for every {unit.name}"
+    if n < FEWEST:
+        few = f"{n} rated {unit.name}s are too few for a rank correlation"
+        return [], dict.fromkeys(unit.values.by_metric, few)
+    metrics = {name: values.round(_DIGITS) for name, values in unit.values.by_metric.items()}
+    humans = {name: scores.round(_DIGITS) for name, scores in unit.human.items()}
+    undefined = {name: alike for name, values in metrics.items() if np.ptp(values) == 0}
+    undefined |= {f"human score of {name}": alike for name, scores in humans.items() if np.ptp(scores) == 0}
+    weights = draw_weights(int(unit.dialogue_of.max()) + 1, settings.bootstrap, settings.seed)
+    drawn = weights[:, unit.dialogue_of] if weights.shape[1] > 1 else np.zeros((0, n))
+    ranked = {name: weighted_ranks(values, drawn) for name, values in metrics.items() if np.ptp(values)}
+    rows = []
+    for criterion, scores in ((name, scores) for name, scores in humans.items() if np.ptp(scores)):
+        judged = weighted_ranks(scores, drawn)
+        for metric, ranks in ranked.items():
+            replicates = (ranks * judged).sum(axis=1)
+            rows.append(_correlation(unit, metric, criterion, metrics[metric], scores, replicates, settings))
+    return rows, undefined
+
+
+def _correlation(
+    unit: _Unit,
+    metric: str,
+    criterion: str,
+    values: Array,
+    human: Array,
+    replicates: Array,
+    settings: Evaluate,
+) -> Correlation:
+    from scipy.stats import spearmanr
+
+    found = spearmanr(values, human)
+    rho = float(found.statistic)
+    defined = replicates[~np.isnan(replicates)]  # a resample may hold a single value of a metric
+    enough = len(defined) >= _DEFINED * len(replicates)
+    return Correlation(
+        metric=metric,
+        criterion=criterion,
+        unit=unit.name,
+        rho=rho,
+        ci=interval(rho, defined, settings.confidence) if enough else None,
+        p_value=float(found.pvalue),
+        n=len(human),
+        n_dialogues=int(unit.dialogue_of.max()) + 1,
+    )
+
+
+def weighted_ranks(values: Array, weights: Array) -> Array:
+    """Standardised ranks of `values` (n,) in resamples that hold unit i `weights[k, i]` times (k x n).
+
+    The product of two such rows, summed, is Spearman's rho in that resample: ties get their mean
+    rank, as in scipy. NaN where a resample holds a single value.
+    """
+    _, codes = np.unique(values, return_inverse=True)
+    held = weights @ np.eye(codes.max() + 1)[codes]
+    ranks = (held.cumsum(axis=1) - held + (held + 1) / 2)[:, codes]
+    centred = ranks - (ranks * weights).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
+    spread = np.sqrt((weights * centred**2).sum(axis=1, keepdims=True))
+    scaled = np.sqrt(weights) * centred
+    standard: Array = np.divide(scaled, spread, out=np.full_like(scaled, np.nan), where=spread > 1e-9)
+    return standard

@@ -1,0 +1,94 @@
+"""Automatic metrics item by item, so that they can be held against human scores."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from eva.errors import raise_if
+from eva.human.key import Key
+from eva.metrics.catalogue import Metric
+from eva.metrics.score import ScoreResult
+from eva.statistics.bootstrap import Additive, Array
+
+CORPUS_ONLY = "is defined for a whole file only"
+NEEDS_DIALOGUES = "is defined per dialogue, which takes a study of whole ones (export with --dialogues)"
+
+
+@dataclass
+class Values:
+    """One value a unit (a response or a dialogue) by metric name, and why metrics have none."""
+
+    by_metric: dict[str, Array] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def response_values(result: ScoreResult, key: Key) -> Values:
+    """Each metric on each of the key's responses alone, in the key's order.
+
+    Phrases that a metric counts stay those of the whole file.
+    """
+    rows = result.sample.rows
+    apart = replace(
+        result.sample,
+        rows=tuple(replace(row, dialogue_id=f"{i:09d}") for i, row in enumerate(rows)),
+    )
+    place = {row.key: i for i, row in enumerate(rows)}
+    _check_covered(key, place)
+    wanted = np.array([place[item.dialogue_id, item.turn] for item in key.items])
+    return _values(result.chosen, lambda metric: metric.compute(apart), wanted, whole=False)
+
+
+def dialogue_values(result: ScoreResult, dialogues: Sequence[str]) -> Values:
+    """Each metric on each of the dialogues alone."""
+    place = {name: i for i, name in enumerate(result.sample.dialogues)}
+    wanted = np.array([place[name] for name in dialogues])
+    return _values(result.chosen, lambda metric: result.statistics[metric.name], wanted, whole=True)
+
+
+def _check_covered(key: Key, place: dict[tuple[str, int], int]) -> None:
+    raise_if(
+        (
+            f"{item.name} is dialogue {item.dialogue_id!r} turn {item.turn}, which has no response"
+            for item in key.items
+            if (item.dialogue_id, item.turn) not in place
+        ),
+        "responses",
+    )
+
+
+def _values(
+    metrics: Sequence[Metric], statistic: Callable[[Metric], object], wanted: Array, *, whole: bool
+) -> Values:
+    found = Values()
+    for metric in metrics:
+        if metric.positional and not whole:
+            found.left_out[metric.name] = NEEDS_DIALOGUES
+            continue
+        computed = statistic(metric)
+        if not isinstance(computed, Additive):
+            found.left_out[metric.name] = CORPUS_ONLY
+            continue
+        found.by_metric[metric.name] = computed.combine(computed.sums)[wanted]
+    return found
+
+
+def without_twins(values: Values, unit: str) -> Values:
+    """Leave out metrics that say of every unit what an earlier one says (corpus BLEU of one response)."""
+    kept = Values(left_out=dict(values.left_out))
+    for name, column in values.by_metric.items():
+        twin = next((other for other, seen in kept.by_metric.items() if np.allclose(column, seen)), None)
+        if twin is None or np.ptp(column) == 0:
+            kept.by_metric[name] = column
+        else:
+            kept.left_out[name] = f"is the same as {twin} on each {unit}"
+    return kept
+
+
+def difference(ours: Values, theirs: Values) -> Values:
+    """First system's values less the second's, for the metrics that both have."""
+    shared = [name for name in ours.by_metric if name in theirs.by_metric]
+    return Values(
+        {name: ours.by_metric[name] - theirs.by_metric[name] for name in shared},
+        {**theirs.left_out, **ours.left_out},
+    )

@@ -1,0 +1,164 @@
+"""What raters said: shares of win, tie and lose (or yes and no), majorities, agreement, side bias."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eva.human.agreement import kappa_by_dialogue
+from eva.human.ratings import Counts, Ratings
+from eva.metrics.score import MetricValue
+from eva.settings import Evaluate
+from eva.statistics.bootstrap import Additive, Array, draw_weights, interval
+
+NO_MAJORITY = "none"
+_RESAMPLED = "Interval: percentile bootstrap over dialogues, with all ratings of a drawn dialogue"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Figures by name (`human/<criterion>/…`), each item's majority labels, and what is not defined."""
+
+    metrics: dict[str, MetricValue]
+    items: list[dict[str, Any]]
+    undefined: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A statistic that still lacks its interval."""
+
+    name: str
+    statistic: Additive
+    unit: str
+    definition: str
+    higher_is_better: bool | None = None
+
+
+def summarise(ratings: Ratings, settings: Evaluate) -> Outcome:
+    """Every figure of a study, with intervals over resamples of its dialogues."""
+    dialogues, _ = ratings.dialogue_of()
+    weights = draw_weights(len(dialogues), settings.bootstrap, settings.seed)
+    figures = list(_figures(ratings))
+    defined = [one for one in figures if one.statistic.n and not np.isnan(one.statistic.value)]
+    return Outcome(
+        metrics={figure.name: _value(figure, weights, settings.confidence) for figure in defined},
+        items=_item_rows(ratings),
+        undefined=[
+            f"{figure.name}: needs two raters, and ratings that are not all the same"
+            for figure in figures
+            if figure.name not in {one.name for one in defined}
+        ],
+    )
+
+
+def majority(counts: Counts) -> Counts:
+    """One-hot label that more than half of an item's raters gave; a row of zeros where there is none."""
+    return np.asarray(2 * counts > counts.sum(axis=1, keepdims=True), dtype=np.int64)
+
+
+def _figures(ratings: Ratings) -> Iterator[_Figure]:
+    form, (_, dialogue_of) = ratings.key.form, ratings.dialogue_of()
+    labelled = {one.name: ratings.labels(one.name) for one in form.criteria}
+    for name, counts in labelled.items():
+        yield from _shares(ratings, name, counts, dialogue_of)
+        yield _kappa(f"human/{name}/kappa", counts, dialogue_of)
+    if form.is_pairwise:
+        together = np.concatenate(list(labelled.values()))
+        yield _kappa("human/kappa", together, np.tile(dialogue_of, len(labelled)))
+        yield _left(ratings, dialogue_of)
+
+
+def _shares(ratings: Ratings, name: str, counts: Counts, dialogue_of: Counts) -> Iterator[_Figure]:
+    form = ratings.key.form
+    view = f"{ratings.key.systems[0].name}'s" if form.is_pairwise else "the"
+    totals = counts.sum(axis=1)
+    for i, label in enumerate(form.labels):
+        yield _Figure(
+            f"human/{name}/{label}",
+            _share(100 * counts[:, i], totals, dialogue_of),
+            "percent",
+            f"Ratings that say `{label}`, from {view} view, over all ratings of {name}. {_RESAMPLED}.",
+        )
+    if form.is_pairwise:
+        yield _Figure(
+            f"human/{name}/net",
+            _share(100 * (counts @ np.array(form.scores)), totals, dialogue_of),
+            "points",
+            f"Percent of `win` less percent of `lose` in {name}, ties counted in both bases. {_RESAMPLED}.",
+            higher_is_better=True,
+        )
+    agreed = majority(counts)
+    for i, label in enumerate(form.labels):
+        yield _Figure(
+            f"human/{name}/majority_{label}",
+            _share(100 * agreed[:, i], np.ones(len(agreed), dtype=np.int64), dialogue_of),
+            "percent of items",
+            f"Items of which more than half of the raters said `{label}` in {name}, over all items (those "
+            f"without such a majority too). {_RESAMPLED}.",
+        )
+
+
+def _share(parts: Counts, wholes: Counts, dialogue_of: Counts) -> Additive:
+    sums = np.zeros((int(dialogue_of.max()) + 1, 2))
+    np.add.at(sums, dialogue_of, np.column_stack([parts, wholes]))
+    return Additive(sums, n=int(wholes.sum()))
+
+
+def _kappa(name: str, counts: Counts, dialogue_of: Counts) -> _Figure:
+    return _Figure(
+        name,
+        kappa_by_dialogue(counts, dialogue_of),
+        "kappa",
+        "Fleiss' kappa over items"
+        + (", each criterion's ratings of an item" if name == "human/kappa" else "")
+        + f"; n counts ratings. {_RESAMPLED}.",
+        higher_is_better=True,
+    )
+
+
+def _left(ratings: Ratings, dialogue_of: Counts) -> _Figure:
+    """Raters who favour a side whatever stands there would blur every comparison."""
+    chosen = np.sum(list(ratings.chosen.values()), axis=0)
+    return _Figure(
+        "human/left",
+        _share(100 * chosen[:, 0], chosen[:, 0] + chosen[:, -1], dialogue_of),
+        "percent",
+        "Ratings for the response on the left over all that are no tie, all criteria; 50 without a bias "
+        f"to a side, since each system is on the left equally often. {_RESAMPLED}.",
+    )
+
+
+def _value(figure: _Figure, weights: Array, confidence: float) -> MetricValue:
+    ci = None
+    if weights.shape[1] > 1:
+        drawn = figure.statistic.replicates(weights)
+        ci = interval(figure.statistic.value, drawn[~np.isnan(drawn)], confidence)
+    return MetricValue(
+        value=figure.statistic.value,
+        n=figure.statistic.n,
+        ci=ci,
+        definition=figure.definition,
+        unit=figure.unit,
+        higher_is_better=figure.higher_is_better,
+    )
+
+
+def _item_rows(ratings: Ratings) -> list[dict[str, Any]]:
+    """One row an item: where it is from, and by criterion its votes, majority label and human score."""
+    form = ratings.key.form
+    rows: list[dict[str, Any]] = [
+        {"item": item.name, "dialogue_id": item.dialogue_id, "turn": item.turn} for item in ratings.key.items
+    ]
+    for name in (one.name for one in form.criteria):
+        counts, scores = ratings.labels(name), ratings.scores(name)
+        agreed = majority(counts)
+        for row, votes, top, human in zip(rows, counts, agreed, scores, strict=True):
+            label = form.labels[int(top.argmax())] if top.any() else NO_MAJORITY
+            row[name] = {
+                "votes": dict(zip(form.labels, votes.tolist(), strict=True)),
+                "majority": label,
+                "score": float(human),
+            }
+    return rows

@@ -1,0 +1,137 @@
+"""Rating sheets as csv that a spreadsheet opens without harm and gives back without loss."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eva.artifacts import write_text
+from eva.data.dialogue import LEVEL_NAMES
+from eva.human.forms import EMOTIONAL_VALIDATION, Form
+
+# A spreadsheet runs a cell that begins with one of these (CWE-1236); the apostrophe is our own
+# mark and has to be marked too, or it could not be told from one that a text begins with.
+_FORMULA = tuple("=+-@＝＋－＠")
+_MARKED = (*_FORMULA, "'", "\t", "\r", "\n", "\0")
+_BOM = "\ufeff"  # without it Excel reads UTF-8 as the local code page
+_FIXED = ("item", "rater")
+_THEORY = (
+    "Emotional validation: the supporter takes in what the help-seeker feels and shows that it makes sense, "
+    "before any advice. Its levels deepen as a conversation goes on: "
+    + ", ".join(f"{level} {name}" for level, name in LEVEL_NAMES.items())
+    + "."
+)
+CONVERSATION = "conversation"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a rater sees of an item: the conversation so far, and the responses in shown order."""
+
+    item: str
+    conversation: tuple[tuple[str, str], ...]
+    responses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One rater's answers on one item as they were found; `place` says where."""
+
+    place: str
+    rater: str
+    item: str
+    answers: Mapping[str, str]
+    responses: tuple[str, ...]
+
+
+def neutralise(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula; `restore` gives the text back."""
+    return f"'{text}" if text.startswith(_MARKED) or text.lstrip().startswith(_FORMULA) else text
+
+
+def restore(cell: str) -> str:
+    """The text of a cell that `neutralise` made."""
+    return cell.removeprefix("'")
+
+
+def header(form: Form) -> list[str]:
+    """Column names of a form's sheet."""
+    return [*_FIXED, CONVERSATION, *form.columns, *(criterion.name for criterion in form.criteria)]
+
+
+def write_sheet(path: Path, form: Form, rater: str, items: Iterable[Shown]) -> None:
+    """Write one rater's sheet: UTF-8 with a byte-order mark, the criteria's columns empty."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(header(form))
+    for shown in items:
+        told = "\n\n".join(f"{author}: {said}" for author, said in shown.conversation)
+        cells = [shown.item, rater, told, *shown.responses, *("" for _ in form.criteria)]
+        writer.writerow([neutralise(cell) for cell in cells])
+    write_text(path, _BOM + text.getvalue())
+
+
+def read_sheet(path: Path, form: Form) -> tuple[list[Record], list[str]]:
+    """The records of a filled sheet and the problems that kept others from being read.
+
+    Rows are numbered as a spreadsheet does, the header being row 1.
+    """
+    try:
+        table = _table(path)
+    except UnicodeDecodeError as error:
+        return [], [f"{path.name}: not UTF-8 at byte {error.start}; save it as `CSV UTF-8`"]
+    except (csv.Error, OSError) as error:
+        return [], [f"{path.name}: cannot be read as csv ({error})"]
+    names = [cell.strip() for cell in table[0]] if table else []
+    absent = [name for name in header(form) if name not in names and name != CONVERSATION]
+    if absent:
+        return [], [f"{path.name} row 1: column {', '.join(absent)} is missing; is it a sheet of this study?"]
+    rows = [(number, cells) for number, cells in enumerate(table[1:], start=2) if any(cells)]
+    return [_record(path, number, dict(zip(names, cells, strict=False)), form) for number, cells in rows], []
+
+
+def _table(path: Path) -> list[list[str]]:
+    """All cells; the delimiter is what follows the first column's name, as Excel's depends on the country."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        text = file.read()
+    first = text.lstrip('"')[len(_FIXED[0]) :].lstrip('"')[:1]
+    return list(
+        csv.reader(io.StringIO(text, newline=""), delimiter=first if first in ",;\t" and first else ",")
+    )
+
+
+def _record(path: Path, number: int, cells: Mapping[str, str], form: Form) -> Record:
+    return Record(
+        place=f"{path.name} row {number}",
+        rater=cells.get("rater", "").strip(),
+        item=cells.get("item", "").strip(),
+        answers={one.name: cells.get(one.name, "").strip().lower() for one in form.criteria},
+        responses=tuple(restore(cells.get(column, "")) for column in form.columns),
+    )
+
+
+def instructions(form: Form) -> str:
+    """What to tell the raters, as a text that goes with the sheets."""
+    asked: Sequence[str] = [f"{one.name} ({one.group}): {one.question}" for one in form.criteria]
+    if form.is_pairwise:
+        how = (
+            "Each row shows a conversation so far and two ways in which the supporter might go on. For each "
+            "question below, enter `left` or `right` for the response of which it is more true, or `tie`."
+        )
+    else:
+        how = (
+            "Each row shows a conversation so far and what the supporter says next. Enter `yes` or `no` "
+            "for the question below."
+        )
+    return "\n".join(
+        [
+            how,
+            "Fill every row, leave the other columns as they are, and save as csv (Excel: `CSV UTF-8`).",
+            "The mark ' at the beginning of some cells is not part of the text.",
+            "",
+            *asked,
+            "",
+            *([_THEORY, ""] if EMOTIONAL_VALIDATION in form.criteria else []),
+        ]
+    )

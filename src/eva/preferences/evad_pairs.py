@@ -1,0 +1,69 @@
+"""Recipe `evad`: the paper's own preference pairs (section 4.1.2), less those of the test split."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from eva.data.dialogue import Dialogue, Preference
+from eva.data.evad import EvadMatch, EvadRecord, for_training, match_evad
+from eva.errors import InputError, raise_if
+from eva.preferences.pair_sets import PreferenceSets, collect
+from eva.preferences.slots import draw_balanced, hold_out
+from eva.settings import Preferences
+
+log = logging.getLogger(__name__)
+
+
+def from_evad(
+    settings: Preferences, splits: Mapping[str, list[Dialogue]], records: Sequence[EvadRecord]
+) -> PreferenceSets:
+    """Pairs of the records whose dialogue may be trained on.
+
+    `splits` has every dialogue of the corpus, dropped ones included: a record is known by its
+    history. Records of the test split are refused and counted; those of the valid split are
+    always held out. Raises `InputError` for histories that are in no dialogue, or if none is left.
+    """
+    matches = match_evad(records, splits)
+    lost = [match.record.id for match in matches if match.dialogue is None]
+    raise_if((f"record {name}: its history begins no dialogue of the corpus" for name in lost), "EVAD")
+    usable = for_training(matches)
+    refused = len(matches) - len(usable)
+    if refused:
+        log.info("%d of %d preference pairs belong to the test split and are refused", refused, len(matches))
+    if not usable:
+        raise InputError(
+            f"EVAD: all {len(matches)} records belong to test dialogues, which must not be trained on; "
+            "give a file with records of train dialogues, or set preferences.recipe to public"
+        )
+    pairs = [_pair(match) for match in usable]
+    distinct = [pair for pair in pairs if pair.chosen != pair.rejected]
+    drawn = draw_balanced(
+        distinct, settings.max_pairs, lambda pair: pair.chosen_level, f"{settings.seed}:pairs"
+    )
+    held_out_splits = frozenset(_dialogue_id(match) for match in usable if match.split == "valid")
+    names = [pair.dialogue_id for pair in drawn]
+    held = hold_out(names, settings.valid_share, f"{settings.seed}:valid", held_out_splits)
+    dropped = {"test_split_refused": refused, "chosen_equals_rejected": len(pairs) - len(distinct)}
+    supporter_first = sum(match.record.history[0].role == "assistant" for match in usable)
+    return collect("evad", drawn, held, dropped, {"leading_supporter_turn_removed": supporter_first})
+
+
+def _dialogue_id(match: EvadMatch) -> str:
+    return "" if match.dialogue is None else match.dialogue.id
+
+
+def _pair(match: EvadMatch) -> Preference:
+    """One pair; a leading supporter turn goes, because chat templates refuse it (design decision 4)."""
+    record = match.record
+    said = record.history[1:] if record.history[0].role == "assistant" else record.history
+    return Preference(
+        id=record.id,
+        dialogue_id=_dialogue_id(match),
+        turn=match.turn,
+        n_turns=match.n_turns,
+        history=tuple({"role": turn.role, "content": turn.content} for turn in said),
+        chosen=record.chosen,
+        rejected=record.rejected,
+        chosen_level=record.chosen_level,
+        rejected_level=record.rejected_level,
+        source="evad",
+    )

@@ -1,0 +1,149 @@
+"""Recipe `public`: pairs from a corpus with strategies, for want of EVAD (design decision 8).
+
+The chosen response is a human supporter turn whose weak level fits its position; the rejected one
+is what the untouched backbone says there, or a human turn of a level that does not fit.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from eva.data.dialogue import LEVELS, Dialogue, Preference
+from eva.data.prepare import level_counts
+from eva.errors import InputError
+from eva.preferences.pair_sets import PreferenceSets, collect
+from eva.preferences.slots import DrawRejected, Slot, draw_balanced, hold_out, slots_of
+from eva.settings import Preferences
+
+QUARTILES = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A rejected response, its weak level if a human wrote it, and whose it is."""
+
+    text: str
+    level: int | None
+    author: str
+
+
+def from_public(
+    settings: Preferences, dialogues: Sequence[Dialogue], draw_rejected: DrawRejected | None
+) -> PreferenceSets:
+    """Pairs from training dialogues; `draw_rejected` gives the backbone's responses.
+
+    Human rejections come from a dialogue of the same side (train or held out), so that no
+    dialogue's words are on both.
+    """
+    usable = [dialogue for dialogue in dialogues if dialogue.turns and dialogue.turns[0].role == "user"]
+    fits = fitting_levels(usable)
+    levelled = [slot for slot in slots_of(usable) if slot.turn.weak_level]
+    fitting = [slot for slot in levelled if slot.turn.weak_level in fits[slot.quartile]]
+    if not fitting:
+        raise InputError(
+            "preferences: no supporter turn has a level that fits its position; the recipe public needs "
+            "a corpus with strategies (preferences.corpus), or use the recipe evad"
+        )
+    chosen = draw_balanced(
+        fitting, settings.max_pairs, lambda slot: slot.turn.weak_level, f"{settings.seed}:pairs"
+    )
+    names = [slot.dialogue.id for slot in levelled]
+    held = hold_out(names, settings.valid_share, f"{settings.seed}:valid")
+    misfits = [slot for slot in levelled if slot.turn.weak_level not in fits[slot.quartile]]
+    rejections = _reject(settings, chosen, _human_pool(misfits, held), held, draw_rejected)
+    pairs = [
+        _pair(slot, rejection)
+        for slot, rejection in zip(chosen, rejections, strict=True)
+        if rejection is not None and rejection.text and rejection.text != slot.turn.content
+    ]
+    dropped = {
+        "no_human_misfit_there": sum(rejection is None for rejection in rejections),
+        "empty_or_equal": len([r for r in rejections if r is not None]) - len(pairs),
+    }
+    return collect("public", pairs, held, dropped, {"fitting_levels": {str(q): fits[q] for q in QUARTILES}})
+
+
+def fitting_levels(dialogues: Sequence[Dialogue]) -> dict[int, list[int]]:
+    """For each quartile, the levels that are more frequent there than overall: P(l | q) > P(l)."""
+    counts = level_counts(dialogues)
+    total = sum(sum(row) for row in counts.values())
+    fits: dict[int, list[int]] = {}
+    for quarter in QUARTILES:
+        here = sum(row[quarter - 1] for row in counts.values())
+        fits[quarter] = [
+            level
+            for level in LEVELS
+            if counts[str(level)][quarter - 1] * total > sum(counts[str(level)]) * here
+        ]
+    return fits
+
+
+Pool = Mapping[tuple[bool, int], list[Slot]]
+
+
+def _human_pool(misfits: Sequence[Slot], held: set[str]) -> Pool:
+    """Human turns of a level that does not fit, by side (held out or not) and quartile."""
+    pool: dict[tuple[bool, int], list[Slot]] = {}
+    for slot in misfits:
+        pool.setdefault((slot.dialogue.id in held, slot.quartile), []).append(slot)
+    return pool
+
+
+def _reject(
+    settings: Preferences,
+    chosen: Sequence[Slot],
+    pool: Pool,
+    held: set[str],
+    draw_rejected: DrawRejected | None,
+) -> list[Rejection | None]:
+    """One rejection for each chosen slot; `None` where no human turn is to be had."""
+    authors = list(_authors(settings, len(chosen)))
+    asked = [slot for slot, author in zip(chosen, authors, strict=True) if author == "model"]
+    answers = iter(_model_responses(asked, draw_rejected))
+    generator = random.Random(f"{settings.seed}:rejected")  # noqa: S311 - a draw that must repeat
+    return [
+        Rejection(next(answers).strip(), None, "model")
+        if author == "model"
+        else _human(slot, pool.get((slot.dialogue.id in held, slot.quartile), []), generator)
+        for slot, author in zip(chosen, authors, strict=True)
+    ]
+
+
+def _authors(settings: Preferences, count: int) -> Iterator[str]:
+    turn_about = ("model", "human")
+    for place in range(count):
+        yield turn_about[place % 2] if settings.rejected == "mixed" else settings.rejected
+
+
+def _model_responses(slots: Sequence[Slot], draw_rejected: DrawRejected | None) -> list[str]:
+    if not slots:
+        return []
+    if draw_rejected is None:
+        raise ValueError("rejected responses of the model are wanted, and `draw_rejected` was not given")
+    answers = draw_rejected(slots)
+    if len(answers) != len(slots):
+        raise ValueError(f"`draw_rejected` gave {len(answers)} responses for {len(slots)} slots")
+    return answers
+
+
+def _human(slot: Slot, pool: Sequence[Slot], generator: random.Random) -> Rejection | None:
+    others = [other for other in pool if other.dialogue.id != slot.dialogue.id]
+    if not others:
+        return None
+    drawn = generator.choice(others)
+    return Rejection(drawn.turn.content, drawn.turn.weak_level, "human")
+
+
+def _pair(slot: Slot, rejection: Rejection) -> Preference:
+    return Preference(
+        id=f"{slot.dialogue.id}_{slot.ordinal}",
+        dialogue_id=slot.dialogue.id,
+        turn=slot.ordinal,
+        n_turns=slot.dialogue.n_supporter_turns,
+        history=slot.history,
+        chosen=slot.turn.content,
+        rejected=rejection.text,
+        chosen_level=slot.turn.weak_level,
+        rejected_level=rejection.level,
+        source=f"public:{rejection.author}",
+    )

@@ -1,0 +1,48 @@
+"""Preference pairs for emotional validation alignment, by the recipe that the settings name."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from eva.artifacts import new_folder, write_json, write_jsonl
+from eva.data.dialogue import Dialogue
+from eva.data.evad import EvadRecord
+from eva.preferences.evad_pairs import from_evad
+from eva.preferences.pair_sets import PreferenceSets
+from eva.preferences.public import from_public
+from eva.preferences.slots import DrawRejected
+from eva.settings import Preferences
+
+log = logging.getLogger(__name__)
+
+
+def build(
+    settings: Preferences,
+    splits: Mapping[str, list[Dialogue]],
+    evad: Sequence[EvadRecord] = (),
+    draw_rejected: DrawRejected | None = None,
+) -> PreferenceSets:
+    """Pairs by the recipe `evad` (from `evad` records) or `public` (from the train split).
+
+    `splits` holds all dialogues of the corpus (`eva.data.prepare.read_all`). `draw_rejected` says
+    what the untouched backbone answers; see `needs_model`.
+    """
+    if settings.recipe == "evad":
+        sets = from_evad(settings, splits, evad)
+    else:
+        sets = from_public(settings, splits["train"], draw_rejected)
+    log.info("preferences: %d pairs to train on, %d held out", len(sets.train), len(sets.valid))
+    return sets
+
+
+def needs_model(settings: Preferences) -> bool:
+    """Whether the settings ask for responses of the untouched backbone."""
+    return settings.recipe == "public" and settings.rejected != "human"
+
+
+def write(sets: PreferenceSets, out: Path) -> None:
+    """Write `train.jsonl`, `valid.jsonl` and `statistics.json` into folder `out`, in one step."""
+    with new_folder(out) as folder:
+        write_jsonl(folder / "train.jsonl", (pair.to_dict() for pair in sets.train))
+        write_jsonl(folder / "valid.jsonl", (pair.to_dict() for pair in sets.valid))
+        write_json(folder / "statistics.json", sets.statistics)

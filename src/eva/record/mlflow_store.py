@@ -1,0 +1,220 @@
+"""The MLflow side: where the store is, and how a record is written into it."""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from eva.record.checkout import main_checkout
+from eva.record.records import Record
+
+log = logging.getLogger(__name__)
+
+EXPERIMENT = "eva"
+_LARGEST_ARTIFACT = 5 * 2**20
+_LONGEST_PARAM, _LONGEST_TAG, _LONGEST_DIGEST = 6000, 5000, 36
+_PER_BATCH = 100
+_NOT_IN_A_METRIC = re.compile(r"[^\w\-. :/]")
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open MLflow store: its client, its address and our experiment in it."""
+
+    client: Any
+    address: str
+    experiment: str
+    root: Path
+
+    def create(self, name: str, tags: Mapping[str, str], started_ms: int | None = None) -> str:
+        """Start a run and return its id."""
+        shown = {key: value[:_LONGEST_TAG] for key, value in tags.items()}
+        run = self.client.create_run(self.experiment, start_time=started_ms, tags=shown, run_name=name)
+        return str(run.info.run_id)
+
+    def find(self, **tags: str) -> list[Any]:
+        """Runs that carry all these tags (`eva.` is put before each name), oldest first."""
+        words = " and ".join(f"tags.`eva.{name}` = '{value}'" for name, value in tags.items())
+        return list(self.client.search_runs([self.experiment], words, order_by=["start_time ASC"]))
+
+    def exists(self, run_id: str | None) -> bool:
+        """Whether the store holds this run."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return run_id is not None and self.client.get_run(run_id) is not None
+        except MlflowException:
+            return False
+
+
+def address(root: Path) -> str:
+    """`MLFLOW_TRACKING_URI` if set, else an SQLite file in the main checkout."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{main_checkout(root) / 'mlflow.db'}"
+
+
+def connect(root: Path) -> Store:
+    """Open the store, making database and experiment the first time (about two seconds then)."""
+    quiet()
+    from mlflow.tracking import MlflowClient
+
+    where = address(root)
+    with creation_lock(root):
+        client = MlflowClient(where, where)
+        found = client.get_experiment_by_name(EXPERIMENT)
+        experiment = found.experiment_id if found else _create_experiment(client, where, root)
+    return Store(client, where, experiment, root)
+
+
+@contextmanager
+def creation_lock(root: Path) -> Iterator[None]:
+    """Held while something that must exist once is looked for and made."""
+    folder = main_checkout(root) / ".eva" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "tracking.lock", timeout=120):
+        yield
+
+
+def write(store: Store, run_id: str, record: Record) -> None:
+    """Log everything of `record` to the run and end it. `eva.record` comes last: it means complete."""
+    _log_values(store.client, run_id, record)
+    _log_datasets(store.client, run_id, record)
+    _log_files(store, run_id, record)
+    store.client.set_tag(run_id, "eva.record", record.digest)
+    store.client.set_terminated(run_id, record.status, end_time=ended_ms(record))
+
+
+def started_ms(record: Record) -> int:
+    """Start of the run in milliseconds since 1970."""
+    return int(datetime.fromisoformat(record.started).timestamp() * 1000)
+
+
+def ended_ms(record: Record) -> int:
+    """End of the run in milliseconds since 1970."""
+    return started_ms(record) + int(record.seconds * 1000)
+
+
+def run_tags(record: Record, parent: str | None) -> dict[str, str]:
+    """The tags by which a run is found; known when it starts."""
+    tags = {
+        "eva.stage": record.stage,
+        "eva.item": "/".join(record.item.values()),
+        "eva.pipeline": record.pipeline,
+        "eva.commit": record.commit or "none",
+        "eva.dirty": str(record.dirty).lower(),
+        "eva.params": record.params_digest,
+        "mlflow.source.name": record.command,
+        "mlflow.source.type": "JOB",
+        **{f"eva.{axis}": value for axis, value in record.item.items()},
+        **({"mlflow.source.git.commit": record.commit} if record.commit else {}),
+        **({"mlflow.parentRunId": parent} if parent else {}),
+    }
+    return {key: value[:_LONGEST_TAG] for key, value in tags.items()}
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as `section.key: text`, cut to what MLflow takes."""
+    flat: dict[str, str] = {}
+    for key, entry in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(entry, Mapping) and entry:
+            flat |= flatten(entry, f"{name}.")
+        else:
+            flat[name] = str(entry)[:_LONGEST_PARAM]
+    return flat
+
+
+def _log_values(client: Any, run_id: str, record: Record) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    now = ended_ms(record)
+    metrics = [Metric(metric_name(key), value, now, 0) for key, value in _all_metrics(record).items()]
+    for number, row in enumerate(record.history):
+        step = int(row.get("step", number))
+        curves = {key: value for key, value in row.items() if key != "step" and value is not None}
+        metrics += [Metric(metric_name(f"curve/{key}"), value, now, step) for key, value in curves.items()]
+    params = [Param(key, value) for key, value in flatten(record.settings).items()]
+    tags = [RunTag(key, value[:_LONGEST_TAG]) for key, value in _closing_tags(record).items()]
+    for part in _batches(metrics):
+        client.log_batch(run_id, metrics=part)
+    for part in _batches(params):
+        client.log_batch(run_id, params=part)
+    client.log_batch(run_id, tags=tags)
+
+
+def _all_metrics(record: Record) -> dict[str, float]:
+    return {**record.metrics, "system/seconds": record.seconds, "system/peak_rss_mb": record.peak_rss_mb}
+
+
+def _closing_tags(record: Record) -> dict[str, str]:
+    made = [f"- `{entry.path}` sha256 `{entry.digest[:12]}`" for entry in record.outputs.values()]
+    code = f"Commit {record.commit or 'none'}{' with changes' if record.dirty else ''}."
+    note = "\n".join([f"`{record.name}` {record.status.lower()}. {code}", "", *made])
+    return {
+        "eva.outputs": record.outputs_digest,
+        "eva.reused": str(record.reused).lower(),
+        "mlflow.note.content": note,
+        **({"eva.error": record.error} if record.error else {}),
+        **{f"eva.{key}": value for key, value in record.tags.items()},
+        **{f"eva.version.{key}": value for key, value in record.versions.items()},
+    }
+
+
+def _log_datasets(client: Any, run_id: str, record: Record) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    def dataset(name: str, path: str, digest: str) -> Any:
+        source = json.dumps({"uri": path, "sha256": digest})
+        entry = Dataset(name=name, digest=digest[:_LONGEST_DIGEST], source_type="dvc", source=source)
+        return DatasetInput(entry, [InputTag("mlflow.data.context", record.stage)])
+
+    inputs = [dataset(name, entry.path, entry.digest) for name, entry in record.inputs.items()]
+    if inputs:
+        client.log_inputs(run_id, inputs)
+
+
+def _log_files(store: Store, run_id: str, record: Record) -> None:
+    client = store.client
+    links = {key: value for key, value in asdict(record).items() if key in {"inputs", "outputs", "artifacts"}}
+    client.log_dict(run_id, links, "artifacts.json")
+    client.log_dict(run_id, asdict(record), "record.json")
+    for entry in record.artifacts:
+        path = store.root / entry.path
+        if path.is_file() and path.stat().st_size < _LARGEST_ARTIFACT:
+            client.log_artifact(run_id, str(path), str(Path(entry.path).parent))
+
+
+def _create_experiment(client: Any, where: str, root: Path) -> str:
+    # A server keeps artefacts where its own settings say; only our local file needs a place.
+    place = (main_checkout(root) / "mlruns").as_uri() if where.startswith("sqlite:") else None
+    kind = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on training runs
+    return str(client.create_experiment(EXPERIMENT, artifact_location=place, tags=kind))
+
+
+def metric_name(name: str) -> str:
+    """The name with what MLflow forbids in a metric replaced by `_`."""
+    return _NOT_IN_A_METRIC.sub("_", name)[:250]
+
+
+def _batches(entries: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(entries), _PER_BATCH):
+        yield entries[start : start + _PER_BATCH]
+
+
+def quiet() -> None:
+    """Before MLflow is imported: no telemetry, few retries, no lines about itself in our progress."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    for name in ("mlflow.store.db.utils", "alembic", "alembic.runtime.migration"):
+        logging.getLogger(name).setLevel(logging.WARNING)

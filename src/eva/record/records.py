@@ -1,0 +1,173 @@
+"""One JSON file per stage run: the truth that the MLflow record is a view of. No MLflow here.
+
+`runs/<stage>/<item>.json` (or `runs/<stage>.json`) is the latest finished run of an item;
+`runs/history/` of the main checkout keeps every run, failed ones and queued experiments too.
+"""
+
+import os
+import resource
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from eva.artifacts import digest_path, fingerprint, read_json, write_json
+from eva.errors import InputError
+from eva.record.checkout import main_checkout
+
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "deepspeed", "mlflow", "dvc")
+_RSS_UNIT = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file or folder, by its path relative to the root and the sha256 of its content."""
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything one stage run did; `seconds` is wall time, `peak_rss_mb` the largest process."""
+
+    stage: str
+    item: dict[str, str]
+    status: str
+    settings: dict[str, Any]
+    params_digest: str
+    inputs: dict[str, Stored]
+    outputs: dict[str, Stored]
+    metrics: dict[str, float]
+    history: list[dict[str, float]]
+    artifacts: list[Stored]
+    commit: str | None
+    dirty: bool
+    pipeline: str
+    command: str
+    started: str
+    seconds: float
+    peak_rss_mb: float
+    versions: dict[str, str]
+    reused: bool = False
+    error: str | None = None
+    run_id: str | None = None
+    parent_run_id: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The stage and its item as DVC writes them: `sft@esconv-smollm2-1-eva`."""
+        return "@".join(filter(None, [self.stage, item_name(self.item)]))
+
+    @property
+    def digest(self) -> str:
+        """Names the run by its content; a replay gives new MLflow ids but the same digest."""
+        return fingerprint(asdict(replace(self, run_id=None, parent_run_id=None)))
+
+    @property
+    def outputs_digest(self) -> str:
+        """Names the outputs together, so that a cached output finds the run that made it."""
+        return _joined(self.outputs)
+
+
+def item_name(item: Mapping[str, Any]) -> str:
+    """The axis values joined by dashes, in the order given; empty for a stage without axes."""
+    return "-".join(str(value) for value in item.values())
+
+
+def record_path(root: Path, stage: str, item: Mapping[str, Any]) -> Path:
+    """Where the latest finished run of an item is recorded."""
+    runs = root / "runs"
+    return runs / stage / f"{item_name(item)}.json" if item else runs / f"{stage}.json"
+
+
+def stored(path: Path, root: Path) -> Stored:
+    """Name `path` by its place below `root` and its content."""
+    full = path if path.is_absolute() else root / path
+    shown = full.relative_to(root) if full.is_relative_to(root) else full
+    return Stored(shown.as_posix(), digest_path(full))
+
+
+def outputs_digest(outputs: Mapping[str, Path], root: Path) -> str:
+    """The digest that a run with these outputs, as they are on disk now, would have."""
+    return _joined({name: stored(path, root) for name, path in outputs.items()})
+
+
+def write_record(record: Record, root: Path, *, latest: bool = True) -> None:
+    """Keep `record` in the history and, if it finished and `latest`, as the one of its item."""
+    value = asdict(record)
+    write_json(_history(root) / f"{record.name}.{record.digest}.json", value)
+    if latest and record.status == "FINISHED":
+        write_json(record_path(root, record.stage, record.item), value)
+
+
+def latest_paths(root: Path) -> list[Path]:
+    """The files of `record_path` that exist."""
+    runs = root / "runs"
+    return sorted(path for path in runs.rglob("*.json") if path.relative_to(runs).parts[0] != "history")
+
+
+def read_record(path: Path) -> Record:
+    """Read a record; an `InputError` names a file that is not one."""
+    return parse_record(read_json(path), str(path))
+
+
+def parse_record(value: Any, where: str) -> Record:
+    """A record from its JSON value; `where` is used in the error."""
+    try:
+        nested = {
+            "inputs": {name: Stored(**entry) for name, entry in value["inputs"].items()},
+            "outputs": {name: Stored(**entry) for name, entry in value["outputs"].items()},
+            "artifacts": [Stored(**entry) for entry in value["artifacts"]],
+        }
+        return Record(**{**value, **nested})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"{where}: not the record of a run ({error}); remove it, "
+            f"its fields are {', '.join(entry.name for entry in fields(Record))}"
+        ) from None
+
+
+def history(root: Path, name: str = "") -> Iterator[Record]:
+    """All kept records, or those of one stage item (`Record.name`), oldest first."""
+    pattern = f"{name}.*.json" if name else "*.json"
+    records = (read_record(path) for path in _history(root).glob(pattern))
+    yield from sorted(records, key=lambda record: record.started)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that a result depends on, where installed."""
+    found = {"python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def peak_rss_mb() -> float:
+    """Largest resident set so far of this process or of any child that ended, in MiB."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _RSS_UNIT
+    return round(max(_own_peak_mb(), children), 1)
+
+
+def _own_peak_mb() -> float:
+    # getrusage would report at least what the parent held when it forked us; the kernel's own
+    # high-water mark starts with our program.
+    status = Path(f"/proc/{os.getpid()}/status")
+    if not status.is_file():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNIT
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 2**10
+
+
+def _history(root: Path) -> Path:
+    return main_checkout(root) / "runs" / "history"
+
+
+def _joined(outputs: Mapping[str, Stored]) -> str:
+    return fingerprint(sorted((name, entry.digest) for name, entry in outputs.items()))

@@ -1,0 +1,164 @@
+"""The model registry: putting a model in, with its lineage, and getting it out to talk to.
+
+The only place that uploads weights.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from eva.errors import InputError
+from eva.record import mlflow_store as store
+from eva.registry.promotion import Decision
+from eva.registry.serving import Served
+
+log = logging.getLogger(__name__)
+
+_TASK = "llm/v1/chat"
+_ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+_EXAMPLE = {"messages": [{"role": "user", "content": "I lost my job last week and cannot sleep."}]}
+_SERVING = ("accelerate", "mlflow", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A version in the registry; `uri` is by alias if the gate let it have one, else by number."""
+
+    name: str
+    version: str
+    uri: str
+    run_id: str
+    model_id: str
+
+
+def register(
+    served: Served,
+    name: str,
+    decision: Decision,
+    *,
+    metrics: Mapping[str, float | None],
+    tags: Mapping[str, str],
+    card: str,
+    run_id: str | None,
+    root: Path,
+) -> Registration:
+    """Upload a model as a new version of `name`; the alias goes to it only if the gate passed.
+
+    Args:
+        served: The merged model, see `eva.registry.serving.served`.
+        name: Registered model name.
+        decision: The gate's answer about the alias.
+        metrics: Shown on the version; also where the gate looked.
+        tags: Lineage: commit, data and params digests, run ids of the stages, prompt hash, …
+        card: Model card, Markdown that begins with a YAML block naming the `license`.
+        run_id: The `register` stage's own run; None if MLflow was unreachable, an `InputError` here.
+        root: The checkout.
+    """
+    if run_id is None:
+        raise InputError(
+            f"{name} cannot be registered: MLflow at {store.address(root)} could not be reached when the "
+            "stage started; start it (`make up`) or unset MLFLOW_TRACKING_URI, then `dvc repro register`"
+        )
+    opened = store.connect(root)
+    logged = _upload(opened, served, name, card, tags, run_id)
+    version = str(logged.registered_model_version)
+    _describe(opened.client, name, version, decision, tags, card)
+    _log_metrics(opened.client, run_id, logged.model_id, metrics)
+    if decision.passed:
+        opened.client.set_registered_model_alias(name, decision.alias, version)
+    uri = f"models:/{name}@{decision.alias}" if decision.passed else f"models:/{name}/{version}"
+    log.info("%s version %s: %s", name, version, uri)
+    return Registration(name, version, uri, run_id, str(logged.model_id))
+
+
+def load(uri: str, root: Path) -> Any:
+    """The registered model as an MLflow pyfunc, e.g. of `models:/eva-smollm2@candidate`."""
+    store.quiet()
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with _pointed_at(store.address(root)):
+            return mlflow.pyfunc.load_model(uri)
+    except MlflowException as error:
+        raise InputError(
+            f"{uri}: not in the registry of {store.address(root)} ({error.message}); "
+            "`dvc repro register` puts the model there"
+        ) from None
+
+
+def chat(model: Any, messages: Sequence[Mapping[str, str]]) -> str:
+    """The model's next turn after `messages` (user first, user last); its template has the prompt."""
+    if not messages or messages[0]["role"] == "assistant" or messages[-1]["role"] != "user":
+        raise InputError("a chat starts with a user turn (or a system message) and ends with a user turn")
+    answer = model.predict({"messages": [dict(message) for message in messages]})
+    return str(answer[0]["choices"][0]["message"]["content"])
+
+
+def _upload(
+    opened: store.Store, served: Served, name: str, card: str, tags: Mapping[str, str], run_id: str
+) -> Any:
+    import mlflow
+    from huggingface_hub import ModelCard
+
+    # MLflow would look the model's name up on the hub for a licence; an address is not looked up,
+    # and it keeps the path of this machine out of the registered files.
+    served.model.name_or_path = served.model.config._name_or_path = f"models:/{name}"
+    with _pointed_at(opened.address), mlflow.start_run(run_id=run_id):
+        return mlflow.transformers.log_model(
+            {"model": served.model, "tokenizer": served.tokenizer},
+            name="model",
+            task=_TASK,
+            model_config=served.decoding,
+            input_example=_EXAMPLE,
+            model_card=ModelCard(card),
+            metadata=dict(tags),
+            pip_requirements=[f"{library}=={metadata.version(library)}" for library in _SERVING],
+            registered_model_name=name,
+        )
+
+
+def _describe(
+    client: Any, name: str, version: str, decision: Decision, tags: Mapping[str, str], card: str
+) -> None:
+    from huggingface_hub import ModelCard
+
+    client.update_model_version(name, version, description=ModelCard(card).text.strip())
+    outcome = "passed" if decision.passed else "refused: " + "; ".join(decision.reasons)
+    for key, value in {**tags, f"gate.{decision.alias}": outcome}.items():
+        client.set_model_version_tag(name, version, f"eva.{key}", value)
+
+
+def _log_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[str, float | None]) -> None:
+    for key, value in metrics.items():
+        if value is None:  # not measured: the gate has said so
+            continue
+        client.log_metric(run_id, store.metric_name(key), value, model_id=model_id)
+
+
+@contextmanager
+def _pointed_at(address: str) -> Iterator[None]:
+    """MLflow's calls on models read the address of the whole process and write it into the environment.
+
+    Both are as before afterwards: subprocesses and later stores must not inherit it.
+    """
+    import mlflow
+
+    before = {name: os.environ.get(name) for name in _ADDRESSES}
+    mlflow.set_tracking_uri(address)
+    mlflow.set_registry_uri(address)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,106 @@
+"""Trained scorers in the registry: one version holds the folders as `dvc repro` leaves them."""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eva.artifacts import new_folder
+from eva.errors import InputError
+from eva.record import mlflow_store as store
+from eva.record.checkout import main_checkout
+
+log = logging.getLogger(__name__)
+
+FOLDERS = ("level_classifier", "epitome")
+_PLACE = "scorers"
+_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Scorers on this disk; `uri` names their version, also where an alias was asked for."""
+
+    path: Path
+    uri: str
+
+
+def register_scorers(
+    folder: Path, name: str, alias: str | None, digests: Mapping[str, str], root: Path
+) -> str:
+    """Upload the scorers of `folder` as a new version of `name`; returns its `models:/NAME/VERSION`.
+
+    `digests` of the scorers by kind become tags of the version; `alias`, if given, moves to it.
+    """
+    opened = store.connect(root)
+    client, tags = opened.client, {f"eva.{kind}": digest for kind, digest in digests.items()}
+    run_id = opened.create(f"scorers {name}", {"eva.kind": "scorers", **tags})
+    for part in FOLDERS:
+        if (folder / part).is_dir():
+            client.log_artifacts(run_id, str(folder / part), f"{_PLACE}/{part}")
+    client.set_terminated(run_id)
+    _make(client, name)
+    source = f"{client.get_run(run_id).info.artifact_uri}/{_PLACE}"
+    version = str(client.create_model_version(name, source, run_id=run_id, tags=tags).version)
+    if alias:
+        client.set_registered_model_alias(name, alias, version)
+    log.info("%s version %s: scorers of %s", name, version, folder)
+    return f"models:/{name}/{version}"
+
+
+def fetch_scorers(uri: str, root: Path) -> Fetched:
+    """The scorers of `models:/NAME@ALIAS` or `models:/NAME/VERSION`, downloaded the first time.
+
+    Raises `InputError` if the registry does not have them.
+    """
+    opened = store.connect(root)
+    found = _version(opened, uri)
+    exact = f"models:/{found.name}/{found.version}"
+    # The run's id too: a version's number is given again after its deletion.
+    folder = main_checkout(root) / ".eva" / "scorers" / found.name / f"{found.version}-{found.run_id}"
+    if not folder.is_dir():
+        _download(opened, found, folder)
+    if not (folder / _PLACE).is_dir():
+        raise InputError(f"--scorers {uri}: that model holds no scorers; `eva scorers register` puts some in")
+    return Fetched(folder / _PLACE, exact)
+
+
+def _make(client: Any, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _version(opened: store.Store, uri: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    parts = _URI.fullmatch(uri)
+    if parts is None:
+        raise InputError(f"--scorers {uri}: write models:/NAME@ALIAS or models:/NAME/VERSION")
+    try:
+        if parts["alias"]:
+            return opened.client.get_model_version_by_alias(parts["name"], parts["alias"])
+        return opened.client.get_model_version(parts["name"], parts["version"])
+    except MlflowException as error:
+        raise InputError(
+            f"--scorers {uri}: not in the registry of {opened.address} ({error.message}); "
+            "`eva scorers register` puts scorers there"
+        ) from None
+
+
+def _download(opened: store.Store, version: Any, folder: Path) -> None:
+    import mlflow
+
+    # Not by its models:/ address, which MLflow looks up in the registry of the whole process.
+    source = opened.client.get_model_version_download_uri(version.name, version.version)
+    log.info("fetching %s version %s", version.name, version.version)
+    with new_folder(folder) as temporary:
+        mlflow.artifacts.download_artifacts(
+            artifact_uri=source, dst_path=str(temporary), tracking_uri=opened.address
+        )

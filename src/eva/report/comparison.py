@@ -1,0 +1,228 @@
+"""The paper's Table 2 with our numbers: variants against the baseline, ours beside the paper's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from eva.metrics.compare import Difference, compare
+from eva.metrics.score import ScoreResult
+from eva.report.paper_values import SignCell, compare_signs, paper_row
+from eva.report.runs import HEADINGS, WORDING, Runs
+from eva.settings import Evaluate
+from eva.statistics.bootstrap import (
+    draw_weights,
+    interval,
+    mean_over_seeds,
+    replicates_over_seeds,
+    statistic_interval,
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table.
+
+    `versus` the baseline is `better`, `worse`, `changed` (no direction is better), `noise` (the
+    interval of the difference holds 0) or None (no comparison). `agrees`: our change has the sign
+    of the paper's; None where ours is within the noise or the paper prints none.
+    """
+
+    metric: str
+    value: float
+    ci: tuple[float, float] | None
+    n: int
+    versus: str | None = None
+    difference: float | None = None
+    difference_ci: tuple[float, float] | None = None
+    p_value: float | None = None
+    effect_size: float | None = None
+    paper: float | None = None
+    paper_change: float | None = None
+    agrees: bool | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant, its seeds averaged; no cells where the variant does not apply."""
+
+    variant: str
+    seeds: tuple[int, ...]
+    n_dialogues: int
+    n_responses: int
+    cells: dict[str, Cell]
+
+    def in_paper(self, names: Sequence[str]) -> bool:
+        """Whether the paper prints one of these metrics for the variant."""
+        return any(self.cells[name].paper is not None for name in names if name in self.cells)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The variants of one backbone on one corpus.
+
+    `columns` are those of the comparison, `wording` those of the second table. `floor` is what
+    random halves of the reference get against each other, `same_size` the median for as many
+    dialogues of the reference as were scored. `paper` names the backbone of the paper's rows.
+    """
+
+    corpus: str
+    backbone: str
+    baseline: str
+    paper: str
+    columns: tuple[str, ...]
+    wording: tuple[str, ...]
+    rows: tuple[Row, ...]
+    floor: dict[str, float]
+    same_size: dict[str, float]
+
+    @property
+    def has_paper(self) -> bool:
+        return any(cell.paper is not None for row in self.rows for cell in row.cells.values())
+
+    @property
+    def has_one_seed(self) -> bool:
+        """Whether no variant was trained twice, so that intervals cover the test dialogues only."""
+        return all(len(row.seeds) == 1 for row in self.rows)
+
+    def signs(self) -> tuple[int, int]:
+        """(cells whose sign agrees with the paper's, cells where ours is outside the noise)."""
+        settled = [cell.agrees for row in self.rows for cell in row.cells.values() if cell.agrees is not None]
+        return sum(settled), len(settled)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def group(runs: Runs, baseline: str, paper: str = "mistral") -> Group:
+    """The table of one corpus and backbone; `paper` names the backbone of the paper's rows."""
+    columns, wording = runs.columns(list(HEADINGS)), runs.columns(list(WORDING))
+    rows = [_row(variant, runs, baseline, paper, [*columns, *wording]) for variant in runs.results]
+    base = runs.results.get(baseline, [])
+    return Group(
+        corpus=runs.corpus,
+        backbone=runs.backbone,
+        baseline=baseline,
+        paper=paper,
+        columns=columns,
+        wording=wording,
+        rows=_mark_best(rows, base, columns),
+        floor=_floor(base),
+        same_size=_same_size(base),
+    )
+
+
+def _row(variant: str, runs: Runs, baseline: str, paper: str, names: Sequence[str]) -> Row:
+    results, seeds = runs.results[variant], runs.seeds[variant]
+    if not results:
+        return Row(variant, seeds, 0, 0, {})
+    differences = _against_baseline(variant, runs, baseline)
+    signs = compare_signs(list(differences.values()), runs.corpus, variant, paper, baseline)
+    by_metric = {sign.metric: sign for sign in signs}
+    printed = paper_row(runs.corpus, variant, paper)
+    cells = {
+        name: _cell(
+            name, results, differences.get(name), printed.get(name), by_metric.get(name), runs.settings
+        )
+        for name in names
+        if all(name in result.statistics for result in results)
+    }
+    sample = results[0].sample
+    return Row(variant, seeds, len(sample.dialogues), len(sample.rows), cells)
+
+
+def _against_baseline(variant: str, runs: Runs, baseline: str) -> dict[str, Difference]:
+    base = runs.results.get(baseline, [])
+    if not base or variant == baseline:
+        return {}
+    found = compare(
+        runs.results[variant],
+        base,
+        settings=runs.settings,
+        names=(variant, baseline),
+        same_seeds=runs.share_seeds(variant, baseline),
+    )
+    return {difference.metric: difference for difference in found}
+
+
+def _cell(
+    name: str,
+    results: Sequence[ScoreResult],
+    difference: Difference | None,
+    paper: float | None,
+    sign: SignCell | None,
+    settings: Evaluate,
+) -> Cell:
+    statistics = [result.statistics[name] for result in results]
+    value = mean_over_seeds(statistics)
+    return Cell(
+        metric=name,
+        value=value,
+        ci=_interval(name, value, results, settings),
+        n=statistics[0].n,
+        versus=versus(difference),
+        difference=difference.difference if difference else None,
+        difference_ci=difference.ci if difference else None,
+        p_value=difference.p_value if difference else None,
+        effect_size=difference.effect_size if difference else None,
+        paper=paper,
+        paper_change=sign.paper_change if sign else None,
+        agrees=sign.agrees if sign else None,
+    )
+
+
+def _interval(
+    name: str, value: float, results: Sequence[ScoreResult], settings: Evaluate
+) -> tuple[float, float] | None:
+    """Bootstrap interval of the mean over seeds: dialogues and seeds are drawn."""
+    dialogues = len(results[0].sample.dialogues)
+    weights = draw_weights(dialogues, settings.bootstrap, settings.seed)
+    statistics = [result.statistics[name] for result in results]
+    if len(statistics) == 1:
+        return statistic_interval(statistics[0], weights, settings.confidence)
+    if dialogues < 2 or not len(weights):
+        return None
+    shares = np.full(len(results), 1 / len(results))
+    seeds = np.random.default_rng(settings.seed + 1).multinomial(len(results), shares, size=len(weights))
+    return interval(
+        value, replicates_over_seeds(statistics, weights, seeds.astype(np.float64)), settings.confidence
+    )
+
+
+def versus(difference: Difference | None) -> str | None:
+    """A difference in one word, see `Cell`."""
+    if difference is None or difference.within_noise is None:
+        return None
+    if difference.within_noise:
+        return "noise"
+    return {"ours": "better", "theirs": "worse", None: "changed"}[difference.better]
+
+
+def _mark_best(rows: Sequence[Row], base: Sequence[ScoreResult], columns: Sequence[str]) -> tuple[Row, ...]:
+    """Rows with the best value of each column marked, as the paper prints it bold."""
+    direction = {m.name: m.higher_is_better for result in base[:1] for m in result.chosen}
+    best: dict[str, float] = {}
+    for name in columns:
+        values = [row.cells[name].value for row in rows if name in row.cells]
+        if direction.get(name) is not None and len(set(values)) > 1:
+            best[name] = max(values) if direction[name] else min(values)
+    return tuple(
+        replace(row, cells={name: _marked(cell, best) for name, cell in row.cells.items()}) for row in rows
+    )
+
+
+def _marked(cell: Cell, best: Mapping[str, float]) -> Cell:
+    return replace(cell, best=best.get(cell.metric) == cell.value)
+
+
+def _floor(base: Sequence[ScoreResult]) -> dict[str, float]:
+    metrics = base[0].metrics if base else {}
+    return {name: m.noise_floor for name, m in metrics.items() if m.noise_floor is not None}
+
+
+def _same_size(base: Sequence[ScoreResult]) -> dict[str, float]:
+    """Median of what draws of the reference of the sample's size get."""
+    detail = base[0].details.get("evaeval", {}) if base else {}
+    return {name: median for name, (median, _) in detail.get("same_size", {}).items()}

@@ -1,0 +1,152 @@
+"""What the report is made of, gathered from the files of earlier stages."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from eva.artifacts import read_json
+from eva.data.responses import ResponseRow, read_rows
+from eva.errors import raise_if
+from eva.report.capability_table import CapabilityTable, capability_tables
+from eva.scorers.reference import Reference
+from eva.settings import Matrix
+
+STAGES = ("sft", "dpo")
+
+
+class Item(NamedTuple):
+    """One cell of the matrix."""
+
+    corpus: str
+    backbone: str
+    seed: int
+    variant: str
+
+    def file(self, folder: Path, suffix: str) -> Path:
+        """`<folder>/<corpus>/<backbone>/<seed>/<variant><suffix>`."""
+        return folder / self.corpus / self.backbone / str(self.seed) / f"{self.variant}{suffix}"
+
+
+def items(matrix: Matrix, variants: Iterable[str]) -> list[Item]:
+    """Every cell, in the order of the settings."""
+    return [Item(*cell) for cell in product(matrix.corpora, matrix.backbones, matrix.seeds, variants)]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One item's scores (`ScoreResult.to_dict` with `labels`) and the responses that were scored.
+
+    A variant that does not apply to its backbone has neither.
+    """
+
+    item: Item
+    scores: Mapping[str, Any]
+    rows: Sequence[ResponseRow] = field(repr=False, default=())
+
+    @property
+    def applies(self) -> bool:
+        return bool(self.scores["metrics"])
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The course of one training: a row a logged step; `metrics` are its final values."""
+
+    stage: str
+    item: Item
+    rows: Sequence[Mapping[str, float]]
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Everything the page shows; `scored` in the order of the rows, `invented` names sample corpora.
+
+    `paper` is the backbone whose rows of the paper's tables stand beside ours.
+    """
+
+    title: str
+    baseline: str
+    samples: int
+    scored: Sequence[Scored]
+    reference: Reference | None
+    curves: Sequence[Curve] = ()
+    scorecards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    invented: Sequence[str] = ()
+    capability: Sequence[CapabilityTable] = ()
+    paper: str = "mistral"
+
+
+def gather(
+    *,
+    title: str,
+    baseline: str,
+    samples: int,
+    items: Sequence[Item],
+    scores: Path,
+    responses: Path,
+    training: Path,
+    curves: Path,
+    levels: Path,
+    epitome: Path,
+    invented: Sequence[str] = (),
+    capability: Path | None = None,
+    paper: str = "mistral",
+) -> ReportInputs:
+    """Read what earlier stages wrote of `items`: folders of files named by item, and the scorers' folders.
+
+    Other files there, as a change of profile leaves them, are not the report's.
+    `training` and `curves` hold a folder each for sft and dpo; `levels` and `epitome` are folders
+    with `scorecard.json` (and V, `reference.json`, of the level classifier); `capability` holds a
+    comparison a corpus, backbone and seed.
+    """
+    found = {item: item.file(scores, ".json") for item in items}
+    raise_if(
+        (f"{path}: no such file" for path in found.values() if not path.is_file()),
+        "report: scores are missing; run `dvc repro evaluate` first",
+    )
+    reference = levels / "reference.json"
+    return ReportInputs(
+        title=title,
+        baseline=baseline,
+        samples=samples,
+        scored=[_scored(item, path, responses) for item, path in found.items()],
+        reference=Reference.read(reference) if reference.is_file() else None,
+        curves=list(_curves(items, training, curves)),
+        scorecards=_scorecards(levels, epitome),
+        invented=invented,
+        capability=capability_tables(capability, [item[:3] for item in items]) if capability else (),
+        paper=paper,
+    )
+
+
+def _scored(item: Item, path: Path, responses: Path) -> Scored:
+    found = read_json(path)
+    if not found["metrics"]:
+        return Scored(item, found)
+    return Scored(item, found, read_rows(item.file(responses, ".jsonl"), allow_empty=True))
+
+
+def _curves(items: Sequence[Item], training: Path, curves: Path) -> Iterator[Curve]:
+    for stage, item in product(STAGES, items):
+        path, metrics = item.file(curves / stage, ".csv"), item.file(training / stage, ".json")
+        rows = _numbers(path) if path.is_file() else []
+        if rows:
+            yield Curve(stage, item, rows, read_json(metrics) if metrics.is_file() else {})
+
+
+def _numbers(path: Path) -> list[dict[str, float]]:
+    """The rows of a csv of numbers; empty fields are left out."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{key: float(text) for key, text in row.items() if text} for row in csv.DictReader(file)]
+
+
+def _scorecards(levels: Path, epitome: Path) -> dict[str, dict[str, Any]]:
+    folders = {"level classifier": levels}
+    if epitome.is_dir():
+        folders |= {f"EPITOME {path.name.upper()}": path for path in sorted(epitome.iterdir())}
+    cards = {name: folder / "scorecard.json" for name, folder in folders.items()}
+    return {name: read_json(path) for name, path in cards.items() if path.is_file()}

@@ -1,0 +1,131 @@
+"""The figures of a built report as Markdown, for `docs/results`: numbers only, nobody's words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from eva.report.paper_values import PAPER_NAMES
+from eva.report.runs import HEADINGS, SHOWN
+from eva.report.tables import SIGNS, format_change, format_interval, format_value
+
+_VERSUS = {"better": "▲", "worse": "▼", "changed": "◆", "noise": "≈", None: ""}
+_LEGEND = (
+    "▲ better than the baseline, ▼ worse, ◆ changed where no direction is better, ≈ within the noise "
+    "(the interval of the difference holds 0); brackets: interval of the value. In the paper's rows = marks "
+    "a change of ours in its direction, x one against it; no mark where ours is within the noise."
+)
+
+
+def markdown(data: Mapping[str, Any]) -> str:
+    """`report.json` as a Markdown page: tables with intervals, differences, scorecards, provenance."""
+    lines = [f"# {data['title']}", ""]
+    if data["invented"]:
+        lines += [
+            f"**Demonstration only.** The dialogues of {' and '.join(data['invented'])} are invented: "
+            "the numbers show that the pipeline works and say nothing about the method.",
+            "",
+        ]
+    for group in data["groups"]:
+        lines += _group(group)
+    lines += _scorecards(data["scorecards"])
+    lines += _provenance(data["provenance"]["shared"])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table, names to the left and numbers to the right, and a blank line."""
+    bars = ["---", *("---:" for _ in head[1:])]
+    return [*(f"| {' | '.join(cells)} |" for cells in (head, bars, *rows)), ""]
+
+
+def _group(group: Mapping[str, Any]) -> Iterator[str]:
+    rows = [row for row in group["rows"] if row["cells"]]
+    seeds = sorted({seed for row in rows for seed in row["seeds"]})
+    sizes = sorted({(row["n_dialogues"], row["n_responses"]) for row in rows})
+    counted = " or ".join(f"{dialogues} dialogues with {turns} supporter turns" for dialogues, turns in sizes)
+    yield f"## {group['corpus']}, {group['backbone']}"
+    yield ""
+    yield f"{counted}; seeds {', '.join(map(str, seeds))}; baseline `{group['baseline']}`. {_LEGEND}"
+    yield ""
+    for title, names in (("Comparison", group["columns"]), ("Wording", group["wording"])):
+        if names:
+            yield from _values(title, names, rows, group)
+    yield from _differences(rows, group)
+
+
+def _values(
+    title: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]
+) -> Iterator[str]:
+    lines = []
+    for row in rows:
+        lines.append([f"**{row['variant']}**", *(_value(row["cells"].get(name)) for name in names)])
+        if any(row["cells"][name]["paper"] is not None for name in names if name in row["cells"]):
+            paper = f"*paper, {PAPER_NAMES[group['paper']]}*"
+            lines.append([paper, *(_paper(row["cells"].get(name)) for name in names)])
+    for name, floor in (("noise floor", group["floor"]), ("same size", group["same_size"])):
+        if any(column in floor for column in names):
+            lines.append([name, *(_plain(column, floor.get(column)) for column in names)])
+    yield f"### {title}"
+    yield ""
+    yield from table(["", *(SHOWN[name] for name in names)], lines)
+
+
+def _value(cell: Mapping[str, Any] | None) -> str:
+    if cell is None:
+        return "n/a"
+    interval = f"<br>[{format_interval(cell['metric'], cell['ci'])}]" if cell["ci"] else ""
+    return f"{format_value(cell['metric'], cell['value'])} {_VERSUS[cell['versus']]}".rstrip() + interval
+
+
+def _paper(cell: Mapping[str, Any] | None) -> str:
+    if cell is None or cell["paper"] is None:
+        return ""
+    return f"*{format_value(cell['metric'], cell['paper'])}* {SIGNS[cell['agrees']]}".rstrip()
+
+
+def _plain(metric: str, value: float | None) -> str:
+    return "" if value is None else format_value(metric, value)
+
+
+def _differences(rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]) -> Iterator[str]:
+    compared = [row for row in rows if any(cell["difference"] is not None for cell in row["cells"].values())]
+    if not compared:
+        return
+    yield f"### Differences from `{group['baseline']}`: interval, p, effect size"
+    yield ""
+    for row in compared:
+        cells = [row["cells"][name] for name in HEADINGS if name in row["cells"]]
+        lines = [_difference(cell) for cell in cells if cell["difference"] is not None]
+        yield from table([row["variant"], "difference", "interval", "p", "d", ""], lines)
+
+
+def _difference(cell: Mapping[str, Any]) -> list[str]:
+    name = cell["metric"]
+    ends = [format_change(name, end) for end in cell["difference_ci"] or ()]
+    return [
+        SHOWN[name],
+        format_change(name, cell["difference"]),
+        " to ".join(ends),
+        "" if cell["p_value"] is None else f"{cell['p_value']:.3f}",
+        "" if cell["effect_size"] is None else f"{cell['effect_size']:+.2f}",
+        _VERSUS[cell["versus"]],
+    ]
+
+
+def _scorecards(cards: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not cards:
+        return
+    yield "## Scorers, on rows they were not trained on"
+    yield ""
+    keys = ("accuracy", "majority_accuracy", "macro_f1", "ece")
+    head = ["scorer", "rows", "accuracy", "commonest class", "macro F1", "calibration error", "evidence"]
+    lines = [
+        [card["name"], str(card["n"]), *(f"{card[key]:.3f}" for key in keys), card["evidence"]]
+        for card in cards
+    ]
+    yield from table(head, lines)
+
+
+def _provenance(shared: Mapping[str, str]) -> Iterator[str]:
+    yield "## Provenance"
+    yield ""
+    yield from table(["", ""], [[key, f"`{value}`"] for key, value in sorted(shared.items())])

@@ -1,0 +1,203 @@
+"""Building the report and writing it: `index.html`, `report.json`, tables as text and csv, figures."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from eva.artifacts import new_folder, write_json, write_text
+from eva.metrics.response_types import PHRASES, TYPE_NAMES
+from eva.report import tables
+from eva.report.analysis import Analysis, analyse
+from eva.report.comparison import Group, group
+from eva.report.drawn import Drawn, draw
+from eva.report.inputs import Curve, ReportInputs
+from eva.report.pairs import Pair, pairs
+from eva.report.paper_values import PAPER_NAMES
+from eva.report.parts import AXIS_NAMES, Part, parts
+from eva.report.plots import plot_rows
+from eva.report.provenance import Provenance, provenance
+from eva.report.runs import SHOWN, rescore
+from eva.report.samples import sample_dialogues
+from eva.report.scorecards import Card, cards
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that the page shows of one corpus and backbone."""
+
+    group: Group
+    analysis: Analysis
+    pairs: list[Pair]
+    parts: list[Part]
+    drawn: Drawn
+
+    @property
+    def by_axis(self) -> dict[str, list[Part]]:
+        return {axis: list(found) for axis, found in groupby(self.parts, key=lambda part: part.axis)}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A built report: the page, its data, its table as text.
+
+    `figures` are SVGs and `tables` rows of csv files, by name; `plots` are rows for DVC plots.
+    `headline` are the few numbers for a metrics file.
+    """
+
+    page: str = field(repr=False)
+    data: dict[str, Any] = field(repr=False)
+    table: str
+    figures: dict[str, str] = field(repr=False)
+    tables: dict[str, Rows] = field(repr=False)
+    plots: dict[str, Rows] = field(repr=False)
+    headline: dict[str, float]
+
+
+def build(inputs: ReportInputs) -> Report:
+    """Compare, draw and render; equal inputs give an equal report."""
+    sections = _sections(inputs)
+    groups, analyses = [one.group for one in sections], [one.analysis for one in sections]
+    scorers, origin = cards(inputs.scorecards), provenance(inputs.scored)
+    return Report(
+        page=_render(inputs, sections, scorers, origin),
+        data={
+            "title": inputs.title,
+            "baseline": inputs.baseline,
+            "invented": list(inputs.invented),
+            "groups": [one.to_dict() for one in groups],
+            "analyses": [asdict(one) for one in analyses],
+            "scorecards": [asdict(card) for card in scorers],
+            "capability": [asdict(table) for table in inputs.capability],
+            "provenance": asdict(origin),
+        },
+        table=tables.terminal_table(groups),
+        figures=dict(named for one in sections for named in one.drawn.files()),
+        tables={
+            "comparison": tables.comparison_rows(groups),
+            "pairs": tables.pair_rows([pair for one in sections for pair in one.pairs]),
+            "slices": tables.part_rows([part for one in sections for part in one.parts]),
+            "levels": _level_rows(analyses),
+            "phrases": tables.phrase_rows(analyses),
+        },
+        plots=plot_rows(groups, analyses),
+        headline=_headline(groups),
+    )
+
+
+def write(report: Report, out: Path) -> None:
+    """Write the report into folder `out`, in one step."""
+    with new_folder(out) as folder:
+        write_text(folder / "index.html", report.page)
+        write_json(folder / "report.json", report.data)
+        write_text(folder / "comparison.txt", report.table)
+        for name, rows in report.tables.items():
+            write_text(folder / f"{name}.csv", tables.to_csv(rows))
+        for name, svg in report.figures.items():
+            write_text(folder / "figures" / name, svg)
+
+
+def _sections(inputs: ReportInputs) -> list[Section]:
+    sections = []
+    for runs in rescore(inputs):
+        compared = group(runs, inputs.baseline, inputs.paper)
+        analysis = analyse(runs, compared)
+        drawn = draw(analysis, inputs.curves)
+        sections.append(Section(compared, analysis, pairs(runs), parts(runs, inputs.baseline), drawn))
+    return sections
+
+
+def _headline(groups: Sequence[Group]) -> dict[str, float]:
+    return {
+        f"{one.corpus}/{one.backbone}/{row.variant}/{name}": cell.value
+        for one in groups
+        for row in one.rows
+        for name, cell in row.cells.items()
+        if name in one.columns
+    }
+
+
+def _level_rows(analyses: Sequence[Analysis]) -> Rows:
+    return [
+        {
+            "corpus": one.corpus,
+            "backbone": one.backbone,
+            "variant": variant,
+            "level": level,
+            "turns": one.level_counts[variant][level],
+            "quartile": place,
+            "share": share,
+            "reference": one.reference[level][place - 1],
+        }
+        for one in analyses
+        for variant, profile in one.levels.items()
+        for level, shares in profile.items()
+        for place, share in enumerate(shares, start=1)
+    ]
+
+
+def _render(
+    inputs: ReportInputs, sections: Sequence[Section], scorers: Sequence[Card], origin: Provenance
+) -> str:
+    package = files(__package__)
+    style = package.joinpath("page.css").read_text(encoding="utf-8")
+    template = package.joinpath("page.html.jinja").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .from_string(template)
+        .render(
+            inputs=inputs,
+            style=Markup(style),  # noqa: S704 - our own file
+            sections=sections,
+            headings=SHOWN,
+            paper_names=PAPER_NAMES,
+            axis_names=AXIS_NAMES,
+            type_names=TYPE_NAMES,
+            type_phrases=PHRASES,
+            definitions=_definitions(inputs, [one.group for one in sections]),
+            curve_metrics=_curve_metrics(inputs.curves),
+            cards=scorers,
+            samples=sample_dialogues(inputs),
+            provenance=origin,
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = lambda value, metric: tables.format_value(metric, value)
+    environment.filters["change"] = lambda value, metric: tables.format_change(metric, value)
+    environment.filters["interval"] = lambda pair, metric: tables.format_interval(metric, pair)
+    environment.filters["brief"] = _brief
+    environment.tests["evaeval"] = lambda name: name.startswith("evaeval")
+    return environment
+
+
+def _brief(text: str) -> str:
+    """A digest by its first sixteen digits, which name it well enough to read."""
+    return f"{text[:16]}…" if re.fullmatch(r"[0-9a-f]{40,64}", text) else text
+
+
+def _definitions(inputs: ReportInputs, groups: Sequence[Group]) -> dict[str, str]:
+    """What each column of the tables is, as the scores say."""
+    wanted = {name for one in groups for name in (*one.columns, *one.wording)}
+    found = {
+        name: value["definition"]
+        for scored in inputs.scored
+        for name, value in scored.scores["metrics"].items()
+    }
+    return {name: found[name] for name in SHOWN if name in wanted}
+
+
+def _curve_metrics(courses: Sequence[Curve]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(f"{c.stage} {'/'.join(str(part) for part in c.item)}", c.metrics) for c in courses]

@@ -1,0 +1,42 @@
+"""Where the numbers come from: what all items share, and what is each item's own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eva.report.inputs import Scored
+
+# Names that the scores use and a reader of the page would misread.
+_SPELT_OUT = {"bootstrap_seed": "seed of the resampling", "n_rows": "responses", "n_dialogues": "dialogues"}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What all items of the report share, and what is each item's own, as text."""
+
+    shared: dict[str, str]
+    columns: tuple[str, ...]
+    items: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def provenance(scored: Sequence[Scored]) -> Provenance:
+    """Everything the scores say about where they come from, told once where it is the same for all."""
+    flat = {"/".join(str(part) for part in s.item): _flatten(s.scores["provenance"]) for s in scored}
+    keys = list(dict.fromkeys(key for row in flat.values() for key in row))
+    values = {key: {row.get(key, "–") for row in flat.values()} for key in keys}
+    shared = {key: next(iter(found)) for key, found in values.items() if len(found) == 1}
+    own = tuple(key for key in keys if key not in shared and key not in {"corpus", "backbone", "variant"})
+    return Provenance(
+        shared, own, tuple((name, tuple(row.get(key, "–") for key in own)) for name, row in flat.items())
+    )
+
+
+def _flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            flat |= _flatten(inner, f"{prefix}{key}.")
+        else:
+            name = f"{prefix}{key}"
+            flat[_SPELT_OUT.get(name, name)] = str(inner)
+    return flat

@@ -1,0 +1,58 @@
+"""The scorers' scorecards, as the page shows them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Card:
+    """One scorer on one set of held-out rows; see `eva.scorers.scorecard.Scorecard`.
+
+    `beats_majority`: it is more often right than saying the commonest class would be.
+    """
+
+    name: str
+    evidence: str
+    n: int
+    accuracy: float
+    majority_accuracy: float
+    macro_f1: float
+    ece: float
+    labels: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def beats_majority(self) -> bool:
+        return self.accuracy > self.majority_accuracy
+
+
+def cards(scorecards: Mapping[str, Mapping[str, Any]]) -> list[Card]:
+    """Cards of every scorer; the level classifier has one per set of turns and per task."""
+    return [card for name, raw in scorecards.items() for card in _cards(name, raw)]
+
+
+def _cards(name: str, raw: Mapping[str, Any]) -> Sequence[Card]:
+    if "cross_validated" not in raw:
+        return [_card(name, raw)]
+    evidences = (raw["cross_validated"], raw["test"], raw["test_all"], raw["test_turns"])
+    found = [evidence for evidence in evidences if evidence is not None]
+    return [
+        _card(f"{name}, {task}", evidence[key])
+        for evidence in found
+        for key, task in (("five", "with none"), ("four", "four levels"))
+    ]
+
+
+def _card(name: str, raw: Mapping[str, Any]) -> Card:
+    return Card(
+        name=name,
+        evidence=raw["evidence"],
+        n=raw["n"],
+        accuracy=raw["accuracy"],
+        majority_accuracy=raw["majority_accuracy"],
+        macro_f1=raw["macro_f1"],
+        ece=raw["calibration"]["ece"],
+        labels=tuple(raw["labels"]),
+        confusion=tuple(tuple(row) for row in raw["confusion"]),
+    )

@@ -1,0 +1,199 @@
+"""The comparison as plain text for the terminal, and as rows for csv files."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from eva.report.analysis import Analysis
+from eva.report.comparison import Cell, Group, versus
+from eva.report.pairs import Pair
+from eva.report.paper_values import PAPER_NAMES
+from eva.report.parts import Part
+from eva.report.runs import HEADINGS
+
+MARKS = {"better": "+", "worse": "-", "changed": "*", "noise": "~", None: " "}
+SIGNS = {True: "=", False: "x", None: " "}
+_PLACES = {"overlap": 2, "diversity": 2, "response_type": 1, "repetition": 1, "length": 1}
+_LONGEST = 4  # places of all other metrics
+
+
+def format_value(metric: str, value: float) -> str:
+    """As the paper prints it: percentages to two places, its shares to one, all else to four."""
+    return f"{value:.{_PLACES.get(metric.partition('/')[0], _LONGEST)}f}"
+
+
+def format_change(metric: str, value: float) -> str:
+    """A difference with its sign, to the places of the metric."""
+    size = format_value(metric, abs(value))
+    return f"{'+' if value > 0 else '−'}{_short(size)}" if float(size) else "0"
+
+
+def format_interval(metric: str, interval: tuple[float, float]) -> str:
+    """Both ends, short enough for thirteen columns on a screen."""
+    low, high = (_short(format_value(metric, end)) for end in interval)
+    return f"{low}–{high}"
+
+
+def _short(text: str) -> str:
+    """Four places without the zero before the point."""
+    return text.removeprefix("0") if len(text.partition(".")[2]) == _LONGEST else text
+
+
+def terminal_table(groups: Sequence[Group]) -> str:
+    """The comparison as aligned plain text, one block per corpus and backbone."""
+    blocks = [_block(group) for group in groups]
+    paper = " and ".join(sorted({PAPER_NAMES[group.paper] for group in groups}))
+    legend = (
+        "Against the baseline: + better, - worse, * changed, ~ within the noise (interval holds 0).\n"
+        f"The paper's {paper} below ours: = same direction as ours, x opposite, unmarked within our noise.\n"
+        "L1 to L4 and Avg.: EVAEval in the sum form that the paper's tables need; Eq. 1: the mean form;\n"
+        "Joint: the form that also sees how often a level comes."
+    )
+    return "\n\n".join([*blocks, legend]) + "\n"
+
+
+def _block(group: Group) -> str:
+    names = [HEADINGS[name] for name in group.columns]
+    lines = [["", *names]]
+    for row in group.rows:
+        lines.append([row.variant, *(_plain(row.cells.get(name)) for name in group.columns)])
+        if row.in_paper(group.columns):
+            lines.append(["  paper", *(_plain_paper(row.cells.get(name)) for name in group.columns)])
+    for name, values in (("noise floor", group.floor), ("  same size", group.same_size)):
+        if values:
+            lines.append([name, *(_plain_floor(column, values.get(column)) for column in group.columns)])
+    sizes = {(row.n_dialogues, row.n_responses) for row in group.rows if row.cells}
+    counts = " or ".join(f"{d} dialogues, {r} responses" for d, r in sorted(sizes))
+    seeds = ", ".join(str(seed) for seed in group.rows[0].seeds)
+    title = f"{group.corpus}, {group.backbone} (seeds {seeds}; {counts}); baseline {group.baseline}"
+    return "\n".join([title, *_aligned(lines)])
+
+
+def _plain(cell: Cell | None) -> str:
+    return "n/a " if cell is None else f"{format_value(cell.metric, cell.value)}{MARKS[cell.versus]}"
+
+
+def _plain_paper(cell: Cell | None) -> str:
+    if cell is None or cell.paper is None:
+        return ""
+    return f"{format_value(cell.metric, cell.paper)}{SIGNS[cell.agrees]}"
+
+
+def _plain_floor(metric: str, value: float | None) -> str:
+    return "" if value is None else f"{format_value(metric, value)} "
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    head, *body = lines
+    heading = [
+        head[0].ljust(widths[0]),
+        *(f"{n} ".rjust(w) for n, w in zip(head[1:], widths[1:], strict=True)),
+    ]
+    rows = [
+        [line[0].ljust(widths[0]), *(text.rjust(w) for text, w in zip(line[1:], widths[1:], strict=True))]
+        for line in body
+    ]
+    return [" ".join(parts).rstrip() for parts in [heading, *rows]]
+
+
+def comparison_rows(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """One row per corpus, backbone, variant and metric, for `comparison.csv`."""
+    return [
+        {**_place(group), "variant": row.variant, **_cell_row(cell), "seeds": len(row.seeds)}
+        for group in groups
+        for row in group.rows
+        for cell in row.cells.values()
+    ]
+
+
+def part_rows(found: Sequence[Part]) -> list[dict[str, Any]]:
+    """One row per part, variant and metric, for `slices.csv`."""
+    return [
+        {
+            **_place(part.group),
+            "axis": part.axis,
+            "part": part.part,
+            "variant": row.variant,
+            "n_dialogues": row.n_dialogues,
+            "n_responses": row.n_responses,
+            **{key: value for key, value in _cell_row(cell).items() if not key.startswith("paper")},
+        }
+        for part in found
+        for row in part.group.rows
+        for cell in row.cells.values()
+    ]
+
+
+def pair_rows(found: Sequence[Pair]) -> list[dict[str, Any]]:
+    """One row per pair of variants and metric, for `pairs.csv`."""
+    return [
+        {
+            "corpus": pair.corpus,
+            "backbone": pair.backbone,
+            "ours": pair.ours,
+            "theirs": pair.theirs,
+            "metric": name,
+            "difference": one.difference,
+            "low": one.ci[0] if one.ci else None,
+            "high": one.ci[1] if one.ci else None,
+            "p_value": one.p_value,
+            "effect_size": one.effect_size,
+            "verdict": versus(one),
+        }
+        for pair in found
+        for name, one in pair.differences.items()
+    ]
+
+
+def phrase_rows(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
+    """One row per variant, phrase length and phrase, for `phrases.csv`."""
+    return [
+        {
+            "corpus": one.corpus,
+            "backbone": one.backbone,
+            "variant": spoken.variant,
+            "words": order,
+            **asdict(phrase),
+        }
+        for one in analyses
+        for spoken in one.phrases
+        for order, phrases in spoken.by_order.items()
+        for phrase in phrases
+    ]
+
+
+def _place(group: Group) -> dict[str, str]:
+    return {"corpus": group.corpus, "backbone": group.backbone}
+
+
+def _cell_row(cell: Cell) -> dict[str, Any]:
+    low, high = cell.ci or (None, None)
+    difference_low, difference_high = cell.difference_ci or (None, None)
+    return {
+        "metric": cell.metric,
+        "value": cell.value,
+        "low": low,
+        "high": high,
+        "n": cell.n,
+        "difference": cell.difference,
+        "difference_low": difference_low,
+        "difference_high": difference_high,
+        "p_value": cell.p_value,
+        "effect_size": cell.effect_size,
+        "versus": cell.versus,
+        "paper": cell.paper,
+        "paper_change": cell.paper_change,
+        "paper_agrees": cell.agrees,
+    }
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """Rows of equal keys as csv text; `columns` head it even without a row."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns or list(rows[0] if rows else ()), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,118 @@
+"""Training one of EPITOME's three scorers (Sharma et al. 2020; the paper's Appendix G)."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eva.artifacts import new_folder, write_json
+from eva.data.epitome import EpitomePair
+from eva.errors import InputError
+from eva.scorers.cross_validation import cross_validate
+from eva.scorers.ensemble import with_probe
+from eva.scorers.scorecard import Scorecard, scorecard
+from eva.scorers.scorer_folder import LabelSet, save
+from eva.scorers.sentence_fitter import Pair, SentenceFitter
+from eva.settings import Epitome
+
+log = logging.getLogger(__name__)
+
+DEGREE_LABELS = ("0", "1", "2")
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Pairs fit for training, and what was left out.
+
+    `repeats` counts rows that repeat a pair with the same degree: one of each is kept. `conflicts`
+    counts pairs that have two degrees: none of their rows is kept, since nothing says which is
+    right and a held-out copy would only measure the coin.
+    """
+
+    pairs: list[EpitomePair]
+    repeats: int
+    conflicts: int
+    repeated_pairs: int
+
+
+@dataclass(frozen=True)
+class ScorerResult:
+    """The trained scorer's figures; the model itself is in its folder."""
+
+    scorecard: Scorecard
+
+
+def train_scorer(
+    settings: Epitome,
+    mechanism: str,
+    encoder_dir: Path,
+    probe_dir: Path,
+    pairs: Sequence[EpitomePair],
+    out: Path,
+) -> ScorerResult:
+    """Cross-validate, train on all pairs, and write the model and its scorecard to `out`.
+
+    The sentence scorer reads post and response, and the rationales teach it which sentences count; the
+    probe beside it reads the response alone. All pairs of a seeker post are in one fold. `encoder_dir`
+    and `probe_dir` have the models that `settings` names.
+    """
+    cleaned = clean(pairs)
+    levels = [pair.level for pair in cleaned.pairs]
+    if len(set(levels)) < 2:
+        raise InputError(
+            f"epitome/{mechanism}: all {len(levels)} pairs have the same degree, so there is nothing to "
+            "learn; give data with at least two of the degrees 0, 1, 2"
+        )
+    rows = [
+        Pair(pair.seeker_post, pair.response_post, pair.rationales, _group(pair)) for pair in cleaned.pairs
+    ]
+    sentence_fitter = SentenceFitter(encoder_dir, rows, len(DEGREE_LABELS), settings)
+    fitter = with_probe(sentence_fitter, probe_dir, [row.response for row in rows])
+    validation = cross_validate(fitter, levels, [row.group for row in rows], mechanism)
+    card = scorecard(
+        validation.probabilities,
+        levels,
+        DEGREE_LABELS,
+        evidence=f"{settings.folds}-fold cross-validation grouped by seeker post",
+        seeds=[settings.seed],
+        fold=validation.fold,
+        notes=_notes(cleaned, settings),
+    )
+    final = fitter.fit(levels, range(len(levels)), f"{mechanism}, final model")
+    with new_folder(out) as folder:
+        save(final, LabelSet(f"epitome/{mechanism}", list(DEGREE_LABELS), 1, settings.max_length), folder)
+        write_json(folder / "scorecard.json", card.to_dict())
+    return ScorerResult(card)
+
+
+def clean(pairs: Sequence[EpitomePair]) -> Cleaned:
+    """One row per (seeker post, response); pairs with conflicting degrees are dropped."""
+    rows: dict[tuple[str, str], list[EpitomePair]] = {}
+    for pair in pairs:
+        rows.setdefault((pair.seeker_id, pair.response_id), []).append(pair)
+    agreed = [same for same in rows.values() if len({pair.level for pair in same}) == 1]
+    return Cleaned(
+        pairs=[same[0] for same in agreed],
+        repeats=sum(len(same) - 1 for same in agreed),
+        conflicts=len(rows) - len(agreed),
+        repeated_pairs=sum(len(same) > 1 for same in rows.values()),
+    )
+
+
+def _group(pair: EpitomePair) -> str:
+    """The seeker post's text: some posts appear under several ids."""
+    return pair.seeker_post.casefold()
+
+
+def _notes(cleaned: Cleaned, settings: Epitome) -> dict[str, object]:
+    return {
+        "posts": len({_group(pair) for pair in cleaned.pairs}),
+        "repeated_pairs": cleaned.repeated_pairs,
+        "repeated_rows_dropped": cleaned.repeats,
+        "conflicting_pairs_dropped": cleaned.conflicts,
+        "rule": "one row per pair; pairs repeated with another degree are dropped whole",
+        "encoder": settings.encoder,
+        "probe": settings.probe,
+        "probe_share": settings.probe_share,
+        "class_weights": f"(1 / class count) ** {settings.balance}",
+    }

@@ -1,0 +1,118 @@
+"""What supporters said, with its levels: from a corpus's strategies, or from a level file.
+
+Single utterances teach and test the classifier: each has one label. What it labels afterwards are
+whole turns, for that is what a system's response is.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eva.artifacts import numbered_lines
+from eva.data.dialogue import LEVELS, NO_LEVEL, Dialogue, Turn, quartile
+from eva.errors import InputError, raise_if
+from eva.scorers.encoding import Text
+
+_LISTED = 50  # a file of another format has a problem on every line
+
+
+@dataclass(frozen=True, slots=True)
+class LevelExample:
+    """An utterance, or a `whole` turn; `level` is None if nobody labelled it.
+
+    `turn` of `n_turns` counts the supporter's turns from 1; it is 0 if the place is not known.
+    """
+
+    dialogue_id: str
+    text: Text
+    level: int | None
+    turn: int = 0
+    n_turns: int = 0
+    whole: bool = True
+
+    @property
+    def quartile(self) -> int | None:
+        return quartile(self.turn, self.n_turns) if self.turn else None
+
+
+def text_of(context: Sequence[str], response: str, context_turns: int) -> Text:
+    """What a scorer is given: the last `context_turns` turns before the response, and it."""
+    if context_turns == 0:
+        return response
+    return " ".join(context[-context_turns:]), response
+
+
+def from_turns(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
+    """Every supporter turn, with the weak level of its strategies (design decision 7)."""
+    return [
+        LevelExample(dialogue.id, text_of(before, turn.content, context_turns), turn.weak_level, ordinal, n)
+        for dialogue, n in ((dialogue, dialogue.n_supporter_turns) for dialogue in dialogues)
+        for ordinal, before, turn in _supporter_turns(dialogue)
+    ]
+
+
+def from_utterances(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
+    """Every labelled supporter utterance with its weak level, in the place of its turn."""
+    return [example for dialogue in dialogues for example in _utterances(dialogue, context_turns)]
+
+
+def _utterances(dialogue: Dialogue, context_turns: int) -> Iterator[LevelExample]:
+    n = dialogue.n_supporter_turns
+    for ordinal, before, turn in _supporter_turns(dialogue):
+        earlier: list[str] = []  # what the same turn said before: context, but no turn of its own
+        for utterance, level in turn.labelled():
+            context = [" ".join([*before[-context_turns:], *earlier])]
+            text = text_of(context, utterance, min(context_turns, 1))
+            yield LevelExample(dialogue.id, text, level, ordinal, n, whole=not turn.parts)
+            earlier.append(utterance)
+
+
+def _supporter_turns(dialogue: Dialogue) -> Iterator[tuple[int, list[str], Turn]]:
+    """(ordinal from 1, contents of all turns before, turn)."""
+    said = [turn.content for turn in dialogue.turns]
+    for ordinal, index, turn in dialogue.supporter_turns():
+        yield ordinal, said[:index], turn
+
+
+def read_level_file(path: Path, context_turns: int) -> list[LevelExample]:
+    """Rows {text, level, context?, dialogue_id?} of a JSON-lines file.
+
+    `level` is 1 to 4, or 0 for none. Rows of one `dialogue_id` stay in one fold; a row without is
+    alone. One `InputError` lists every problem with its line.
+    """
+    examples: list[LevelExample] = []
+    problems: list[str] = []
+    for number, line in numbered_lines(path):
+        row, found = _parse(line)
+        problems += [f"line {number}: {problem}" for problem in found]
+        if row is not None and not found:
+            group = row.get("dialogue_id") or f"line {number}"
+            text = text_of([row.get("context") or ""], row["text"], context_turns)
+            examples.append(LevelExample(group, text, row["level"]))
+    more = len(problems) - _LISTED
+    raise_if([*problems[:_LISTED], *([f"… and {more} more"] if more > 0 else [])], str(path))
+    if not examples:
+        raise InputError(f"{path}: no rows; write one JSON object a line: text, level, context, dialogue_id")
+    return examples
+
+
+def _parse(line: str) -> tuple[dict[str, Any] | None, list[str]]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        return None, [f"not JSON ({error.msg} at column {error.colno})"]
+    if not isinstance(row, dict):
+        return None, [f"expected an object, got {type(row).__name__}"]
+    return row, list(_wrong(row))
+
+
+def _wrong(row: dict[str, Any]) -> Iterator[str]:
+    if not isinstance(row.get("text"), str) or not row["text"].strip():
+        yield f"`text` is {row.get('text')!r}, expected the utterance"
+    if isinstance(row.get("level"), bool) or row.get("level") not in (NO_LEVEL, *LEVELS):
+        yield f"`level` is {row.get('level')!r}, expected 1 to 4, or 0 for none"
+    for name in ("context", "dialogue_id"):
+        if not isinstance(row.get(name), str | None):
+            yield f"`{name}` is {row[name]!r}, expected text"

@@ -1,0 +1,65 @@
+"""Does a level classifier read off its context when a level is due?
+
+EVAEval asks at which point of a dialogue a system uses a level. A classifier that knew the point
+would put the human timing into every system's levels. It is never told the position, but a context
+may betray it (a greeting opens, thanks close), so this measures how much it does: responses change
+places at random among the test turns while the contexts stay. Labels that follow the response alone
+then come at no particular time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eva.data.dialogue import LEVELS
+from eva.scorers.encoding import Text
+from eva.scorers.level_examples import LevelExample
+from eva.scorers.scorecard import Labels
+
+_DRAWS = 200  # random orders of the labels, for `chance`
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Squared distance of each level's quartile shares from those of all turns, mean over the 16 cells.
+
+    `own` responses in place, `swapped` responses at random places, `chance` labels in random order.
+    `from_context` is (swapped - chance) / (own - chance): the share of the timing that the labels
+    owe to the context, 0 where there is none.
+    """
+
+    n: int
+    own: float
+    swapped: float
+    chance: float
+    from_context: float
+
+
+def timing(label: Callable[[Sequence[Text]], Labels], rows: Sequence[LevelExample], seed: int) -> Timing:
+    """Measure on `rows` (each with its place); `label` gives texts their levels 0 to 4."""
+    generator = np.random.default_rng(seed)
+    quartiles = np.array([row.quartile for row in rows])
+    order = generator.permutation(len(rows))
+    swapped = label([_with_response(row.text, rows[i].text) for row, i in zip(rows, order, strict=True)])
+    own = unevenness(label([row.text for row in rows]), quartiles)
+    chance = float(np.mean([unevenness(generator.permutation(swapped), quartiles) for _ in range(_DRAWS)]))
+    moved = unevenness(swapped, quartiles)
+    share = (moved - chance) / (own - chance) if own > chance else 0.0
+    return Timing(len(rows), own, moved, chance, max(0.0, share))
+
+
+def unevenness(levels: Labels, quartiles: Labels) -> float:
+    """Mean squared gap between a level's shares over the quartiles and those of all turns."""
+    everywhere = _shares(quartiles)
+    gaps = [_shares(quartiles[levels == level]) - everywhere for level in LEVELS if (levels == level).any()]
+    return float(np.mean(np.square(gaps))) if gaps else 0.0
+
+
+def _shares(quartiles: Labels) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.bincount(quartiles - 1, minlength=4) / len(quartiles)
+
+
+def _with_response(text: Text, other: Text) -> Text:
+    response = other if isinstance(other, str) else other[1]
+    return response if isinstance(text, str) else (text[0], response)

@@ -1,0 +1,77 @@
+"""A linear probe: one layer over the states of an untouched model.
+
+What an utterance does (asks, mirrors, advises) is best read off the middle of a language model; its
+last layers turn to the next token. So the layer reads the mean token state at three depths (probes:
+Alain and Bengio 2016, arXiv:1610.01644).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from eva.scorers.response_classifier import keep_layers, masked_mean, without_pooler
+
+_DEPTHS = (1 / 3, 3 / 5, 13 / 15)  # of the model's layers
+
+
+class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
+    """The probed model's own configuration, nested, and the layers whose output is read, from 1.
+
+    The last of them is the model's last here, so its output comes through the model's final norm.
+    """
+
+    model_type = "eva_linear_probe"
+
+    def __init__(
+        self,
+        encoder: dict[str, Any] | None = None,
+        depths: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.encoder = encoder or {}
+        self.depths = list(depths)
+        super().__init__(**kwargs)
+
+
+class LinearProbe(PreTrainedModel):  # type: ignore[misc]
+    """Untouched model, means over the response at some depths, linear layer."""
+
+    config_class = LinearProbeConfig
+    base_model_prefix = "encoder"
+    _keep_in_fp32_modules_strict = ("classifier",)
+
+    def __init__(self, config: LinearProbeConfig, encoder: Any = None) -> None:
+        super().__init__(config)
+        if encoder is None:
+            encoder = AutoModel.from_config(AutoConfig.for_model(**config.encoder))
+        self.encoder = without_pooler(encoder)
+        width = len(config.depths) * self.encoder.config.hidden_size
+        self.classifier = torch.nn.Linear(width, config.num_labels, dtype=torch.float32)
+        self.post_init()
+
+    def embed(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+        """Mean states over what `response_mask` marks, 0 where it marks none: [texts, depths x hidden]."""
+        states = self.encoder(output_hidden_states=True, **inputs).hidden_states
+        return torch.cat([masked_mean(states[depth], response_mask) for depth in self.config.depths], dim=1)
+
+    def forward(self, **inputs: torch.Tensor) -> SequenceClassifierOutput:
+        """Logits [texts, num_labels] of what `embed` takes."""
+        read = self.embed(**inputs)
+        with torch.autocast(read.device.type, enabled=False):
+            return SequenceClassifierOutput(logits=self.classifier(read))
+
+
+def from_encoder(folder: Path, n_labels: int) -> LinearProbe:
+    """A probe of the model in `folder`, whose layer is still to be fitted; what lies above is left out."""
+    encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.bfloat16)
+    depths = [max(1, round(depth * encoder.config.num_hidden_layers)) for depth in _DEPTHS]
+    keep_layers(encoder, depths[-1])
+    encoder.config.use_cache = False
+    return LinearProbe(LinearProbeConfig(encoder.config.to_dict(), depths, num_labels=n_labels), encoder)
+
+
+AutoConfig.register(LinearProbeConfig.model_type, LinearProbeConfig)

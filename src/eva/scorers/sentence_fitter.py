@@ -1,0 +1,170 @@
+"""Fitting a sentence scorer's two layers on an untouched encoder.
+
+The encoder reads every sentence once, for all folds. The response layer learns from judgements of
+sentences that the sentence layer did not see: else it would trust them more than it may.
+"""
+
+import copy
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from eva.scorers.cross_validation import assign_folds
+from eva.scorers.encoder_classifier import autocast, best_device, seeded
+from eva.scorers.encoding import Text, by_length, collate, encode
+from eva.scorers.regression import class_weights, fit_layer
+from eva.scorers.sentence_scorer import SentenceScorer, from_encoder
+from eva.scorers.sentences import cues, marked, sentences
+from eva.settings import Scorer
+
+log = logging.getLogger(__name__)
+
+_BATCH = 64
+_FOLDS = 3  # out-of-fold judgements of the sentences
+# L2 on standardised features (see regression). What the sentence layer found is a few columns among
+# hundreds: at the same penalty they would be drowned.
+_SENTENCE_PENALTY = 50.0
+_POOLED_PENALTY = 250.0
+_FOUND_PENALTY = 10.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A post, a response, the rationales of its degree; pairs of one `group` share a fold."""
+
+    post: str
+    response: str
+    rationales: Sequence[str]
+    group: str
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the encoder made of some pairs, as `SentenceScorer.forward` takes it."""
+
+    sentences: torch.Tensor
+    owner: torch.Tensor
+    posts: torch.Tensor
+
+    def of(self, indices: Sequence[int]) -> tuple["Features", torch.Tensor]:
+        """The pairs `indices` in this order, and where their sentences stand in ours."""
+        counts = torch.bincount(self.owner, minlength=len(self.posts))
+        ends = counts.cumsum(0)
+        places = torch.cat([torch.arange(int(ends[i] - counts[i]), int(ends[i])) for i in indices])
+        owner = torch.arange(len(indices)).repeat_interleave(counts[list(indices)])
+        return Features(self.sentences[places], owner, self.posts[list(indices)]), places
+
+
+@dataclass(frozen=True)
+class SentenceClassifier:
+    """A sentence scorer in memory with what it needs to read text."""
+
+    model: SentenceScorer
+    tokenizer: Any
+    max_length: int
+
+    def predict(self, texts: Sequence[Text]) -> NDArray[np.float64]:
+        """Class probabilities [texts, labels] in the order of `texts`; without a post: an empty one.
+
+        Of every sentence, and of the post, the first `max_length` tokens are read.
+        """
+        if not texts:
+            return np.zeros((0, self.model.config.num_labels))
+        pairs = [("", text) if isinstance(text, str) else text for text in texts]
+        return _judge(self.model, _features(self.model, self.tokenizer, pairs, self.max_length))
+
+
+class SentenceFitter:
+    """Fits sentence scorers on subsets of the same pairs, each over the same untouched encoder."""
+
+    def __init__(self, encoder_dir: Path, pairs: Sequence[Pair], n_labels: int, settings: Scorer) -> None:
+        from transformers import AutoTokenizer
+
+        self.settings, self.n_labels = settings, n_labels
+        self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
+        with seeded(settings.seed):
+            model = from_encoder(encoder_dir, n_labels).to(best_device()).eval()
+        texts = [(pair.post, pair.response) for pair in pairs]
+        self._features = _features(model, self._tokenizer, texts, settings.max_length)
+        self._marked = torch.tensor(
+            [mark for pair in pairs for mark in marked(sentences(pair.response), pair.rationales)]
+        )
+        self._groups = [pair.group for pair in pairs]
+        self._untouched = model.cpu()
+
+    def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> SentenceClassifier:
+        """Fit on the pairs `indices`; pair i has degree `labels[i]`. `title` names the run in the log."""
+        model = copy.deepcopy(self._untouched)
+        features, places = self._features.of(indices)
+        degrees = torch.tensor([labels[i] for i in indices])
+        target = degrees[features.owner] * self._marked[places]
+        fold = assign_folds(degrees.tolist(), [self._groups[i] for i in indices], _FOLDS, self.settings.seed)
+        logits = self._out_of_fold(model, features, target, torch.from_numpy(fold)[features.owner])
+        read = model.evidence(logits, features.sentences, features.owner, features.posts)
+        self._fit_sentences(model, features.sentences, target)
+        penalty = torch.full((read.shape[1],), _POOLED_PENALTY)
+        penalty[: model.found] = _FOUND_PENALTY
+        fit_layer(model.response_layer, read, degrees, self._weights(degrees), penalty)
+        log.info("%s: fitted on %d responses, %d sentences", title, len(degrees), len(target))
+        return SentenceClassifier(model, self._tokenizer, self.settings.max_length)
+
+    def probabilities(self, classifier: SentenceClassifier, indices: Sequence[int]) -> NDArray[np.float64]:
+        """Class probabilities of the pairs `indices`."""
+        return _judge(classifier.model, self._features.of(indices)[0])
+
+    def _out_of_fold(
+        self, model: SentenceScorer, features: Features, target: torch.Tensor, fold: torch.Tensor
+    ) -> torch.Tensor:
+        logits = torch.zeros(len(target), self.n_labels)
+        for number in range(_FOLDS):
+            held_out = fold == number
+            self._fit_sentences(model, features.sentences[~held_out], target[~held_out])
+            logits[held_out] = model.sentence_layer(features.sentences[held_out]).detach()
+        return logits
+
+    def _fit_sentences(self, model: SentenceScorer, read: torch.Tensor, target: torch.Tensor) -> None:
+        fit_layer(model.sentence_layer, read, target, self._weights(target), _SENTENCE_PENALTY)
+
+    def _weights(self, target: torch.Tensor) -> torch.Tensor:
+        return class_weights(target, self.n_labels, self.settings.balance)
+
+
+def _judge(model: SentenceScorer, given: Features) -> NDArray[np.float64]:
+    device = model.device
+    with torch.inference_mode():
+        logits = model(given.sentences.to(device), given.owner.to(device), given.posts.to(device)).logits
+    probabilities: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy()
+    return probabilities
+
+
+def _features(
+    model: SentenceScorer, tokenizer: Any, pairs: Sequence[tuple[str, str]], max_length: int
+) -> Features:
+    split = [sentences(response) for _, response in pairs]
+    parts = [part for one in split for part in one]
+    # Posts come with several responses, and "Hope you are well." with many posts.
+    texts = list(dict.fromkeys([*parts, *(post for post, _ in pairs)]))
+    place = {text: i for i, text in enumerate(texts)}
+    embedded = _embedded(model, tokenizer, texts, max_length)
+    said = torch.cat([embedded[[place[part] for part in parts]], torch.tensor([cues(p) for p in parts])], 1)
+    posts = embedded[[place[post] for post, _ in pairs], embedded.shape[1] // 2 :]
+    owner = torch.arange(len(pairs)).repeat_interleave(torch.tensor([len(one) for one in split]))
+    return Features(said, owner, posts)
+
+
+def _embedded(model: SentenceScorer, tokenizer: Any, texts: Sequence[str], max_length: int) -> torch.Tensor:
+    """Embeddings [texts, 2 hidden] on the CPU."""
+    rows = encode(tokenizer, texts, max_length)
+    out = torch.zeros(len(rows), 2 * model.encoder.config.hidden_size)
+    for batch in by_length(rows, _BATCH):
+        inputs = collate([rows[i] for i in batch], tokenizer, model.device)
+        inputs.pop("response_mask")
+        with torch.no_grad(), autocast():
+            out[batch] = model.embed(**inputs).float().cpu()
+    return out

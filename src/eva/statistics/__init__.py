@@ -1,0 +1,1 @@
+"""Resampling over dialogues, and what follows from it."""

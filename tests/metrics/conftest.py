@@ -1,0 +1,34 @@
+"""Small systems to score."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from eva.data.responses import ResponseRow
+from eva.settings import Evaluate
+
+ASK = ({"role": "user", "content": "I lost my job and I feel awful."},)
+
+
+@pytest.fixture
+def settings() -> Evaluate:
+    return Evaluate(metrics=["overlap"], bootstrap=200, confidence=0.95, ngram=4, seed=3)
+
+
+@pytest.fixture
+def make_rows() -> Callable[..., list[ResponseRow]]:
+    """`make_rows({"d1": ["text", ...]}, references={...})`: one row per text, in order."""
+
+    def build(
+        responses: dict[str, Sequence[str]], references: dict[str, Sequence[str]] | None = None
+    ) -> list[ResponseRow]:
+        rows = []
+        for name, texts in responses.items():
+            for turn, text in enumerate(texts, start=1):
+                gold = references[name][turn - 1] if references else None
+                rows.append(
+                    ResponseRow(name, turn, len(texts), ASK, text, gold, {"emotion": f"e{name}"}, None, turn)
+                )
+        return rows
+
+    return build

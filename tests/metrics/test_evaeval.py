@@ -1,0 +1,196 @@
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eva.artifacts import read_json, write_json
+from eva.data.responses import ResponseRow
+from eva.errors import InputError
+from eva.metrics.evaeval import FORMS, all_distances, level_distances, noise_floor
+from eva.metrics.score import MetricValue, RecordedScorers, ScoreResult, score
+from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
+from eva.settings import Evaluate
+
+Rows = Callable[..., list[ResponseRow]]
+NOTHING = np.zeros((1, 4, 4), dtype=np.int64)
+
+
+class Given:
+    """Scorers that return what they were told."""
+
+    def __init__(self, levels: Sequence[int], degrees: Sequence[int] = ()) -> None:
+        self._levels, self._degrees = levels, degrees
+
+    def problems(self, kinds: Iterable[str]) -> list[str]:
+        return []
+
+    def levels(self, rows: Sequence[ResponseRow]) -> Sequence[int]:
+        return self._levels
+
+    def degrees(self, mechanism: str, rows: Sequence[ResponseRow]) -> Sequence[int]:
+        return self._degrees
+
+
+def totals(counts: np.ndarray) -> np.ndarray:
+    return profile(counts).sum(axis=0)[None]
+
+
+def turns(levels: dict[str, list[int]]) -> list[LevelledTurn]:
+    return [LevelledTurn(d, i, len(ls), level) for d, ls in levels.items() for i, level in enumerate(ls, 1)]
+
+
+def run(
+    make_rows: Rows, settings: Evaluate, system: dict[str, list[int]], gold: dict[str, list[int]]
+) -> ScoreResult:
+    rows = make_rows({name: ["hm"] * len(levels) for name, levels in system.items()})
+    flat = [level for levels in system.values() for level in levels]
+    reference = reference_from_levels(turns(gold))
+    return score(rows, ["evaeval"], settings=settings, scorers=Given(flat), reference=reference)
+
+
+def value(found: dict[str, MetricValue], name: str) -> float:
+    return found[name].value
+
+
+def test_by_hand(make_rows: Rows, settings: Evaluate) -> None:
+    # V, level 1: all in the first quartile. T, level 1: half in the first, half in the last.
+    result = run(make_rows, settings, {"a": [1, 2, 2, 1]}, {"x": [1, 2, 0, 2]})
+    found = result.metrics
+    assert value(found, "evaeval/level_1") == pytest.approx((0.5**2 + 0.5**2) / 4)
+    # Level 2: T (0, .5, .5, 0), V (0, .5, 0, .5).
+    assert value(found, "evaeval/level_2") == pytest.approx((0.5**2 + 0.5**2) / 4)
+    assert value(found, "evaeval/level_3") == 0  # absent from both
+    assert value(found, "evaeval/avg") == pytest.approx((0.125 + 0.125) / 4)
+    assert value(found, "evaeval_sum/level_1") == pytest.approx(0.5)
+    assert value(found, "evaeval_sum/avg") == pytest.approx(4 * value(found, "evaeval/avg"))
+    # Joint: T has 1/4 in four cells, V 1/3 in three; three cells are common... less one.
+    # T cells: 1q1 2q2 2q3 1q4. V cells: 1q1 2q2 2q4.
+    expected = 2 * (1 / 4 - 1 / 3) ** 2 + 2 * (1 / 4) ** 2 + (1 / 3) ** 2
+    assert value(found, "evaeval_joint") == pytest.approx(expected)
+    assert found["evaeval/level_1"].n == 2
+    assert found["evaeval/avg"].n == 4
+    detail = result.details["evaeval"]
+    assert detail["T"]["1"] == [0.5, 0, 0, 0.5]
+    assert detail["V"]["2"] == [0, 0.5, 0, 0.5]
+    assert detail["counts"]["2"] == [0, 1, 1, 0]
+    assert (detail["n_none"], detail["reference_n_none"]) == (0, 1)
+
+
+def test_per_dialogue_average_by_hand(make_rows: Rows, settings: Evaluate) -> None:
+    # Dialogue a has level 1 in q1 and q4, b has no level 1: mean over dialogues (.25, 0, 0, .25).
+    # Reference: x has level 1 in q1, so has y: (1, 0, 0, 0).
+    system = {"a": [1, 2, 2, 1], "b": [2, 2, 2, 2]}
+    found = run(make_rows, settings, system, {"x": [1, 3, 3, 3], "y": [1, 3, 3, 3]}).metrics
+    assert value(found, "evaeval_dialogue/level_1") == pytest.approx((0.75**2 + 0.25**2) / 4)
+    # Level 3 is absent: V = (0, 1/3, 1/3, 1/3) in both dialogues.
+    assert value(found, "evaeval_dialogue/level_3") == pytest.approx(3 * (1 / 3) ** 2 / 4)
+
+
+def test_the_reference_itself_gets_zero(make_rows: Rows, settings: Evaluate) -> None:
+    gold = {"x": [1, 2, 3, 4, 4], "y": [1, 1, 0], "z": [2]}
+    found = run(make_rows, settings, gold, gold).metrics
+    assert len(found) == 16
+    assert all(one.value == pytest.approx(0, abs=1e-15) for one in found.values())
+
+
+def test_an_absent_level_gets_the_mean_of_v_squared(make_rows: Rows, settings: Evaluate) -> None:
+    found = run(make_rows, settings, {"a": [2, 2, 2, 2]}, {"x": [1, 1, 3, 1], "y": [1, 1]}).metrics
+    v = np.array([1, 2, 0, 2]) / 5
+    assert value(found, "evaeval/level_1") == pytest.approx((v**2).mean())
+    assert found["evaeval/level_1"].n == 0
+
+
+@pytest.mark.parametrize(
+    ("level", "shape", "printed"),
+    [
+        (1, (0.41, 0.29, 0.18, 0.12), 0.3009),
+        (2, (0.29, 0.26, 0.24, 0.21), 0.2532),
+        (4, (0.09, 0.17, 0.27, 0.47), 0.3332),
+    ],
+)
+def test_the_sum_form_gives_the_constants_of_the_paper(
+    level: int, shape: tuple[float, ...], printed: float
+) -> None:
+    reference = NOTHING.copy()
+    reference[0, level - 1] = np.round(100 * np.array(shape))
+    distances = level_distances(FORMS["evaeval_sum"], totals(NOTHING), totals(reference))
+    assert distances[0, level - 1] == pytest.approx(printed, abs=0.003)
+
+
+def test_a_system_without_any_level_is_defined(make_rows: Rows, settings: Evaluate) -> None:
+    found = run(make_rows, settings, {"a": [0], "b": [0, 0]}, {"x": [1], "y": [4]}).metrics
+    assert all(np.isfinite(one.value) and np.isfinite(one.ci).all() for one in found.values())
+    assert value(found, "evaeval/level_1") == pytest.approx(0.25)
+    empty = all_distances(totals(np.zeros((0, 4, 4), dtype=np.int64)), totals(NOTHING))
+    assert all((values == 0).all() for values in empty.values())
+
+
+def test_one_turn_dialogues_lie_in_the_last_quartile(make_rows: Rows, settings: Evaluate) -> None:
+    result = run(make_rows, settings, {"a": [1], "b": [1]}, {"x": [1, 1]})
+    assert result.details["evaeval"]["T"]["1"] == [0, 0, 0, 1]
+
+
+def test_an_empty_response_has_no_level(make_rows: Rows, settings: Evaluate) -> None:
+    reference = reference_from_levels(turns({"x": [1, 2]}))
+    rows = make_rows({"a": ["", "hm"]})
+    result = score(
+        rows, ["evaeval", "epitome"], settings=settings, scorers=Given([1, 2], [2, 1]), reference=reference
+    )
+    assert result.details["evaeval"]["n_none"] == 1
+    assert result.metrics["epitome/er"].value == 0.5
+    assert result.labels[0] == {"dialogue_id": "a", "turn": 1, "level": 0, "ip": 0, "ex": 0, "er": 0}
+    again = RecordedScorers.from_rows(result.labels)
+    repeated = score(rows, ["evaeval", "epitome"], settings=settings, scorers=again, reference=reference)
+    assert repeated.to_dict() == result.to_dict()
+
+
+def test_noise_falls_with_dialogues_and_joint_sees_amounts() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.multinomial(8, np.full(16, 1 / 16), size=400).reshape(-1, 4, 4)
+    reference = Reference(counts)
+    small, large = (noise_floor(reference, n, seed=0).same_size["evaeval/avg"] for n in (10, 200))
+    assert small[0] > 5 * large[0] > 0
+    assert small[1] > small[0]
+    tripled = counts.copy()
+    tripled[:, 3] *= 3  # the same order, other amounts: only the joint form can tell
+    distances = all_distances(totals(tripled), totals(counts))
+    assert distances["evaeval/avg"][0] == pytest.approx(0)
+    assert distances["evaeval_joint"][0] > 0.01
+
+
+def test_reference_survives_its_file_and_refuses_an_edited_one(tmp_path: Path) -> None:
+    reference = reference_from_levels(turns({"x": [1, 2, 0], "y": [4]}), {"labeller": "hand"})
+    reference.write(tmp_path / "v.json")
+    again = Reference.read(tmp_path / "v.json")
+    assert again.to_dict() == reference.to_dict()
+    assert again.provenance == {"labeller": "hand"}
+    edited = read_json(tmp_path / "v.json") | {"counts": {"1": [9, 9, 9, 9]}}
+    write_json(tmp_path / "v.json", edited)
+    with pytest.raises(InputError, match="build it again"):
+        Reference.read(tmp_path / "v.json")
+    write_json(tmp_path / "v.json", {"levels": {}})
+    with pytest.raises(InputError, match="`dialogues` is missing"):
+        Reference.read(tmp_path / "v.json")
+    with pytest.raises(InputError, match="no levelled turns"):
+        reference_from_levels([])
+
+
+def test_scorers_and_reference_are_asked_for_before_anything_runs(
+    make_rows: Rows, settings: Evaluate
+) -> None:
+    with pytest.raises(InputError) as caught:
+        score(make_rows({"a": ["x"]}), ["evaeval", "epitome", "overlap"], settings=settings)
+    message = str(caught.value)
+    assert "`evaeval` needs trained scorers" in message
+    assert "`epitome` needs trained scorers" in message
+    assert "histogram V" in message
+    assert "need a `reference`" in message
+
+
+def test_a_scorer_of_another_label_set_is_refused(make_rows: Rows, settings: Evaluate) -> None:
+    reference = reference_from_levels(turns({"x": [1]}))
+    with pytest.raises(InputError, match="another label set"):
+        score(
+            make_rows({"a": ["x"]}), ["evaeval"], settings=settings, scorers=Given([7]), reference=reference
+        )

@@ -1,0 +1,70 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from eva.errors import InputError
+from eva.registry.promotion import gate, read_policy
+
+GOOD = {
+    "dpo/accuracy_after": 0.75,
+    "dpo/lora_b_moved": 8,
+    "evaluate/evaeval/avg": 0.02,
+    "evaluate/overlap/rouge_l": 0.1,
+    "evaluate/length/words": 20,
+}
+
+
+@pytest.fixture
+def policy(root: Path) -> Path:
+    return root / "mlflow" / "policy.yaml"
+
+
+def test_complete_good_metrics_pass(policy: Path) -> None:
+    decision = gate(GOOD, "candidate", policy)
+    assert decision.passed and decision.reasons == [] and decision.alias == "candidate"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"dpo/accuracy_after": 0.5}, "dpo/accuracy_after is 0.5, must be above 0.5"),
+        ({"evaluate/evaeval/avg": math.nan}, "evaluate/evaeval/avg is nan, not a finite number"),
+        ({"evaluate/evaeval/avg": math.inf}, "evaluate/evaeval/avg is inf, not a finite number"),
+        ({"evaluate/overlap/rouge_l": None}, "evaluate/overlap/rouge_l was not measured"),
+    ],
+)
+def test_each_fault_refuses_the_alias_and_is_named(
+    policy: Path, change: dict[str, float | None], reason: str
+) -> None:
+    decision = gate({**GOOD, **change}, "candidate", policy)
+    assert not decision.passed and decision.reasons == [reason]
+
+
+def test_nothing_measured_names_everything(policy: Path) -> None:
+    assert len(gate({}, "candidate", policy).reasons) == len(GOOD)
+
+
+def test_every_kind_of_limit(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("aliases: {a: {meaning: m, requires: {x: {at_least: 1, at_most: 2}, y: {below: 3}}}}")
+    assert gate({"x": 1, "y": 2.9}, "a", path).passed and gate({"x": 2, "y": 0}, "a", path).passed
+    assert gate({"x": 3, "y": 3}, "a", path).reasons == [
+        "x is 3, must be at most 2",
+        "y is 3, must be below 3",
+    ]
+    assert gate({"x": 0, "y": 0}, "a", path).reasons == ["x is 0, must be at least 1"]
+
+
+def test_bad_policy_is_explained(tmp_path: Path, policy: Path) -> None:
+    with pytest.raises(InputError, match=r"'champion' is not in .*candidate"):
+        gate(GOOD, "champion", policy)
+    path = tmp_path / "policy.yaml"
+    with pytest.raises(InputError, match="no such file"):
+        read_policy(path)
+    path.write_text("aliases: {a: {meaning: m, requires: {x: {over: 1}}, colour: 3}}")
+    with pytest.raises(InputError, match=r"2 problems(.|\n)*requires\.x\.over(.|\n)*colour"):
+        read_policy(path)
+    path.write_text("aliases: {")
+    with pytest.raises(InputError, match="not valid YAML"):
+        read_policy(path)
