@@ -1,0 +1,84 @@
+"""A digest of the code that computes a result, for the keys under which results are stored.
+
+A stored result may come back only while the code that made it would still make the same. The digest
+covers the module and every module of EVA that it reaches by static imports, and no more.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from eva.artifacts import canonical
+
+PACKAGE = Path(__file__).parent
+# They decide no result: commands, records of runs, messages; what a setting says is in every key itself.
+_EXCLUDED = frozenset({"cli", "record", "settings", "errors"})
+
+
+def code_digest(*modules: str) -> str:
+    """Sixteen hex digits that name the code of `modules` and of all in EVA that they import.
+
+    Comments, docstrings and layout do not count. Another Python may give another digest, since its
+    syntax trees differ; a result is then computed again.
+
+    Args:
+        modules: dotted names such as `eva.training.dpo_trainer`; name also what is started by name.
+
+    Raises:
+        ModuleNotFoundError: no such module in EVA.
+    """
+    return _digest(modules, PACKAGE)
+
+
+@lru_cache
+def _digest(modules: tuple[str, ...], package: Path) -> str:
+    waiting, code = list(modules), dict[str, str]()
+    for name in modules:
+        if _source(name, package) is None:
+            raise ModuleNotFoundError(f"{name} is no module below {package}")
+    while waiting:
+        name = waiting.pop()
+        source = _source(name, package)
+        if source is None or name in code:
+            continue
+        tree = _Bare().visit(ast.parse(source.read_text(encoding="utf-8")))
+        code[name] = ast.dump(tree)
+        waiting.extend(_imported(tree, name if source.stem == "__init__" else name.rpartition(".")[0]))
+    return hashlib.sha256(canonical(code).encode()).hexdigest()[:16]
+
+
+def _source(name: str, package: Path) -> Path | None:
+    """The file of a module that counts; `eva/__init__.py`, which holds the version, does not."""
+    root, *parts = name.split(".")
+    if root != "eva" or not parts or parts[0] in _EXCLUDED:
+        return None
+    path = package.joinpath(*parts)
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def _imported(tree: ast.AST, package: str) -> Iterator[str]:
+    """Names that a module imports, anywhere in it, and the packages above them."""
+    for node in ast.walk(tree):
+        found = []
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        for name in found:
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+class _Bare(ast.NodeTransformer):
+    """Leaves out what does not run: docstrings, and imports for the type checker alone."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802 - named by `ast`
+        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:  # noqa: N802 - named by `ast`
+        typing_only = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return None if typing_only else self.generic_visit(node)
