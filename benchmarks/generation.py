@@ -19,7 +19,7 @@ from eva.data.dialogue import Dialogue
 from eva.generation.decode import generate, stop_ids
 from eva.models.chat import encode_prompt
 from eva.models.loading import load_policy, load_tokenizer
-from eva.settings import Generate
+from eva.settings.generate_section import Generate
 
 
 def with_transformers(

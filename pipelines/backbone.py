@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eva.models.backbones import materialise
 from eva.record import StageRun
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import stage
 
 

@@ -6,7 +6,7 @@ from eva import artifacts
 from eva.data.dialogue import Preference
 from eva.models.loading import Policy, Start
 from eva.record import StageRun
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import CURVE, checkpoint_store, stage, write_table
 
 

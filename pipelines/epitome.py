@@ -6,7 +6,7 @@ from eva import artifacts
 from eva.data.epitome import load_epitome
 from eva.record import StageRun
 from eva.scorers.epitome_scorer import train_scorer
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import CONFUSION, stage, write_table
 
 

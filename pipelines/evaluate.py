@@ -9,7 +9,7 @@ from eva.metrics.score import score
 from eva.metrics.slices import slice_scores
 from eva.record import StageRun
 from eva.scorers.trained import Scorers
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import stage
 
 

@@ -10,7 +10,7 @@ from eva.generation.remote import generate_remote
 from eva.models.endpoint import FILE, Served, is_served
 from eva.models.loading import Policy
 from eva.record import StageRun
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import answer_store, checkpoint_store, stage
 
 

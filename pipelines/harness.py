@@ -23,7 +23,7 @@ from eva import artifacts
 from eva import record as tracking
 from eva.errors import InputError
 from eva.record.checkout import main_checkout
-from eva.settings import Settings, read_settings
+from eva.settings.params_file import Settings, read_settings
 
 OUTPUTS = ("out", "metrics", "plots", "provenance")
 CURVE = ("step", "loss")

@@ -6,7 +6,7 @@ from eva import artifacts
 from eva.data.prepare import read_dropped, read_split
 from eva.record import StageRun
 from eva.scorers.levels import train_level_classifier
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import CONFUSION, stage, write_table
 
 

@@ -11,7 +11,7 @@ from eva.preferences import recipes as preferences
 from eva.preferences.pair_sets import PreferenceSets
 from eva.preferences.slots import Slot
 from eva.record import StageRun
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import checkpoint_store, stage
 
 

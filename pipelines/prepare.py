@@ -5,7 +5,7 @@ from pathlib import Path
 from eva import artifacts
 from eva.data import prepare as preparation
 from eva.record import StageRun
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import stage
 
 

@@ -8,7 +8,7 @@ from eva.models.loading import Policy
 from eva.record import StageRun, read_record, record_path
 from eva.registry.model_card import model_card
 from eva.registry.promotion import gate
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import stage
 
 

@@ -7,7 +7,7 @@ from eva import report as pages
 from eva.record import StageRun
 from eva.report.plots import COLUMNS
 from eva.report.tables import to_csv
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import stage
 
 SAMPLE = Path("data/sample")

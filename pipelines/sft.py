@@ -7,7 +7,7 @@ from eva.data.dialogue import subset
 from eva.data.prepare import read_split
 from eva.models.loading import Start
 from eva.record import StageRun
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from pipelines.harness import CURVE, checkpoint_store, stage, write_table
 
 

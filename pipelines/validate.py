@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eva import artifacts
 from eva.record import StageRun
-from eva.settings import Settings
+from eva.settings.params_file import Settings
 from eva.validation.gate import validate_corpus
 from pipelines.harness import stage
 

@@ -21,7 +21,8 @@ from eva.data.evad import load_evad, match_evad
 from eva.data.human_responses import evad_rows, supporter_rows
 from eva.data.prepare import Prepared, prepare
 from eva.report.markdown import table
-from eva.settings import Corpus, Prepare
+from eva.settings.corpora_section import Corpus
+from eva.settings.prepare_section import Prepare
 
 HERE = Path(__file__).parent
 

@@ -19,7 +19,8 @@ from eva.data.dialogue import quartile
 from eva.data.prepare import prepare
 from eva.metrics.evaeval import all_distances
 from eva.scorers.reference import LevelledTurn, Reference, count_levels, profile, reference_from_levels
-from eva.settings import Corpus, Prepare
+from eva.settings.corpora_section import Corpus
+from eva.settings.prepare_section import Prepare
 from eva.statistics.bootstrap import Array, draw_weights
 
 SIZES = (20, 50, 90, 200, 1000)

@@ -21,7 +21,8 @@ from eva.artifacts import write_jsonl, write_text
 from eva.data.evad import EvadMatch, load_evad, match_evad
 from eva.data.prepare import prepare
 from eva.human.key import Key
-from eva.settings import Corpus, Prepare
+from eva.settings.corpora_section import Corpus
+from eva.settings.prepare_section import Prepare
 
 SAMPLE = Path("data/sample")
 SHARES = {3: (0.55, 0.2, 0.25), 2: (0.35, 0.65)}  # how often each label is drawn, by number of labels

@@ -14,7 +14,8 @@ import yaml
 
 from eva.data import prepare as preparation
 from eva.models.backbones import materialise
-from eva.settings import Backbone, read_settings
+from eva.settings.backbones_section import Backbone
+from eva.settings.params_file import read_settings
 
 # Where a stage records that it ran and failed: `eva runs` and MLflow show failures on purpose.
 _RECORDS = ("runs", ".eva/locks")

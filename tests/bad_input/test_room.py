@@ -11,7 +11,8 @@ from eva.artifacts import require_room
 from eva.data.prepare import read_split
 from eva.errors import InputError
 from eva.models.backbones import materialise
-from eva.settings import Backbone, read_settings
+from eva.settings.backbones_section import Backbone
+from eva.settings.params_file import read_settings
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -13,7 +13,7 @@ import yaml
 from eva.capability import lm_eval_tasks as harness
 from eva.errors import InputError
 from eva.models.loading import Policy
-from eva.settings import load_settings, read_settings
+from eva.settings.params_file import load_settings, read_settings
 
 
 def _params(root: Path, **changes: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from eva.capability.differences import Comparison, compare
 from eva.errors import InputError
 from eva.models.loading import Policy, load_policy, load_tokenizer
 from eva.report.capability_table import PAPER
-from eva.settings import Capability
+from eva.settings.capability_section import Capability
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("lm_eval", reason="pip install -e '.[capability]' -c constraints.txt")

@@ -126,8 +126,8 @@ def test_a_local_model_gives_the_dags_file(eva: Eva, corpus: Path) -> None:
     from eva.generation.local import generate_file
     from eva.models.backbones import materialise
     from eva.models.loading import Policy
-    from eva.settings import read_settings
-    from eva.settings.sections import Backbone
+    from eva.settings.backbones_section import Backbone
+    from eva.settings.params_file import read_settings
 
     materialise("tiny", Backbone(role="causal", source="random", id="llama"), corpus / "tiny")
     done = eva("generate", "--prepared", "prepared", "--model", "tiny", "--out", "out.jsonl")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tests.cli.conftest import Eva
 
-from eva.settings import SECTIONS
+from eva.settings.params_file import SECTIONS
 
 
 @pytest.fixture

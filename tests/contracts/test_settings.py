@@ -9,7 +9,12 @@ import yaml
 from pydantic import BaseModel
 
 from eva.errors import InputError
-from eva.settings import Section, Settings, load_settings, read_settings
+from eva.settings.params_file import Settings, load_settings, read_settings
+from eva.settings.prepare_section import Prepare
+from eva.settings.reading import read_sections
+from eva.settings.register_section import Register
+from eva.settings.section import Name, Section
+from eva.settings.variants_section import Variant
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
@@ -88,6 +93,18 @@ def test_names_that_point_nowhere(
     raw[section][key] = value
     with pytest.raises(InputError, match=re.escape(message)):
         load_settings(raw)
+
+
+def test_a_stage_reads_its_sections_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("report: not even a mapping\nregister: {}\nvariants: {base: {acquire: no, align: 3}}\n")
+    with pytest.raises(InputError) as caught:
+        read_sections(path, {"variants": dict[Name, Variant], "prepare": Prepare, "register": Register})
+    message = str(caught.value)
+    assert "`variants.base.align` is 3" in message
+    assert "`prepare` is missing" in message
+    assert "`register.corpus` is missing" in message
+    assert "report" not in message.replace(str(path), "")
 
 
 def test_an_unpinned_download_is_refused(raw: dict[str, Any]) -> None:

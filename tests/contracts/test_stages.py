@@ -7,7 +7,7 @@ import grimp
 import pytest
 import yaml
 
-from eva.settings import SECTIONS
+from eva.settings.params_file import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())

@@ -9,7 +9,8 @@ import pytest
 from eva.data.dialogue import Dialogue, Turn
 from eva.data.prepare import level_counts, prepare, read_all, read_split, without_leading_supporter, write
 from eva.errors import InputError
-from eva.settings.sections import Corpus, Prepare
+from eva.settings.corpora_section import Corpus
+from eva.settings.prepare_section import Prepare
 
 SPEAKERS = {"u": "seeker", "s": "supporter"}
 

@@ -11,7 +11,8 @@ from eva.data.epitome import load_epitome
 from eva.data.esconv import load_esconv, load_failed_esconv
 from eva.data.evad import for_training, load_evad, match_evad
 from eva.data.prepare import level_counts, prepare, read_all, write
-from eva.settings.sections import Corpus, Prepare
+from eva.settings.corpora_section import Corpus
+from eva.settings.prepare_section import Prepare
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 
 from eva.data.prepare import prepare
 from eva.data.show import corpus_summary, rendered_example
-from eva.settings.sections import Corpus, Prepare
+from eva.settings.corpora_section import Corpus
+from eva.settings.prepare_section import Prepare
 
 
 class Letters:

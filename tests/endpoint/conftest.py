@@ -6,7 +6,8 @@ import pytest
 from tests.endpoint.server import KEY
 
 from eva.data.dialogue import Dialogue, Turn
-from eva.settings import Generate, read_settings
+from eva.settings.generate_section import Generate
+from eva.settings.params_file import read_settings
 
 
 def dialogue(name: str, exchanges: int) -> Dialogue:

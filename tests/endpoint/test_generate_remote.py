@@ -16,7 +16,8 @@ from eva.generation.local import Generated
 from eva.generation.remote import generate_remote
 from eva.models import endpoint
 from eva.models.prompts import COT_PROMPT, SYSTEM_PROMPT
-from eva.settings import Endpoint, Generate
+from eva.settings.backbones_section import Endpoint
+from eva.settings.generate_section import Generate
 
 Generation = Callable[..., Generated]
 

@@ -12,7 +12,7 @@ from tests.endpoint.server import KEY, Served, serving
 
 from eva.artifacts import read_json, write_jsonl
 from eva.errors import InputError
-from eva.settings import load_settings
+from eva.settings.params_file import load_settings
 
 ROW = {"role": "causal", "source": "endpoint", "id": "served-model", "trainable": False}
 

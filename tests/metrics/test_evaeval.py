@@ -10,7 +10,7 @@ from eva.errors import InputError
 from eva.metrics.evaeval import FORMS, all_distances, level_distances, noise_floor
 from eva.metrics.score import MetricValue, RecordedScorers, ScoreResult, score
 from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 Rows = Callable[..., list[ResponseRow]]
 NOTHING = np.zeros((1, 4, 4), dtype=np.int64)

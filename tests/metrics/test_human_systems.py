@@ -11,7 +11,8 @@ from eva.data.human_responses import evad_rows, supporter_rows
 from eva.data.prepare import prepare
 from eva.data.responses import check_same_turns, read_rows
 from eva.errors import InputError
-from eva.settings import Corpus, Prepare
+from eva.settings.corpora_section import Corpus
+from eva.settings.prepare_section import Prepare
 
 TALK = Dialogue(
     "esconv-7",

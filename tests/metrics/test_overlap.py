@@ -12,7 +12,7 @@ from eva.data.responses import ResponseRow
 from eva.errors import InputError
 from eva.metrics.overlap import lcs_length, word_tokens
 from eva.metrics.score import score
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 Rows = Callable[..., list[ResponseRow]]
 WORDS = [

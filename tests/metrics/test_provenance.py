@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from eva.data.responses import ResponseRow
 from eva.metrics.score import score
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 
 def test_the_seed_of_the_resampling_does_not_hide_that_of_the_responses(

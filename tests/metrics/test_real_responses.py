@@ -14,7 +14,7 @@ from eva.metrics.response_types import PHRASES
 from eva.metrics.sample import Sample
 from eva.metrics.score import ScoreResult, score
 from eva.metrics.wording import normalise
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 Rows = Callable[..., list[ResponseRow]]
 

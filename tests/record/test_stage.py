@@ -11,7 +11,7 @@ import pytest
 
 from eva.record import Record, StageRun, find_record, outputs_digest, read_record, record_path, stage_run
 from eva.record import mlflow_store as stores
-from eva.settings.sections import Prepare
+from eva.settings.prepare_section import Prepare
 
 ITEM = {"corpus": "esconv", "backbone": "tiny", "seed": 1, "variant": "eva"}
 SECTIONS = {

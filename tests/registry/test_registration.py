@@ -13,7 +13,8 @@ from eva.record import stage_run
 from eva.registry.promotion import Decision
 from eva.registry.registration import Registration, chat, load, register
 from eva.registry.serving import Served, served, serving_template
-from eva.settings.sections import Backbone, Generate
+from eva.settings.backbones_section import Backbone
+from eva.settings.generate_section import Generate
 
 MESSAGES = [{"role": "user", "content": "I lost my job and I feel so tired."}]
 REFUSES_SYSTEM = (

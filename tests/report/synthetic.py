@@ -10,7 +10,7 @@ from eva.data.responses import ResponseRow
 from eva.metrics.score import RecordedScorers, score
 from eva.scorers.reference import LevelledTurn, Reference, reference_from_levels
 from eva.scorers.scorecard import scorecard
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")
 FAMILIES = ("overlap", "diversity", "length", "epitome", "evaeval", "response_type", "repetition")

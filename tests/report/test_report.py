@@ -23,7 +23,7 @@ from eva.report.plots import COLUMNS
 from eva.report.provenance import provenance
 from eva.report.runs import Runs, rescore
 from eva.report.samples import sample_dialogues
-from eva.settings import Matrix
+from eva.settings.matrix_section import Matrix
 
 CHROMIUM = Path("/usr/bin/chromium")
 

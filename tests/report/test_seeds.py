@@ -13,7 +13,7 @@ from eva.metrics.score import ScoreResult, score
 from eva.report.analysis import pooled
 from eva.report.comparison import group
 from eva.report.runs import Runs
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import draw_weights
 
 SETTINGS = Evaluate(metrics=["length"], bootstrap=300, confidence=0.9, ngram=2, seed=5)

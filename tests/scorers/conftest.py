@@ -11,7 +11,8 @@ from eva.data.epitome import EpitomePair
 from eva.scorers.epitome_scorer import train_scorer
 from eva.scorers.levels import LevelResult, train_level_classifier
 from eva.scorers.scorecard import Scorecard
-from eva.settings import Epitome, LevelClassifier
+from eva.settings.epitome_section import Epitome
+from eva.settings.level_classifier_section import LevelClassifier
 
 SAID = {
     "Others": "hi thanks bye",

@@ -12,7 +12,7 @@ from eva.scorers.encoder_classifier import Classifier, Fitter
 from eva.scorers.regression import class_weights
 from eva.scorers.response_classifier import from_encoder
 from eva.scorers.scorer_folder import LabelSet, load, save
-from eva.settings import LevelClassifier
+from eva.settings.level_classifier_section import LevelClassifier
 
 TEXTS = [
     ("it is late", ["why? what?", "you said so", "I have been there"][i % 3] + f" {i}") for i in range(36)

@@ -23,7 +23,7 @@ from eva.scorers.levels import train_level_classifier
 from eva.scorers.linear_probe import LinearProbe, from_encoder
 from eva.scorers.probe_fitter import ProbeFitter
 from eva.scorers.scorer_folder import load, save
-from eva.settings import LevelClassifier
+from eva.settings.level_classifier_section import LevelClassifier
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from eva.scorers.ensemble import Ensemble, blend
 from eva.scorers.epitome_scorer import DEGREE_LABELS, clean, train_scorer
 from eva.scorers.scorer_folder import load
 from eva.scorers.sentence_fitter import SentenceClassifier
-from eva.settings import Epitome
+from eva.settings.epitome_section import Epitome
 
 
 def test_repeats_and_conflicts(pairs: list[EpitomePair]) -> None:

@@ -17,7 +17,7 @@ from eva.scorers.level_scorecard import LEVEL_LABELS
 from eva.scorers.levels import train_level_classifier
 from eva.scorers.reference import Reference
 from eva.scorers.scorer_folder import load
-from eva.settings import LevelClassifier
+from eva.settings.level_classifier_section import LevelClassifier
 
 
 def test_it_learns_what_it_did_not_see(models: Models) -> None:

@@ -8,7 +8,7 @@ from eva.data.epitome import load_epitome
 from eva.data.prepare import prepare
 from eva.scorers.epitome_scorer import train_scorer
 from eva.scorers.levels import train_level_classifier
-from eva.settings import Settings, read_settings
+from eva.settings.params_file import Settings, read_settings
 
 pytestmark = pytest.mark.slow
 

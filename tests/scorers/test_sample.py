@@ -14,7 +14,7 @@ from eva.scorers.epitome_scorer import train_scorer
 from eva.scorers.levels import LevelResult, train_level_classifier
 from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
 from eva.scorers.trained import Scorers
-from eva.settings import Settings, read_settings
+from eva.settings.params_file import Settings, read_settings
 from eva.statistics.bootstrap import Array
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from eva.data.responses import ResponseRow
 from eva.errors import InputError
 from eva.metrics.score import score
 from eva.scorers.trained import Scorers
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 
 @pytest.fixture(scope="module")

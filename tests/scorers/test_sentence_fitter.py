@@ -10,7 +10,7 @@ import torch
 from eva.scorers.scorer_folder import LabelSet, load, save
 from eva.scorers.sentence_fitter import Pair, SentenceClassifier, SentenceFitter
 from eva.scorers.sentence_scorer import from_encoder
-from eva.settings import Epitome
+from eva.settings.epitome_section import Epitome
 
 SAID = ("ok then", "that must hurt a lot", "what happened there? when?")
 LABELS = [i % 3 for i in range(60)]

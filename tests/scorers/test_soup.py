@@ -10,7 +10,7 @@ from eva.scorers.encoder_classifier import Fitter
 from eva.scorers.ensemble import EnsembleFitter
 from eva.scorers.probe_fitter import ProbeFitter
 from eva.scorers.weight_average import Soup
-from eva.settings import LevelClassifier
+from eva.settings.level_classifier_section import LevelClassifier
 
 
 def test_the_mean_of_three_sets_of_weights(

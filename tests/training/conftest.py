@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from eva.data.dialogue import Dialogue, Preference, Turn
-from eva.settings.sections import Dpo, Sft
+from eva.settings.dpo_section import Dpo
+from eva.settings.sft_section import Sft
 
 TARGETS = ["q_proj", "v_proj"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from eva.data.dialogue import Preference
 from eva.errors import InputError
-from eva.settings.sections import Dpo
+from eva.settings.dpo_section import Dpo
 from eva.training.job import prepare
 from eva.training.result import TrainResult
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eva.errors import InputError
-from eva.settings.sections import Sft
+from eva.settings.sft_section import Sft
 from eva.training import launch
 
 

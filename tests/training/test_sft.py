@@ -6,7 +6,7 @@ import pytest
 
 from eva.data.dialogue import Dialogue
 from eva.errors import InputError
-from eva.settings.sections import Sft
+from eva.settings.sft_section import Sft
 from eva.training import examples, sft
 from eva.training.job import prepare
 from eva.training.result import TrainResult

@@ -11,7 +11,8 @@ import pytest
 
 from eva.artifacts import digest_path, write_json, write_jsonl
 from eva.errors import InputError
-from eva.settings import Corpus, Validate
+from eva.settings.corpora_section import Corpus
+from eva.settings.validate_section import Validate
 from eva.validation import suites
 from eva.validation.gate import judge, validate_corpus
 

@@ -13,7 +13,7 @@ from typing import Any
 from eva.artifacts import digest_path
 from eva.capability.lm_eval_tasks import find_tasks, run_tasks
 from eva.models.loading import Policy
-from eva.settings import Capability
+from eva.settings.capability_section import Capability
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from eva.errors import InputError, raise_if
 from eva.models.loading import Policy, load_policy, load_tokenizer
-from eva.settings import Capability
+from eva.settings.capability_section import Capability
 
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager

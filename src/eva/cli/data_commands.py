@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from eva.errors import InputError, raise_if
-from eva.settings import Settings, read_settings
+from eva.settings.params_file import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Import, download and show corpora.")
 

@@ -10,7 +10,8 @@ import typer
 
 from eva.artifacts import write_json
 from eva.errors import InputError, raise_if
-from eva.settings import Endpoint, read_settings
+from eva.settings.backbones_section import Endpoint
+from eva.settings.params_file import read_settings
 
 if TYPE_CHECKING:
     from eva.generation.local import Generated

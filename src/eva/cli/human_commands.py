@@ -10,7 +10,8 @@ import typer
 from eva.artifacts import write_json
 from eva.cli.score_command import FAMILIES, PARAMS, UNCONFIGURED
 from eva.errors import InputError
-from eva.settings import Evaluate, read_settings
+from eva.settings.evaluate_section import Evaluate
+from eva.settings.params_file import read_settings
 
 if TYPE_CHECKING:
     from eva.cli.human_metrics import RatedFiles

@@ -12,7 +12,7 @@ from eva.human.item_values import NEEDS_DIALOGUES
 from eva.human.key import Key
 from eva.metrics.catalogue import Metric, select
 from eva.metrics.score import ScoreResult, score
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 _LABELLED = ("epitome", "evaeval")  # a scorer has to read each response
 

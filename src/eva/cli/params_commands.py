@@ -8,7 +8,7 @@ import typer
 
 from eva.artifacts import write_text
 from eva.errors import InputError
-from eva.settings import Settings, read_settings
+from eva.settings.params_file import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Check, describe and switch params.yaml.")
 

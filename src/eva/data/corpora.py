@@ -6,7 +6,7 @@ from pathlib import Path
 from eva.data.empathetic_dialogues import load_empathetic_dialogues
 from eva.data.esconv import load_esconv, load_failed_esconv
 from eva.data.utterances import Loaded
-from eva.settings.sections import Corpus
+from eva.settings.corpora_section import Corpus
 
 LOADERS: Mapping[str, Callable[[Path], Loaded]] = {
     "esconv": load_esconv,

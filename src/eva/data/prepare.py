@@ -13,7 +13,8 @@ from eva.data.corpora import load
 from eva.data.dialogue import LEVELS, Dialogue, quartile
 from eva.data.utterances import SPLITS, Problems
 from eva.errors import InputError
-from eva.settings.sections import Corpus, Prepare
+from eva.settings.corpora_section import Corpus
+from eva.settings.prepare_section import Prepare
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import fingerprint, read_json, write_json
-from eva.settings import Endpoint
+from eva.settings.backbones_section import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from eva.generation.decode_batches import decode_batches
 from eva.generation.response import Partial, Response, report_odd, response_at, response_seed
 from eva.generation.sampling import Decoding
 from eva.models.chat import encode_prompt, end_of_turn
-from eva.settings import Generate
+from eva.settings.generate_section import Generate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

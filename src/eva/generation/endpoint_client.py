@@ -16,7 +16,7 @@ from openai.types.chat import ChatCompletion
 from eva.errors import InputError
 from eva.generation.answers import Answer, Answers, Request
 from eva.models.endpoint import KEY, Served
-from eva.settings import Endpoint
+from eva.settings.backbones_section import Endpoint
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from eva.data.dialogue import Dialogue
 from eva.errors import InputError
 from eva.generation.response import Partial, Response, count
 from eva.models.loading import Policy
-from eva.settings import Generate
+from eva.settings.generate_section import Generate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -14,7 +14,7 @@ from eva.generation.local import Generated
 from eva.generation.response import Place, count, places, report_odd, response_at, response_seed
 from eva.models.endpoint import Served
 from eva.models.prompts import conversation, prompt_digest
-from eva.settings import Generate
+from eva.settings.generate_section import Generate
 
 log = logging.getLogger(__name__)
 

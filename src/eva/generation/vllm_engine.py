@@ -15,7 +15,7 @@ from eva.generation.local import Generated, origin
 from eva.generation.response import count, places, report_odd, response_at, response_seed
 from eva.models.chat import encode_prompt, end_of_turn
 from eva.models.loading import Policy, adapter_problems, load_tokenizer, model_problems
-from eva.settings import Generate
+from eva.settings.generate_section import Generate
 
 
 def generate_vllm(

@@ -17,7 +17,7 @@ from eva.human.item_values import (
 from eva.human.key import Key
 from eva.human.ratings import Counts, Ratings
 from eva.metrics.score import ScoreResult
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import Array, draw_weights, interval
 
 FEWEST = 4  # items below which a rank correlation says nothing

@@ -9,7 +9,7 @@ import numpy as np
 from eva.human.agreement import kappa_by_dialogue
 from eva.human.ratings import Counts, Ratings
 from eva.metrics.score import MetricValue
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import Additive, Array, draw_weights, interval
 
 NO_MAJORITY = "none"

@@ -11,7 +11,7 @@ from eva.data.responses import check_same_turns
 from eva.errors import InputError
 from eva.metrics.catalogue import Metric
 from eva.metrics.score import ScoreResult
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import Array, draw_weights, interval, mean_over_seeds, replicates_over_seeds
 
 

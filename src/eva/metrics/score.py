@@ -14,7 +14,7 @@ from eva.metrics.catalogue import Metric, select
 from eva.metrics.empathy import MECHANISMS
 from eva.metrics.sample import Labels, Sample
 from eva.scorers.reference import Reference
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import Array, Statistic, draw_weights, statistic_interval
 
 

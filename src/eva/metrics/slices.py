@@ -8,7 +8,7 @@ import numpy as np
 
 from eva.data.responses import ResponseRow
 from eva.metrics.score import ScoreResult
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import draw_weights, statistic_interval
 
 _WORD_EDGES = (10, 20, 40, 80)

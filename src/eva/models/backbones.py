@@ -13,7 +13,7 @@ from eva.artifacts import digest_path, new_folder, require_room, write_json
 from eva.errors import InputError, raise_if
 from eva.models.loading import load_tokenizer, model_problems
 from eva.models.packages import materialise_package
-from eva.settings import Backbone
+from eva.settings.backbones_section import Backbone
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from eva.errors import InputError, raise_if
 from eva.models.loading import Pointer
-from eva.settings import Endpoint
+from eva.settings.backbones_section import Endpoint
 
 URL, KEY = "OPENAI_BASE_URL", "OPENAI_API_KEY"
 FILE = "endpoint.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eva.artifacts import digest_file, require_room
 from eva.errors import InputError, raise_if
-from eva.settings import Backbone
+from eva.settings.backbones_section import Backbone
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from eva.data.prepare import level_counts
 from eva.errors import InputError
 from eva.preferences.pair_sets import PreferenceSets, collect
 from eva.preferences.slots import DrawRejected, Slot, draw_balanced, hold_out, slots_of
-from eva.settings import Preferences
+from eva.settings.preferences_section import Preferences
 
 QUARTILES = (1, 2, 3, 4)
 

@@ -11,7 +11,7 @@ from eva.preferences.evad_pairs import from_evad
 from eva.preferences.pair_sets import PreferenceSets
 from eva.preferences.public import from_public
 from eva.preferences.slots import DrawRejected
-from eva.settings import Preferences
+from eva.settings.preferences_section import Preferences
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from eva.errors import InputError
 from eva.models.chat import end_of_turn, render, system_prompt
 from eva.models.loading import load_policy, load_tokenizer
-from eva.settings import Generate
+from eva.settings.generate_section import Generate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

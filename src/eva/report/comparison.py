@@ -10,7 +10,7 @@ from eva.metrics.compare import Difference, compare
 from eva.metrics.score import ScoreResult
 from eva.report.paper_values import SignCell, compare_signs, paper_row
 from eva.report.runs import HEADINGS, WORDING, Runs
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import (
     draw_weights,
     interval,

@@ -12,7 +12,7 @@ from eva.data.responses import ResponseRow, read_rows
 from eva.errors import raise_if
 from eva.report.capability_table import CapabilityTable, capability_tables
 from eva.scorers.reference import Reference
-from eva.settings import Matrix
+from eva.settings.matrix_section import Matrix
 
 STAGES = ("sft", "dpo")
 

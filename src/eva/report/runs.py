@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eva.metrics.score import RecordedScorers, ScoreResult, score
 from eva.report.inputs import ReportInputs, Scored
-from eva.settings import Evaluate
+from eva.settings.evaluate_section import Evaluate
 
 # Headings of Table 2; then what the paper's constants cannot come from, and what sees amounts too.
 HEADINGS = {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eva.errors import InputError
-from eva.settings import Scorer
+from eva.settings.scorer_section import Scorer
 
 log = logging.getLogger(__name__)
 

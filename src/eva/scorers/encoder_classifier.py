@@ -17,7 +17,7 @@ from eva.scorers.linear_probe import LinearProbe
 from eva.scorers.progress import Progress
 from eva.scorers.regression import class_weights
 from eva.scorers.response_classifier import ResponseClassifier, from_encoder
-from eva.settings import Encoder
+from eva.settings.scorer_section import Encoder
 
 _INFERENCE_BATCH = 64
 _LAYER_PACE = 20.0  # the linear layer's learning rate over the encoder's: it starts from nothing

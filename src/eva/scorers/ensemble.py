@@ -15,7 +15,7 @@ from eva.scorers.encoder_classifier import Classifier
 from eva.scorers.encoding import Text
 from eva.scorers.probe_fitter import ProbeFitter
 from eva.scorers.sentence_fitter import SentenceClassifier
-from eva.settings import Scorer
+from eva.settings.scorer_section import Scorer
 
 Probabilities = NDArray[np.float64]
 

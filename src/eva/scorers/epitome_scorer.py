@@ -13,7 +13,7 @@ from eva.scorers.ensemble import with_probe
 from eva.scorers.scorecard import Scorecard, scorecard
 from eva.scorers.scorer_folder import LabelSet, save
 from eva.scorers.sentence_fitter import Pair, SentenceFitter
-from eva.settings import Epitome
+from eva.settings.epitome_section import Epitome
 
 log = logging.getLogger(__name__)
 

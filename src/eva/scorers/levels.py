@@ -24,7 +24,7 @@ from eva.scorers.level_timing import timing
 from eva.scorers.reference import LevelledTurn, Reference, reference_from_levels
 from eva.scorers.scorer_folder import LabelSet, save
 from eva.scorers.weight_average import Soup
-from eva.settings import LevelClassifier
+from eva.settings.level_classifier_section import LevelClassifier
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from eva.scorers.encoding import Encoded, Text, by_length, collate, encode
 from eva.scorers.linear_probe import from_encoder
 from eva.scorers.progress import Progress
 from eva.scorers.regression import class_weights, fit_layer
-from eva.settings import Scorer
+from eva.settings.scorer_section import Scorer
 
 log = logging.getLogger(__name__)
 

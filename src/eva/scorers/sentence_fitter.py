@@ -21,7 +21,7 @@ from eva.scorers.encoding import Text, by_length, collate, encode
 from eva.scorers.regression import class_weights, fit_layer
 from eva.scorers.sentence_scorer import SentenceScorer, from_encoder
 from eva.scorers.sentences import cues, marked, sentences
-from eva.settings import Scorer
+from eva.settings.scorer_section import Scorer
 
 log = logging.getLogger(__name__)
 

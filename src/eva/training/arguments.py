@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eva.settings.sections import Training
+from eva.settings.training_section import Training
 
 _ROWS = 50  # about how many rows a training history has
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eva.data.dialogue import Preference
-from eva.settings.sections import Dpo
+from eva.settings.dpo_section import Dpo
 from eva.training import launch
 from eva.training.examples import pair_examples
 from eva.training.footprint import adapter_bytes

@@ -8,7 +8,7 @@ from peft import LoraConfig
 from trl import DPOConfig, DPOTrainer
 
 from eva.models.loading import load_model, load_tokenizer
-from eva.settings.sections import Dpo
+from eva.settings.dpo_section import Dpo
 from eva.training.arguments import effective_batch, trainer_arguments
 from eva.training.callbacks import report_through
 from eva.training.course import Course, Repeatable, follow

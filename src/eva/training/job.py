@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eva.artifacts import read_json, write_json
-from eva.settings.sections import Dpo, Sft, Training
+from eva.settings.dpo_section import Dpo
+from eva.settings.sft_section import Sft
+from eva.settings.training_section import Training
 from eva.training import launch
 from eva.training.examples import Examples, save_examples
 from eva.training.result import Outcome, TrainResult

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import eva
 from eva.errors import raise_if
-from eva.settings.sections import Training
+from eva.settings.training_section import Training
 
 log = logging.getLogger(__name__)
 

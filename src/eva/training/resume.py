@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from eva.artifacts import digest_file, fingerprint, new_folder, require_room, write_json
-from eva.settings.sections import Training
+from eva.settings.training_section import Training
 
 log = logging.getLogger(__name__)
 

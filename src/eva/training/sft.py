@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eva.data.dialogue import Dialogue
-from eva.settings.sections import Sft
+from eva.settings.sft_section import Sft
 from eva.training import launch
 from eva.training.examples import Examples, dialogue_examples
 from eva.training.footprint import full_bytes

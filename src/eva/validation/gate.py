@@ -17,7 +17,8 @@ import pandas as pd
 
 from eva.artifacts import new_folder, write_json, write_text
 from eva.errors import InputError
-from eva.settings import Corpus, Validate
+from eva.settings.corpora_section import Corpus
+from eva.settings.validate_section import Validate
 from eva.validation import frames as batches
 from eva.validation import pair_rows as preferences
 from eva.validation import result_page as page

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eva.data.dialogue import LEVELS, STRATEGY_LEVELS
-from eva.settings import Corpus, Validate
+from eva.settings.corpora_section import Corpus
+from eva.settings.validate_section import Validate
 
 ED_EMOTIONS = (
     *("afraid", "angry", "annoyed", "anticipating", "anxious", "apprehensive", "ashamed", "caring"),

@@ -1,0 +1,17 @@
+"""Section `evaluate` of `params.yaml`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from eva.settings.section import Section
+
+
+class Evaluate(Section):
+    """Metrics and their uncertainty."""
+
+    metrics: list[str] = Field(min_length=1, description="metric families, see `eva score --help`")
+    bootstrap: Annotated[int, Field(ge=0)] = Field(description="resamples of dialogues; 0: none")
+    confidence: float = Field(gt=0, lt=1)
+    ngram: Annotated[int, Field(ge=2, le=6)] = Field(description="phrase length of the repetition analysis")
+    seed: int = Field(0, ge=0)
