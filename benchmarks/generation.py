@@ -72,7 +72,7 @@ def main() -> None:
         repetition_penalty=1,
         batch_size=given.batch_size,
         max_length=1024,
-        bf16=False,
+        precision="fp32",
     )
     dialogues = [Dialogue.from_dict(row) for row in read_jsonl(given.dialogues)[: given.n]]
     tokenizer, policy = load_tokenizer(given.model), load_policy(given.model, None)

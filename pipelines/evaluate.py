@@ -36,7 +36,7 @@ def main(
         artifacts.write_json(metrics, {})
         return
     rows = read_rows(responses, allow_empty=True)
-    scorers = Scorers(levels, epitome)
+    scorers = Scorers(levels, epitome, settings.evaluate.precision)
     result = score(
         rows,
         settings.evaluate.metrics,

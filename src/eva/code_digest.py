@@ -76,9 +76,9 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
 class _Bare(ast.NodeTransformer):
     """Leaves out what does not run: docstrings, and imports for the type checker alone."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802 - named by `ast`
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
-    def visit_If(self, node: ast.If) -> ast.AST | None:  # noqa: N802 - named by `ast`
+    def visit_If(self, node: ast.If) -> ast.AST | None:
         typing_only = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         return None if typing_only else self.generic_visit(node)

@@ -18,7 +18,7 @@ pytest.importorskip("lm_eval", reason="pip install -e '.[capability]' -c constra
 
 def section(task_path: Path, *tasks: str) -> Capability:
     return Capability(
-        before="base", after="eva", tasks=list(tasks), task_path=task_path, batch_size=2, bf16=False
+        before="base", after="eva", tasks=list(tasks), task_path=task_path, batch_size=2, precision="fp32"
     )
 
 

@@ -15,6 +15,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of scorers as `dvc repro` leaves it, their weights random."""
     from transformers import AutoTokenizer
 
+    from eva.devices import Decision
     from eva.models.tiny import build_tiny
     from eva.scorers import response_classifier, sentence_scorer
     from eva.scorers.encoder_classifier import Classifier
@@ -31,10 +32,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, labels in kinds.items():
         if kind == "level":
             model = response_classifier.from_encoder(folder / "encoder", len(labels))
-            classifier = Classifier(model, tokenizer, 64)
+            classifier = Classifier(model, tokenizer, 64, Decision("fp32", "as set"))
         else:
             model = sentence_scorer.from_encoder(folder / "encoder", len(labels))
-            classifier = SentenceClassifier(model, tokenizer, 64)
+            classifier = SentenceClassifier(model, tokenizer, 64, Decision("fp32", "as set"))
         out = folder / ("level_classifier" if kind == "level" else kind)
         save(classifier, LabelSet(kind, list(labels), 1, 64), out)
     turns = [LevelledTurn(f"d{i}", turn, 4, turn) for i in range(6) for turn in (1, 2, 3, 4)]

@@ -62,7 +62,7 @@ def adapter(backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def greedy() -> Generate:
     return Generate(
         max_new_tokens=8, cot_max_new_tokens=16, temperature=0, top_p=1, repetition_penalty=1, batch_size=2,
-        max_length=256, bf16=False,
+        max_length=256, precision="fp32",
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def test_the_probe_learns_with_no_weight_of_its_model_changed(causal: Path, trai
 
 
 def test_it_reads_the_response_at_three_depths(causal: Path) -> None:
-    probe = from_encoder(causal, 2)
+    probe = from_encoder(causal, 2, "bfloat16")
     ids, ones = torch.tensor([[5, 6, 7, 8]]), torch.ones(1, 4, dtype=torch.long)
     states = probe.encoder(ids, attention_mask=ones, output_hidden_states=True).hidden_states
     read = probe.embed(torch.tensor([[0, 1, 1, 0]]), input_ids=ids, attention_mask=ones)
@@ -141,7 +141,7 @@ def test_fits_share_one_model_below(causal: Path, level_settings: LevelClassifie
 
 
 def test_the_layer_keeps_its_precision(causal: Path, tmp_path: Path) -> None:
-    probe = from_encoder(causal, 2)
+    probe = from_encoder(causal, 2, "bfloat16")
     before = copy.deepcopy(probe.classifier.weight)
     probe.save_pretrained(tmp_path)
     again = LinearProbe.from_pretrained(tmp_path, dtype=torch.bfloat16)

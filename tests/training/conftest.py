@@ -55,7 +55,7 @@ def pairs() -> list[Preference]:
 @pytest.fixture(scope="session")
 def sft() -> Sft:
     return Sft(
-        epochs=2, lr=5e-3, batch_size=2, accumulation=1, max_length=512, warmup=0.0, bf16=False,
+        epochs=2, lr=5e-3, batch_size=2, accumulation=1, max_length=512, warmup=0.0, precision="fp32",
         gradient_checkpointing=False, save_steps=3,
     )  # fmt: skip
 
@@ -63,6 +63,6 @@ def sft() -> Sft:
 @pytest.fixture(scope="session")
 def dpo() -> Dpo:
     return Dpo(
-        epochs=2, lr=5e-3, batch_size=2, accumulation=1, max_length=512, warmup=0.0, bf16=False,
+        epochs=2, lr=5e-3, batch_size=2, accumulation=1, max_length=512, warmup=0.0, precision="fp32",
         gradient_checkpointing=False, save_steps=3, beta=0.1, r=4, alpha=8, dropout=0.05,
     )  # fmt: skip

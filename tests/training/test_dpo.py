@@ -157,7 +157,7 @@ def test_bf16_starts_at_ln_2_too(tiny: Path, pairs: list[Preference], dpo: Dpo, 
 
     from eva.training.dpo import train
 
-    settings = dpo.model_copy(update={"bf16": True, "epochs": 1})
+    settings = dpo.model_copy(update={"precision": "bf16", "epochs": 1})
     result = train(settings, pairs[:6], pairs[6:], tiny, tmp_path / "out", TARGETS, 1, tmp_path / "store")
     assert result.metrics["loss_first_step"] == pytest.approx(math.log(2), abs=1e-6)
     assert result.metrics["margin_before"] == 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eva.devices import decide
 from eva.errors import InputError, raise_if
 from eva.models.loading import Policy, load_policy, load_tokenizer
 from eva.settings.capability_section import Capability
@@ -52,7 +53,7 @@ def run_tasks(policy: Policy, manager: "TaskManager", settings: Capability) -> d
     from lm_eval.models.huggingface import HFLM
 
     folder, adapter = Path(policy.model), Path(policy.adapter) if policy.adapter else None
-    model = load_policy(folder, adapter, "bfloat16" if settings.bf16 else "float32")
+    model = load_policy(folder, adapter, decide(settings.precision, "capability.precision").dtype)
     found: dict[str, Any] = simple_evaluate(
         model=HFLM(pretrained=model, tokenizer=load_tokenizer(folder), batch_size=settings.batch_size),
         tasks=list(settings.tasks),

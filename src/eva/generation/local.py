@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eva.artifacts import digest_path, fingerprint, write_jsonl
 from eva.data.dialogue import Dialogue
+from eva.devices import decide
 from eva.errors import InputError
 from eva.generation.response import Partial, Response, count
 from eva.models.loading import Policy
@@ -72,6 +73,7 @@ def origin(
         "adapter": digest_path(Path(policy.adapter)) if policy.adapter else None,
         "prompt": policy.prompt,
         "prompt_sha": prompt_sha(tokenizer, policy.prompt),
+        "precision": decide(settings.precision, "generate.precision").name,
         "generate": settings.model_dump(mode="json"),
         "seed": seed,
         "dialogues": fingerprint([dialogue.to_dict() for dialogue in dialogues]),
@@ -95,7 +97,7 @@ def _resumable(
     tokenizer = load_tokenizer(model_dir)
     provenance = origin(policy, tokenizer, dialogues, settings, seed)
     partial = Partial(store / f"generate-{fingerprint(provenance)}.jsonl")
-    model = load_policy(model_dir, adapter, "bfloat16" if settings.bf16 else "float32")
+    model = load_policy(model_dir, adapter, decide(settings.precision, "generate.precision").dtype)
     with tqdm(total=len(dialogues), desc="generate", unit="dialogue", mininterval=2) as bar:
         responses = generate(
             model,

@@ -10,6 +10,7 @@ from typing import Any
 
 from eva.artifacts import read_json, write_jsonl
 from eva.data.dialogue import Dialogue
+from eva.devices import decide
 from eva.errors import InputError, raise_if
 from eva.generation.local import Generated, origin
 from eva.generation.response import count, places, report_odd, response_at, response_seed
@@ -64,7 +65,7 @@ def _decode(
         lora = {"enable_lora": True, "max_lora_rank": max(16, 1 << (rank - 1).bit_length())}
     engine = LLM(
         model=str(model),
-        dtype="bfloat16" if settings.bf16 else "float32",
+        dtype=decide(settings.precision, "generate.precision").dtype,
         max_model_len=settings.max_length + new_tokens,
         **lora,
     )

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
+from eva.devices import Decision, autocast, best_device, decide, seeded
 from eva.scorers.encoding import Encoded, Text, by_length, collate, encode
 from eva.scorers.linear_probe import LinearProbe
 from eva.scorers.progress import Progress
@@ -33,6 +34,7 @@ class Classifier:
     model: ResponseClassifier | LinearProbe
     tokenizer: Any
     max_length: int
+    compute: Decision
 
     def predict(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Class probabilities [texts, labels] in the order of `texts`."""
@@ -46,6 +48,7 @@ class Fitter:
         from transformers import AutoTokenizer
 
         self.settings, self.n_labels = settings, n_labels
+        self.compute = decide(settings.precision, "scorer precision")
         self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
         with seeded(settings.seed):
             self._untouched = from_encoder(encoder_dir, n_labels, settings.layers).to(best_device())
@@ -57,8 +60,8 @@ class Fitter:
         rows, target = [self._rows[i] for i in indices], torch.tensor([labels[i] for i in indices])
         weights = class_weights(target, self.n_labels, self.settings.balance)
         with seeded(self.settings.seed), _attention_for_training(model):
-            _Run(model, self._tokenizer, self.settings, title).train(rows, target, weights)
-        return Classifier(model.eval(), self._tokenizer, self.settings.max_length)
+            _Run(model, self._tokenizer, self.settings, self.compute, title).train(rows, target, weights)
+        return Classifier(model.eval(), self._tokenizer, self.settings.max_length, self.compute)
 
     def probabilities(self, classifier: Classifier, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the rows `indices`."""
@@ -72,6 +75,7 @@ class _Run:
     model: ResponseClassifier
     tokenizer: Any
     settings: Encoder
+    compute: Decision
     title: str
 
     def train(self, rows: Sequence[Encoded], target: torch.Tensor, weights: torch.Tensor) -> None:
@@ -81,7 +85,7 @@ class _Run:
         progress, total = Progress(self.title, steps), 0.0
         self.model.train()
         for step, batch in enumerate(_batches(rows, self.settings, steps), start=1):
-            with autocast():
+            with autocast(self.compute):
                 logits = self.model(**collate([rows[i] for i in batch], self.tokenizer, device)).logits
             loss = cross_entropy(logits.float(), target[batch].to(device), weights.to(device))
             loss.backward()  # type: ignore[no-untyped-call]
@@ -129,7 +133,7 @@ def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[n
     model = classifier.model.eval()
     found = np.zeros((len(rows), model.config.num_labels))
     for batch in by_length(rows, _INFERENCE_BATCH):
-        with torch.inference_mode(), autocast():
+        with torch.inference_mode(), autocast(classifier.compute):
             logits = model(**collate([rows[i] for i in batch], classifier.tokenizer, model.device)).logits
         found[batch] = logits.double().softmax(-1).cpu().numpy()
     return found
@@ -145,22 +149,3 @@ def _attention_for_training(model: ResponseClassifier) -> Iterator[None]:
         yield
     finally:
         model.encoder.set_attn_implementation(before)
-
-
-def best_device() -> torch.device:
-    """The GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def autocast() -> torch.autocast:
-    """bfloat16 where the hardware computes in it (on a CPU without, it would be slower than float32)."""
-    fast = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.autocast(best_device().type, dtype=torch.bfloat16, enabled=fast)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw from a generator seeded here, and leave the caller's as it was."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield

@@ -65,9 +65,9 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
             return SequenceClassifierOutput(logits=self.classifier(read))
 
 
-def from_encoder(folder: Path, n_labels: int) -> LinearProbe:
+def from_encoder(folder: Path, n_labels: int, dtype: str) -> LinearProbe:
     """A probe of the model in `folder`, whose layer is still to be fitted; what lies above is left out."""
-    encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.bfloat16)
+    encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=dtype)
     depths = [max(1, round(depth * encoder.config.num_hidden_layers)) for depth in _DEPTHS]
     keep_layers(encoder, depths[-1])
     encoder.config.use_cache = False

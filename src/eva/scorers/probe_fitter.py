@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from eva.devices import autocast, best_device, decide, seeded
 from eva.models.loading import load_tokenizer
-from eva.scorers.encoder_classifier import Classifier, autocast, best_device, seeded
+from eva.scorers.encoder_classifier import Classifier
 from eva.scorers.encoding import Encoded, Text, by_length, collate, encode
 from eva.scorers.linear_probe import from_encoder
 from eva.scorers.progress import Progress
@@ -38,9 +39,10 @@ class ProbeFitter:
 
     def __init__(self, encoder_dir: Path, texts: Sequence[Text], n_labels: int, settings: Scorer) -> None:
         self.settings, self.n_labels = settings, n_labels
+        self.compute = decide(settings.precision, "scorer precision")
         self._tokenizer = load_tokenizer(encoder_dir)
         with seeded(settings.seed):
-            probe = from_encoder(encoder_dir, n_labels)
+            probe = from_encoder(encoder_dir, n_labels, self.compute.dtype)
         self._probe = probe.to(best_device()).eval()
         self._features = self._read(encode(self._tokenizer, _responses(texts), settings.max_length))
 
@@ -52,7 +54,7 @@ class ProbeFitter:
         weights = class_weights(target, self.n_labels, self.settings.balance)
         fit_layer(probe.classifier, self._features[list(indices)], target, weights, _PENALTY)
         log.info("%s: probe fitted on %d rows", title, len(target))
-        return Probe(probe, self._tokenizer, self.settings.max_length)
+        return Probe(probe, self._tokenizer, self.settings.max_length, self.compute)
 
     def probabilities(self, classifier: Probe, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the rows `indices`."""
@@ -66,7 +68,7 @@ class ProbeFitter:
         progress, done = Progress("probe reads", len(rows)), 0
         for batch in by_length(rows, _BATCH):
             inputs = collate([rows[i] for i in batch], self._tokenizer, self._probe.device)
-            with torch.no_grad(), autocast():
+            with torch.no_grad(), autocast(self.compute):
                 features[batch] = self._probe.embed(**inputs).float().cpu()
             done += len(batch)
             progress.tell(done, "short texts first")

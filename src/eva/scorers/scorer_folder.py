@@ -8,19 +8,20 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_model
 
 from eva.artifacts import read_json, write_json
+from eva.devices import Decision, best_device, decide
 from eva.errors import raise_if
 from eva.models.loading import load_tokenizer
-from eva.scorers.encoder_classifier import Classifier, best_device
+from eva.scorers.encoder_classifier import Classifier
 from eva.scorers.ensemble import Ensemble
 from eva.scorers.linear_probe import LinearProbe, LinearProbeConfig
 from eva.scorers.probe_fitter import Probe
 from eva.scorers.response_classifier import ResponseClassifier
 from eva.scorers.sentence_fitter import SentenceClassifier
 from eva.scorers.sentence_scorer import SentenceScorer, SentenceScorerConfig
+from eva.settings.precision import Precision
 
 Trained = Classifier | Ensemble | SentenceClassifier
 
@@ -62,29 +63,34 @@ def save(classifier: Trained, labels: LabelSet, out: Path) -> None:
     write_json(out / "labels.json", asdict(labels))
 
 
-def load(folder: Path, kind: str, expected: list[str]) -> tuple[Trained, LabelSet]:
+def load(
+    folder: Path, kind: str, expected: list[str], precision: Precision = "auto"
+) -> tuple[Trained, LabelSet]:
     """Load what `save` wrote; an `InputError` if it labels something else than `kind` and `expected`."""
     from transformers import AutoTokenizer
 
     raise_if(problems(folder, kind, expected), "scorers")
+    compute = decide(precision, "scorer precision")
     labels = _read(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     classifier: Classifier | SentenceClassifier
     if read_json(folder / "config.json").get("model_type") == SentenceScorerConfig.model_type:
         scorer = SentenceScorer.from_pretrained(folder, use_safetensors=True)
-        classifier = SentenceClassifier(scorer.to(best_device()).eval(), tokenizer, labels.max_length)
+        classifier = SentenceClassifier(
+            scorer.to(best_device()).eval(), tokenizer, labels.max_length, compute
+        )
     else:
         model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
-        classifier = Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length)
+        classifier = Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length, compute)
     if not labels.probe_share:
         return classifier, labels
-    probe = _load_probe(folder / _PROBE, labels.max_length)
+    probe = _load_probe(folder / _PROBE, labels.max_length, compute)
     return Ensemble([classifier, probe], [1 - labels.probe_share, labels.probe_share]), labels
 
 
-def _load_probe(folder: Path, max_length: int) -> Probe:
-    probe = LinearProbe.from_pretrained(folder, use_safetensors=True, dtype=torch.bfloat16)
-    return Probe(probe.to(best_device()).eval(), load_tokenizer(folder), max_length)
+def _load_probe(folder: Path, max_length: int, compute: Decision) -> Probe:
+    probe = LinearProbe.from_pretrained(folder, use_safetensors=True, dtype=compute.dtype)
+    return Probe(probe.to(best_device()).eval(), load_tokenizer(folder), max_length, compute)
 
 
 def problems(folder: Path, kind: str, expected: list[str]) -> list[str]:

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from eva.devices import Decision, autocast, best_device, decide, seeded
 from eva.scorers.cross_validation import assign_folds
-from eva.scorers.encoder_classifier import autocast, best_device, seeded
 from eva.scorers.encoding import Text, by_length, collate, encode
 from eva.scorers.regression import class_weights, fit_layer
 from eva.scorers.sentence_scorer import SentenceScorer, from_encoder
@@ -68,6 +68,7 @@ class SentenceClassifier:
     model: SentenceScorer
     tokenizer: Any
     max_length: int
+    compute: Decision
 
     def predict(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Class probabilities [texts, labels] in the order of `texts`; without a post: an empty one.
@@ -77,7 +78,7 @@ class SentenceClassifier:
         if not texts:
             return np.zeros((0, self.model.config.num_labels))
         pairs = [("", text) if isinstance(text, str) else text for text in texts]
-        return _judge(self.model, _features(self.model, self.tokenizer, pairs, self.max_length))
+        return _judge(self.model, _features(self.model, self.tokenizer, pairs, self.max_length, self.compute))
 
 
 class SentenceFitter:
@@ -87,11 +88,12 @@ class SentenceFitter:
         from transformers import AutoTokenizer
 
         self.settings, self.n_labels = settings, n_labels
+        self.compute = decide(settings.precision, "scorer precision")
         self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
         with seeded(settings.seed):
             model = from_encoder(encoder_dir, n_labels).to(best_device()).eval()
         texts = [(pair.post, pair.response) for pair in pairs]
-        self._features = _features(model, self._tokenizer, texts, settings.max_length)
+        self._features = _features(model, self._tokenizer, texts, settings.max_length, self.compute)
         self._marked = torch.tensor(
             [mark for pair in pairs for mark in marked(sentences(pair.response), pair.rationales)]
         )
@@ -112,7 +114,7 @@ class SentenceFitter:
         penalty[: model.found] = _FOUND_PENALTY
         fit_layer(model.response_layer, read, degrees, self._weights(degrees), penalty)
         log.info("%s: fitted on %d responses, %d sentences", title, len(degrees), len(target))
-        return SentenceClassifier(model, self._tokenizer, self.settings.max_length)
+        return SentenceClassifier(model, self._tokenizer, self.settings.max_length, self.compute)
 
     def probabilities(self, classifier: SentenceClassifier, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the pairs `indices`."""
@@ -144,27 +146,33 @@ def _judge(model: SentenceScorer, given: Features) -> NDArray[np.float64]:
 
 
 def _features(
-    model: SentenceScorer, tokenizer: Any, pairs: Sequence[tuple[str, str]], max_length: int
+    model: SentenceScorer,
+    tokenizer: Any,
+    pairs: Sequence[tuple[str, str]],
+    max_length: int,
+    compute: Decision,
 ) -> Features:
     split = [sentences(response) for _, response in pairs]
     parts = [part for one in split for part in one]
     # Posts come with several responses, and "Hope you are well." with many posts.
     texts = list(dict.fromkeys([*parts, *(post for post, _ in pairs)]))
     place = {text: i for i, text in enumerate(texts)}
-    embedded = _embedded(model, tokenizer, texts, max_length)
+    embedded = _embedded(model, tokenizer, texts, max_length, compute)
     said = torch.cat([embedded[[place[part] for part in parts]], torch.tensor([cues(p) for p in parts])], 1)
     posts = embedded[[place[post] for post, _ in pairs], embedded.shape[1] // 2 :]
     owner = torch.arange(len(pairs)).repeat_interleave(torch.tensor([len(one) for one in split]))
     return Features(said, owner, posts)
 
 
-def _embedded(model: SentenceScorer, tokenizer: Any, texts: Sequence[str], max_length: int) -> torch.Tensor:
+def _embedded(
+    model: SentenceScorer, tokenizer: Any, texts: Sequence[str], max_length: int, compute: Decision
+) -> torch.Tensor:
     """Embeddings [texts, 2 hidden] on the CPU."""
     rows = encode(tokenizer, texts, max_length)
     out = torch.zeros(len(rows), 2 * model.encoder.config.hidden_size)
     for batch in by_length(rows, _BATCH):
         inputs = collate([rows[i] for i in batch], tokenizer, model.device)
         inputs.pop("response_mask")
-        with torch.no_grad(), autocast():
+        with torch.no_grad(), autocast(compute):
             out[batch] = model.embed(**inputs).float().cpu()
     return out

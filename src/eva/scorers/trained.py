@@ -13,6 +13,7 @@ from eva.scorers.epitome_scorer import DEGREE_LABELS
 from eva.scorers.level_examples import text_of
 from eva.scorers.level_scorecard import LEVEL_LABELS
 from eva.scorers.reference import Reference
+from eva.settings.precision import Precision
 
 if TYPE_CHECKING:
     from eva.scorers.scorer_folder import LabelSet, Trained
@@ -28,6 +29,7 @@ class Scorers:
 
     level_dir: Path
     epitome_dir: Path
+    precision: Precision = "auto"
     _loaded: dict[str, "tuple[Trained, LabelSet]"] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -59,7 +61,10 @@ class Scorers:
     def provenance(self) -> dict[str, Any]:
         """Digests of the scorers that are there, by kind."""
         folders = {kind: self._folder(kind) for kind in _EXPECTED}
-        return {"scorers": {kind: digest_path(one) for kind, one in folders.items() if one.is_dir()}}
+        from eva.devices import decide
+
+        digests = {kind: digest_path(one) for kind, one in folders.items() if one.is_dir()}
+        return {"scorers": digests, "scorer_precision": decide(self.precision, "scorer precision").name}
 
     def _folder(self, kind: str) -> Path:
         return self.level_dir if kind == "level" else self.epitome_dir / kind.removeprefix("epitome/")
@@ -68,7 +73,7 @@ class Scorers:
         from eva.scorers.scorer_folder import load
 
         if kind not in self._loaded:
-            self._loaded[kind] = load(self._folder(kind), kind, _EXPECTED[kind])
+            self._loaded[kind] = load(self._folder(kind), kind, _EXPECTED[kind], self.precision)
         classifier, label_set = self._loaded[kind]
         said = [[message["content"] for message in row.history] for row in rows]
         texts = [

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from eva.settings.precision import PrecisionField
 from eva.settings.section import Name, Positive, Section
 
 
@@ -16,7 +17,7 @@ class Capability(Section):
     task_path: Path = Field(description="folder of lm-eval task files of your own, read before lm-eval's")
     limit: Positive | None = Field(None, description="first N documents of each task; null: all")
     batch_size: Positive
-    bf16: bool
+    precision: PrecisionField = "auto"
 
     @model_validator(mode="after")
     def _two_variants(self) -> "Capability":

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from eva.settings.precision import PrecisionField
 from eva.settings.section import Section
 
 
@@ -14,4 +15,5 @@ class Evaluate(Section):
     bootstrap: Annotated[int, Field(ge=0)] = Field(description="resamples of dialogues; 0: none")
     confidence: float = Field(gt=0, lt=1)
     ngram: Annotated[int, Field(ge=2, le=6)] = Field(description="phrase length of the repetition analysis")
+    precision: PrecisionField = "auto"
     seed: int = Field(0, ge=0)

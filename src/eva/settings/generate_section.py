@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from eva.settings.precision import PrecisionField
 from eva.settings.section import Positive, Section
 
 
@@ -19,4 +20,4 @@ class Generate(Section):
     repetition_penalty: float = Field(ge=1)
     batch_size: Positive
     max_length: Annotated[int, Field(ge=64)] = Field(description="history budget in tokens")
-    bf16: bool
+    precision: PrecisionField = "auto"

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from eva.settings.precision import PrecisionField
 from eva.settings.section import Fraction, Name, Positive, Section
 
 
@@ -19,6 +20,7 @@ class Scorer(Section):
     max_length: Annotated[int, Field(ge=16)] = Field(description="tokens read of one text")
     balance: Fraction = Field(description="loss weight of a class: (1 / its count) ** balance; 0: none")
     folds: Annotated[int, Field(ge=2)] = Field(description="grouped cross-validation folds")
+    precision: PrecisionField = "auto"
     seed: int = Field(0, ge=0)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from eva.settings.precision import PrecisionField
 from eva.settings.section import Fraction, Positive, Section
 
 
@@ -17,7 +18,7 @@ class Training(Section):
     accumulation: Positive = Field(description="steps per update")
     max_length: Annotated[int, Field(ge=64)] = Field(description="context in tokens")
     warmup: Fraction
-    bf16: bool = Field(description="bfloat16 autocast")
+    precision: PrecisionField = "auto"
     gradient_checkpointing: bool
     save_steps: Positive = Field(description="optimizer steps between resumable checkpoints")
     launcher: Literal["single", "torchrun"] = "single"

@@ -25,7 +25,8 @@ def trainer_arguments(settings: Training, folder: Path, seed: int, examples: int
     """Keyword arguments for `SFTConfig` and `DPOConfig`.
 
     Rows of like length are batched together (1.01x instead of 1.3x padding on ESConv), and the
-    rows come tokenised and cut, so the trainer must not cut them again.
+    rows come tokenised and cut, so the trainer must not cut them again. `settings.precision` is decided by
+    now: the processes of one training must not measure it each for itself.
     """
     import torch
 
@@ -40,7 +41,7 @@ def trainer_arguments(settings: Training, folder: Path, seed: int, examples: int
         "per_device_eval_batch_size": settings.batch_size,
         "gradient_accumulation_steps": settings.accumulation,
         "activation_checkpointing": settings.gradient_checkpointing,
-        "bf16": settings.bf16,
+        "bf16": settings.precision == "bf16",
         "max_length": None,
         "train_sampling_strategy": "group_by_length",
         "remove_unused_columns": False,  # the sampler reads `length`; the collators take what they know

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eva.data.dialogue import Preference
+from eva.devices import decide
 from eva.settings.dpo_section import Dpo
 from eva.training import launch
 from eva.training.examples import pair_examples
@@ -62,6 +63,7 @@ def plan(
     from eva.models.loading import load_tokenizer
 
     launch.check(settings, "dpo")
+    settings = settings.model_copy(update={"precision": decide(settings.precision, "dpo.precision").name})
     needed = adapter_bytes(model_dir, lora_targets, settings.r)
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)

@@ -86,7 +86,7 @@ def build(job: Job, folder: Path) -> PairTrainer:
     )
     model_dir = Path(job.model_dir)
     # The base is frozen, so bf16 loses no update; PEFT keeps the adapter in fp32.
-    model = load_model(model_dir, "bfloat16" if settings.bf16 else "float32")
+    model = load_model(model_dir, "bfloat16" if settings.precision == "bf16" else "float32")
     silence_dropout(model)
     trainer = PairTrainer(
         model=model,

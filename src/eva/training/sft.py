@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eva.data.dialogue import Dialogue
+from eva.devices import decide
 from eva.settings.sft_section import Sft
 from eva.training import launch
 from eva.training.examples import Examples, dialogue_examples
@@ -55,6 +56,7 @@ def plan(
     from eva.models.loading import load_tokenizer
 
     launch.check(settings, "sft")
+    settings = settings.model_copy(update={"precision": decide(settings.precision, "sft.precision").name})
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)
     splits = {
