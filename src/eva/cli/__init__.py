@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -12,6 +13,7 @@ from eva.cli import params_commands as params
 from eva.cli import results_commands as results
 from eva.cli import score_command as score
 from eva.cli import scorers_commands as scorers
+from eva.cli.extras import extra_with
 from eva.errors import InputError
 
 app = typer.Typer(
@@ -32,10 +34,19 @@ app.command("chat")(results.chat)
 
 
 def main() -> None:
-    """Run the command line; an `InputError` is one message and exit code 2."""
+    """Run the command line; bad input and a missing extra are one message and exit code 2."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice would hide our output
     try:
         app()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = extra_with(error.name)
+        if extra is None:
+            raise
+        _fail(f"{error.name} is not installed; `pip install 'eva-mlops[{extra}]'` brings it")
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
