@@ -1,6 +1,5 @@
 """What a pipeline run leaves in Prefect: a table of its stages and one of the metrics."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from prefect.artifacts import acreate_table_artifact
 
+from eva.artifacts import read_json
 from flows.dag import StageNode
 
 
@@ -31,7 +31,7 @@ async def publish(nodes: Iterable[StageNode], rows: Iterable[StageRow], metrics:
     """Make the artifacts `stages` and, if the file `metrics` exists, `metrics`."""
     await acreate_table_artifact(stage_table(nodes, rows), "stages", "What DVC did, stage by stage")
     if metrics.is_file():
-        table = metric_table(json.loads(metrics.read_text("utf-8")))
+        table = metric_table(read_json(metrics))
         await acreate_table_artifact(table, "metrics", f"Numbers of `{metrics}`")
 
 

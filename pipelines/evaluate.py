@@ -7,6 +7,7 @@ from eva import artifacts
 from eva.data.responses import read_rows
 from eva.metrics.score import score
 from eva.metrics.slices import slice_scores
+from eva.plain_text import read_text
 from eva.record import StageRun
 from eva.scorers.trained import Scorers
 from eva.settings.params_file import Settings
@@ -30,7 +31,7 @@ def main(
     metrics: Path,
 ) -> None:
     """Score one variant's responses."""
-    if not responses.read_text(encoding="utf-8"):
+    if not read_text(responses):
         nothing: dict[str, Any] = {"metrics": {}, "details": {}, "labels": [], "slices": []}
         artifacts.write_json(out, {**nothing, "provenance": artifacts.read_json(origin)})
         artifacts.write_json(metrics, {})

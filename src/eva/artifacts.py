@@ -5,6 +5,7 @@ old content or the new, never a part of it.
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -14,7 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from eva.errors import InputError
+from eva.plain_text import half_characters, json_value, read_text, refuse
 
 _CHUNK = 1 << 22
 
@@ -26,7 +30,7 @@ def canonical(value: Any) -> str:
 
 def fingerprint(value: Any) -> str:
     """Sixteen hex digits that name `value` (anything JSON can hold)."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
+    return _sha256(canonical(value))[:16]
 
 
 def digest_file(path: Path) -> str:
@@ -46,7 +50,12 @@ def digest_path(path: Path) -> str:
         raise FileNotFoundError(f"{path}: no such file or folder, so it has no digest")
     names = sorted(p for p in path.rglob("*") if p.is_file())
     listing = [(p.relative_to(path).as_posix(), digest_file(p)) for p in names]
-    return hashlib.sha256(canonical(listing).encode()).hexdigest()
+    return _sha256(canonical(listing))
+
+
+def _sha256(text: str) -> str:
+    # A file name that is not UTF-8 holds half surrogate pairs in Python: it gets a digest all the same.
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -56,8 +65,11 @@ def write_text(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
+        _to_disk(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -76,44 +88,38 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def read_json(path: Path) -> Any:
-    """Parse a JSON file; an `InputError` names the file, line and column of a fault."""
+    """Parse a JSON file; an `InputError` names the file, line and column of every fault."""
+    value, problems = json_value(read_text(path))
+    refuse(problems, path)
+    return value
+
+
+def read_yaml(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
+    """Parse a YAML file; an `InputError` names the file, line and column of a fault."""
+    text = read_text(path)
+    refuse(half_characters(text), path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}: not valid JSON at line {error.lineno}, column {error.colno} ({error.msg}); "
-            "the file may be truncated: fetch or copy it again"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}; convert the file to UTF-8") from None
+        return yaml.load(text, loader)  # noqa: S506 - a safe loader, by its type
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from None
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """All rows of a JSON-lines file; an `InputError` lists every line that does not parse."""
     rows, problems = [], []
     for number, line in numbered_lines(path):
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            problems.append(f"line {number}: not JSON ({error.msg} at column {error.colno})")
-    if problems:
-        raise InputError("\n  - ".join([f"{path}: {len(problems)} bad line(s)", *problems[:20]]))
+        row, faults = json_value(line)
+        rows.append(row)
+        problems += [f"line {number}: {fault}" for fault in faults]
+    refuse(problems, path)
     return rows
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The non-blank lines of a UTF-8 file with their numbers, from 1."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line.rstrip("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}; convert the file to UTF-8") from None
+    """The non-blank lines of a text file with their numbers, from 1; LF, CR LF and CR end a line."""
+    for number, line in enumerate(io.StringIO(read_text(path), newline=None), start=1):
+        if line.strip():
+            yield number, line.rstrip("\n")
 
 
 @contextmanager
@@ -127,12 +133,33 @@ def new_folder(path: Path) -> Iterator[Path]:
     temporary.chmod(0o755)
     try:
         yield temporary
+        for written in [*temporary.rglob("*"), temporary]:
+            _to_disk(written)
+        _swap(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    if path.is_dir():
-        shutil.rmtree(path)
-    temporary.replace(path)
+
+
+def _swap(fresh: Path, path: Path) -> None:
+    """Give `fresh` the name `path`; what had it is deleted only when the new content stands there."""
+    if not path.is_dir():
+        fresh.replace(path)
+    else:
+        old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+        path.replace(old)  # an empty folder may be replaced in one step
+        fresh.replace(path)
+        shutil.rmtree(old)
+    _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Force a file's content, or a folder's list of names, out of memory; a power cut then loses neither."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def require_room(path: Path, needed: int) -> None:

@@ -11,10 +11,14 @@ class InputError(ValueError):
     """
 
 
-def raise_if(problems: Iterable[str], where: str) -> None:
-    """Raise one `InputError` that lists every problem found in `where`, if there is any."""
+def raise_if(problems: Iterable[str], where: object, listed: int | None = None) -> None:
+    """Raise one `InputError` that lists the problems found in `where`, if there are any.
+
+    With `listed` it shows so many of them and the number of the others.
+    """
     found = list(problems)
     if not found:
         return
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    raise InputError("\n".join([f"{where}: {count}", *(f"  - {problem}" for problem in found)]))
+    more = [f"and {len(found) - listed} more"] if listed and len(found) > listed else []
+    raise InputError("\n".join([f"{where}: {count}", *(f"  - {text}" for text in [*found[:listed], *more])]))

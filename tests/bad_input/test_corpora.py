@@ -54,10 +54,23 @@ def _conversation_in_two_files(folder: Path) -> None:
         file.writelines(f"{row}\n" for row in rows if row.startswith(f"{first},"))
 
 
+def _half_a_character(folder: Path) -> None:
+    path = folder / "ESConv.json"
+    path.write_text(path.read_text().replace('"content": "', r'"content": "\ud83d ', 1))
+
+
+def _latin_1(folder: Path) -> None:
+    lines = (folder / "train.csv").read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3].replace(b" ", "é".encode("latin-1"), 1)
+    (folder / "train.csv").write_bytes(b"".join(lines))
+
+
 @pytest.mark.parametrize(
     ("corpus", "spoil", "said"),
     [
-        ("esconv", _truncate, ["ESConv.json: not valid JSON at line", "may be truncated"]),
+        ("esconv", _truncate, ["ESConv.json: not JSON (", "it ends too early"]),
+        ("esconv", _half_a_character, ["ESConv.json: `\\ud83d` at line ", "half a surrogate pair"]),
+        ("ed", _latin_1, ["train.csv: line 4: byte ", "(0xe9) is no UTF-8"]),
         (
             "esconv",
             _unknown_strategies,

@@ -121,7 +121,7 @@ def test_released_split_files(tmp_path: Path) -> None:
 def test_a_damaged_line_of_a_split_file_is_named(tmp_path: Path) -> None:
     for split in ("train", "valid", "test"):
         write(tmp_path, f"{split}.txt", '{"dialog": [\n')
-    with pytest.raises(InputError, match=r"train.txt: 1 problem\n.*line 1: not JSON"):
+    with pytest.raises(InputError, match=r"train.txt: line 1: not JSON"):
         load_esconv(tmp_path)
 
 
@@ -173,7 +173,7 @@ def test_a_long_list_of_faults_is_cut(tmp_path: Path) -> None:
 def test_truncated_json_is_one_error(tmp_path: Path) -> None:
     text = json.dumps([plain()] * 3)
     folder = write(tmp_path, "ESConv.json", text[: len(text) // 2], SPLITS)
-    with pytest.raises(InputError, match=r"ESConv.json: not valid JSON at line 1.*truncated"):
+    with pytest.raises(InputError, match=r"ESConv.json: not JSON .* at column .*it ends too early"):
         load_esconv(folder)
 
 

@@ -50,8 +50,8 @@ def test_one_bad_file_and_nothing_is_written(source: Path, tmp_path: Path) -> No
     with pytest.raises(InputError) as caught:
         import_corpora(source, raw)
     message = str(caught.value)
-    assert "ESConv.json: not valid JSON" in message
-    assert "EVAD.json: not valid JSON" in message
+    assert "ESConv.json: not JSON" in message
+    assert "EVAD.json: not JSON" in message
     assert message.endswith("Nothing was imported.")
     assert {path: path.stat().st_mtime_ns for path in raw.rglob("*")} == before
 

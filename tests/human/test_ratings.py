@@ -129,8 +129,8 @@ def test_files_that_are_no_sheets(study: Path) -> None:
     message = refusal(study, files)
     assert message.startswith("ratings: 5 problems")
     assert "rater_1.csv row 1: column fluency is missing" in message
-    assert "rater_2.csv: not UTF-8 at byte 11; save it as `CSV UTF-8`" in message
-    assert "cut.json: not valid JSON" in message
+    assert "rater_2.csv: line 1: byte 12 (0xe9) is no UTF-8" in message
+    assert "cut.json: not JSON" in message
     assert "empty.csv row 1: column item, rater" in message
     assert "none.csv: no such file" in message
 

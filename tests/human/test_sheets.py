@@ -14,7 +14,7 @@ from eva.human.sheets import Shown, neutralise, read_sheet, restore, write_sheet
 NASTY = [
     "=1+1", "+1", "-1", "@SUM(A1)", "'quoted", "''", "'", "\t=1", "\r=1", "\n=1", "  =cmd|' /C calc'!A0",
     "＝1+1", "＠x", "plain", "", "a=b", "- a list",
-    'say "no",\nthen; go\r\non', "\ufeffx", "naïve 🙂 你好", "\0x",
+    'say "no",\nthen; go\r\non', "\ufeffx", "naïve 🙂 你好",
 ]  # fmt: skip
 
 

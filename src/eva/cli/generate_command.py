@@ -1,6 +1,5 @@
 """`eva generate`: a file of responses for `eva score`, by a local or a served model."""
 
-import json
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from eva.artifacts import write_json
 from eva.errors import InputError, raise_if
+from eva.plain_text import parse_json
 from eva.settings.backbones_section import Endpoint
 from eva.settings.params_file import read_settings
 
@@ -136,9 +136,9 @@ def _check(out: Path, backend: Backend, adapter: Path | None, limits: Collection
 
 def _fields(text: str) -> dict[str, Any]:
     try:
-        given = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"--request {text!r}: not JSON ({error.msg} at column {error.colno})") from None
+        given = parse_json(text)
+    except InputError as error:
+        raise InputError(f"--request {text!r}: {error}") from None
     if not isinstance(given, dict):
         raise InputError(f'--request {text!r}: give an object, e.g. {{"repetition_penalty": 1.1}}')
     return given

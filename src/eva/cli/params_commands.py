@@ -8,6 +8,7 @@ import typer
 
 from eva.artifacts import write_text
 from eva.errors import InputError
+from eva.plain_text import read_text
 from eva.settings.params_file import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Check, describe and switch params.yaml.")
@@ -40,5 +41,5 @@ def use(profile: Annotated[str, typer.Argument(help="name of a file in profiles/
         )
     source = PROFILES / f"{profile}.yaml"
     read_settings(source)
-    write_text(PARAMS, source.read_text(encoding="utf-8"))
+    write_text(PARAMS, read_text(source))
     print(f"{PARAMS} is now profile {profile}; `dvc params diff` shows what changed")

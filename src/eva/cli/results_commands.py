@@ -7,6 +7,7 @@ import typer
 
 from eva.artifacts import read_json, write_text
 from eva.errors import InputError
+from eva.plain_text import read_text
 
 runs = typer.Typer(no_args_is_help=True, help="The MLflow record of runs.")
 
@@ -25,7 +26,7 @@ def report(
         from eva.report.markdown import markdown as as_markdown
 
         write_text(markdown, as_markdown(read_json(folder / "report.json")))
-    print(table.read_text(encoding="utf-8"))
+    print(read_text(table))
     print(f"page (opens offline): {(folder / 'index.html').resolve()}")
 
 

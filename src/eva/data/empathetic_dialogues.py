@@ -14,6 +14,7 @@ from eva.data.csv_files import read_rows
 from eva.data.dialogue import Dialogue, Role
 from eva.data.utterances import SPLITS, Loaded, Problems, Utterance, collapse, join, require_folder
 from eva.errors import InputError
+from eva.plain_text import read_text
 
 _COLUMNS = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
 # A field that a csv writer quoted: it begins and ends with `"`, and every `"` inside is doubled.
@@ -60,11 +61,8 @@ def _rows(path: Path) -> list[_Row]:
 
 
 def _refuse_quoted_header(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    with path.open("rb") as file:
-        if file.read(4).removeprefix(b"\xef\xbb\xbf").startswith(b'"'):
-            raise _quoting_error(path, "header")
+    if read_text(path).startswith('"'):
+        raise _quoting_error(path, "header")
 
 
 def _refuse_quoted_fields(path: Path, columns: dict[str, int], raw: list[list[str]]) -> None:

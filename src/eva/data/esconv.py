@@ -4,13 +4,12 @@
 (`train.txt`, `valid.txt`, `test.txt`) hold one dialogue a line with other key names.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eva.artifacts import numbered_lines, read_json
+from eva.artifacts import read_json, read_jsonl
 from eva.data.dialogue import STRATEGY_LEVELS, Dialogue, Role
 from eva.data.splits import plan_splits
 from eva.data.utterances import SPLITS, Loaded, Problems, Utterance, collapse, join, require_folder
@@ -92,7 +91,7 @@ def _load_released(folder: Path) -> Loaded:
     first = 0
     for split in SPLITS:
         path = folder / f"{split}.txt"
-        rows = list(_json_lines(path))
+        rows = read_jsonl(path)
         splits[split] = _parse_all(enumerate(rows, start=first), _RELEASED, path)
         first += len(rows)
     return _loaded(splits)
@@ -103,16 +102,6 @@ def _json_list(path: Path) -> list[Any]:
     if not isinstance(rows, list):
         raise InputError(f"{path}: should be a JSON list of dialogues, not {type(rows).__name__}")
     return rows
-
-
-def _json_lines(path: Path) -> Iterator[Any]:
-    problems = Problems(path)
-    for number, line in numbered_lines(path):
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
-            problems.add(f"line {number}", f"not JSON ({error.msg} at column {error.colno})")
-    problems.refuse()
 
 
 def _parse_all(rows: Iterable[tuple[int, Any]], schema: _Schema, path: Path) -> list[_Parsed]:

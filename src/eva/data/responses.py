@@ -1,6 +1,5 @@
 """Responses to score: one JSON object a line, checked as a whole before anything is computed."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from eva.artifacts import numbered_lines
 from eva.data.dialogue import LEVELS, NO_LEVEL, quartile
 from eva.errors import InputError, raise_if
+from eva.plain_text import parse_json
 
 _REQUIRED = {"dialogue_id": str, "turn": int, "n_turns": int, "history": list, "response": str}
 _TYPE_WORDS = {str: "text", int: "a whole number", list: "a list of messages"}
@@ -81,9 +81,9 @@ def _absent(key: tuple[str, int], present: str, absent: str) -> str:
 
 def _parse(number: int, line: str, allow_empty: bool) -> tuple[ResponseRow | None, list[str]]:
     try:
-        raw = json.loads(line)
-    except json.JSONDecodeError as error:
-        return None, [f"not JSON ({error.msg} at column {error.colno})"]
+        raw = parse_json(line)
+    except InputError as error:
+        return None, [str(error)]
     if not isinstance(raw, dict):
         return None, [f"expected an object, got {type(raw).__name__}"]
     problems = list(_wrong_types(raw)) or list(_wrong_values(raw, allow_empty))

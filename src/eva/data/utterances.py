@@ -42,12 +42,7 @@ class Problems:
 
     def refuse(self) -> None:
         """Raise one `InputError` with the first 20 problems and the number of the others."""
-        if len(self.found) <= _LISTED:
-            raise_if(self.found, str(self.path))
-            return
-        lines = [f"  - {problem}" for problem in self.found[:_LISTED]]
-        more = f"  - and {len(self.found) - _LISTED} more"
-        raise InputError("\n".join([f"{self.path}: {len(self.found)} problems", *lines, more]))
+        raise_if(self.found, self.path, _LISTED)
 
 
 def collapse(text: str) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 
 from eva.artifacts import numbered_lines, write_jsonl
 from eva.data.dialogue import Dialogue
+from eva.errors import InputError
 from eva.models.prompts import extract_response
+from eva.plain_text import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +129,7 @@ def _complete_rows(path: Path) -> Iterable[Response]:
         return
     for _, line in numbered_lines(path):
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
+            row = parse_json(line)
+        except InputError:
             return
         yield Response.from_dict(row)

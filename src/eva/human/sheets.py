@@ -8,7 +8,9 @@ from pathlib import Path
 
 from eva.artifacts import write_text
 from eva.data.dialogue import LEVEL_NAMES
+from eva.errors import InputError
 from eva.human.forms import EMOTIONAL_VALIDATION, Form
+from eva.plain_text import read_text
 
 # A spreadsheet runs a cell that begins with one of these (CWE-1236); the apostrophe is our own
 # mark and has to be marked too, or it could not be told from one that a text begins with.
@@ -79,9 +81,9 @@ def read_sheet(path: Path, form: Form) -> tuple[list[Record], list[str]]:
     """
     try:
         table = _table(path)
-    except UnicodeDecodeError as error:
-        return [], [f"{path.name}: not UTF-8 at byte {error.start}; save it as `CSV UTF-8`"]
-    except (csv.Error, OSError) as error:
+    except InputError as error:
+        return [], [f"{error}; save it as `CSV UTF-8`"]
+    except csv.Error as error:
         return [], [f"{path.name}: cannot be read as csv ({error})"]
     names = [cell.strip() for cell in table[0]] if table else []
     absent = [name for name in header(form) if name not in names and name != CONVERSATION]
@@ -93,8 +95,7 @@ def read_sheet(path: Path, form: Form) -> tuple[list[Record], list[str]]:
 
 def _table(path: Path) -> list[list[str]]:
     """All cells; the delimiter is what follows the first column's name, as Excel's depends on the country."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        text = file.read()
+    text = read_text(path)
     first = text.lstrip('"')[len(_FIXED[0]) :].lstrip('"')[:1]
     return list(
         csv.reader(io.StringIO(text, newline=""), delimiter=first if first in ",;\t" and first else ",")

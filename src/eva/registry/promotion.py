@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from eva.artifacts import read_yaml
 from eva.errors import InputError, raise_if
 
 
@@ -64,9 +64,7 @@ def read_policy(path: Path) -> Policy:
     if not path.is_file():
         raise InputError(f"{path}: no such file; it says what a model must show to carry an alias")
     try:
-        return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML ({error})") from None
+        return Policy.model_validate(read_yaml(path))
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise_if(faults, str(path))

@@ -1,6 +1,7 @@
 """What the report is made of, gathered from the files of earlier stages."""
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 from eva.artifacts import read_json
 from eva.data.responses import ResponseRow, read_rows
 from eva.errors import raise_if
+from eva.plain_text import read_text
 from eva.report.capability_table import CapabilityTable, capability_tables
 from eva.scorers.reference import Reference
 from eva.settings.matrix_section import Matrix
@@ -140,8 +142,8 @@ def _curves(items: Sequence[Item], training: Path, curves: Path) -> Iterator[Cur
 
 def _numbers(path: Path) -> list[dict[str, float]]:
     """The rows of a csv of numbers; empty fields are left out."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{key: float(text) for key, text in row.items() if text} for row in csv.DictReader(file)]
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    return [{key: float(text) for key, text in row.items() if text} for row in rows]
 
 
 def _scorecards(levels: Path, epitome: Path) -> dict[str, dict[str, Any]]:

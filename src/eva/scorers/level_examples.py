@@ -4,7 +4,6 @@ Single utterances teach and test the classifier: each has one label. What it lab
 whole turns, for that is what a system's response is.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from eva.artifacts import numbered_lines
 from eva.data.dialogue import LEVELS, NO_LEVEL, Dialogue, Turn, quartile
 from eva.errors import InputError, raise_if
+from eva.plain_text import parse_json
 from eva.scorers.encoding import Text
 
 _LISTED = 50  # a file of another format has a problem on every line
@@ -91,8 +91,7 @@ def read_level_file(path: Path, context_turns: int) -> list[LevelExample]:
             group = row.get("dialogue_id") or f"line {number}"
             text = text_of([row.get("context") or ""], row["text"], context_turns)
             examples.append(LevelExample(group, text, row["level"]))
-    more = len(problems) - _LISTED
-    raise_if([*problems[:_LISTED], *([f"… and {more} more"] if more > 0 else [])], str(path))
+    raise_if(problems, path, _LISTED)
     if not examples:
         raise InputError(f"{path}: no rows; write one JSON object a line: text, level, context, dialogue_id")
     return examples
@@ -100,9 +99,9 @@ def read_level_file(path: Path, context_turns: int) -> list[LevelExample]:
 
 def _parse(line: str) -> tuple[dict[str, Any] | None, list[str]]:
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        return None, [f"not JSON ({error.msg} at column {error.colno})"]
+        row = parse_json(line)
+    except InputError as error:
+        return None, [str(error)]
     if not isinstance(row, dict):
         return None, [f"expected an object, got {type(row).__name__}"]
     return row, list(_wrong(row))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from eva.artifacts import read_yaml
 from eva.errors import InputError, raise_if
 from eva.settings import explain
 
@@ -27,13 +27,9 @@ def read_sections(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """A params file as it is written, unchecked."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; `eva params use laptop` writes one") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from None
-    return as_mapping(raw, str(path))
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; `eva params use laptop` writes one")
+    return as_mapping(read_yaml(path), str(path))
 
 
 def as_mapping(raw: Any, where: str) -> dict[str, Any]:
