@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from eva.artifacts import read_jsonl
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import Dialogue, SupporterTurn, supporter_turns
 from eva.generation.decode import generate, stop_ids
 from eva.models.chat import encode_prompt
 from eva.models.loading import load_policy, load_tokenizer
@@ -23,14 +23,10 @@ from eva.settings.generate_section import Generate
 
 
 def with_transformers(
-    policy: Any, tokenizer: Any, dialogues: list[Dialogue], settings: Generate
+    policy: Any, tokenizer: Any, turns: list[SupporterTurn], settings: Generate
 ) -> list[str]:
     """The same responses by `model.generate`."""
-    prompts = [
-        encode_prompt(tokenizer, dialogue.messages(index), max_length=settings.max_length)
-        for dialogue in dialogues
-        for _, index, _ in dialogue.supporter_turns()
-    ]
+    prompts = [encode_prompt(tokenizer, turn.history, max_length=settings.max_length) for turn in turns]
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     texts = [""] * len(prompts)
     for start in range(0, len(order), settings.batch_size):
@@ -75,14 +71,15 @@ def main() -> None:
         precision="fp32",
     )
     dialogues = [Dialogue.from_dict(row) for row in read_jsonl(given.dialogues)[: given.n]]
+    turns = supporter_turns(dialogues)
     tokenizer, policy = load_tokenizer(given.model), load_policy(given.model, None)
     with torch.inference_mode():
         policy(torch.tensor([[1, 2, 3]]).to(policy.device))  # the first call sets up kernels
 
     start = time.perf_counter()
-    ours = [r.response for r in generate(policy, tokenizer, dialogues, settings, "eva", 0)]
+    ours = [r.response for r in generate(policy, tokenizer, turns, settings, "eva", 0)]
     middle = time.perf_counter()
-    theirs = with_transformers(policy, tokenizer, dialogues, settings)
+    theirs = with_transformers(policy, tokenizer, turns, settings)
     end = time.perf_counter()
     equal = sum(a == b for a, b in zip(ours, theirs, strict=True))
     lines = [

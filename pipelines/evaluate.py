@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from eva import artifacts
-from eva.data.responses import read_rows
+from eva.data.responses import read_responses
 from eva.metrics.score import score
 from eva.metrics.slices import slice_scores
 from eva.plain_text import read_text
@@ -36,7 +36,7 @@ def main(
         artifacts.write_json(out, {**nothing, "provenance": artifacts.read_json(origin)})
         artifacts.write_json(metrics, {})
         return
-    rows = read_rows(responses, allow_empty=True)
+    rows = read_responses(responses, allow_empty=True)
     scorers = Scorers(levels, epitome, settings.evaluate.precision)
     result = score(
         rows,

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eva import artifacts
+from eva.data.dialogue import SupporterTurn
 from eva.data.evad import load_evad
 from eva.data.prepare import read_all
 from eva.models.endpoint import is_served
 from eva.preferences import recipes as preferences
 from eva.preferences.pair_sets import PreferenceSets
-from eva.preferences.slots import Slot
 from eva.record import StageRun
 from eva.settings.params_file import Settings
 from pipelines.harness import checkpoint_store, stage
@@ -33,11 +33,10 @@ def main(
         artifacts.write_json(metrics, {"train": 0, "valid": 0})
         return
 
-    def answer(slots: Sequence[Slot]) -> list[str]:
-        from eva.generation.local import answer_slots
+    def answer(turns: Sequence[SupporterTurn]) -> list[str]:
+        from eva.generation.local import answer_turns
 
-        places = [(slot.dialogue, slot.ordinal) for slot in slots]
-        return answer_slots(model, places, settings.generate, settings.preferences.seed, checkpoint_store())
+        return answer_turns(model, turns, settings.generate, settings.preferences.seed, checkpoint_store())
 
     needs_model = preferences.needs_model(settings.preferences)
     sets = preferences.build(

@@ -18,7 +18,7 @@ from typing import Any
 from eva.artifacts import read_json, write_jsonl, write_text
 from eva.data.dialogue import LEVEL_NAMES
 from eva.data.evad import load_evad, match_evad
-from eva.data.human_responses import evad_rows, supporter_rows
+from eva.data.human_responses import evad_responses, supporter_responses
 from eva.data.prepare import Prepared, prepare
 from eva.report.markdown import table
 from eva.settings.corpora_section import Corpus
@@ -37,7 +37,7 @@ def main(corpora: Path, scorers: Path) -> None:
 
 
 def _references(esconv: Prepared, folder: Path, scorers: Path) -> None:
-    write_jsonl(folder / "human.jsonl", supporter_rows(esconv.splits["test"]))
+    write_jsonl(folder / "human.jsonl", (one.to_dict() for one in supporter_responses(esconv.splits["test"])))
     scores, said = _eva_score(folder, scorers, "human.jsonl")
     counts = scores["provenance"]
     lines = [
@@ -58,7 +58,7 @@ def _references(esconv: Prepared, folder: Path, scorers: Path) -> None:
 def _evad(esconv: Prepared, path: Path, folder: Path, scorers: Path) -> None:
     matches = match_evad(load_evad(path), esconv.everything)
     for of in ("chosen", "rejected"):
-        write_jsonl(folder / f"{of}.jsonl", evad_rows(matches, of))
+        write_jsonl(folder / f"{of}.jsonl", (one.to_dict() for one in evad_responses(matches, of)))
     scores, said = _eva_score(folder, scorers, "chosen.jsonl", "--baseline", "rejected.jsonl")
     differences = scores["comparison"]["differences"]
     refused = sum(match.split == "test" for match in matches)

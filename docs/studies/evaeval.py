@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eva.artifacts import write_text
-from eva.data.dialogue import quartile
+from eva.data.dialogue import quartile, supporter_turns
 from eva.data.prepare import prepare
 from eva.metrics.evaeval import all_distances
 from eva.scorers.reference import LevelledTurn, Reference, count_levels, profile, reference_from_levels
@@ -67,9 +67,8 @@ def _levelled(corpus: Path) -> list[LevelledTurn]:
     row = Corpus(format="esconv", path=corpus, min_dialogues=1)
     dialogues = prepare("esconv", row, Prepare(keep_supporter_first=False)).splits["train"]
     return [
-        LevelledTurn(dialogue.id, ordinal, dialogue.n_supporter_turns, turn.weak_level or 0)
-        for dialogue in dialogues
-        for ordinal, _, turn in dialogue.supporter_turns()
+        LevelledTurn(turn.dialogue.id, turn.ordinal, turn.n_turns, turn.gold.weak_level or 0)
+        for turn in supporter_turns(dialogues)
     ]
 
 

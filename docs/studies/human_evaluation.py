@@ -11,15 +11,16 @@ utterances as two systems over the same histories, and the human supporters of t
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from eva.artifacts import write_jsonl, write_text
-from eva.data.evad import EvadMatch, load_evad, match_evad
+from eva.data.evad import load_evad, match_evad
+from eva.data.human_responses import evad_responses, supporter_responses
 from eva.data.prepare import prepare
+from eva.data.responses import Response
 from eva.human.key import Key
 from eva.settings.corpora_section import Corpus
 from eva.settings.prepare_section import Prepare
@@ -34,33 +35,13 @@ def write_responses(folder: Path) -> None:
     corpus = Corpus(format="esconv", path=SAMPLE / "esconv", min_dialogues=1)
     splits = prepare("esconv", corpus, Prepare(keep_supporter_first=False)).splits
     matches = match_evad(load_evad(SAMPLE / "evad" / "EVAD.json"), splits)
-    write_jsonl(folder / "chosen.jsonl", (_evad_row(one, one.record.chosen) for one in matches))
-    write_jsonl(folder / "rejected.jsonl", (_evad_row(one, one.record.rejected) for one in matches))
-    write_jsonl(folder / "supporters.jsonl", _supporters(splits["test"]))
+    _write(folder / "chosen.jsonl", evad_responses(matches, "chosen"))
+    _write(folder / "rejected.jsonl", evad_responses(matches, "rejected"))
+    _write(folder / "supporters.jsonl", supporter_responses(splits["test"]))
 
 
-def _evad_row(match: EvadMatch, response: str) -> dict[str, Any]:
-    if match.dialogue is None:
-        raise ValueError(f"record {match.record.id} belongs to no dialogue of the sample")
-    return {
-        "dialogue_id": match.dialogue.id,
-        "turn": match.turn,
-        "n_turns": match.n_turns,
-        "history": [{"role": said.role, "content": said.content} for said in match.record.history],
-        "response": response,
-    }
-
-
-def _supporters(dialogues: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    for dialogue in dialogues:
-        for turn, index, said in dialogue.supporter_turns():
-            yield {
-                "dialogue_id": dialogue.id,
-                "turn": turn,
-                "n_turns": dialogue.n_supporter_turns,
-                "history": dialogue.messages(index),
-                "response": said.content,
-            }
+def _write(path: Path, responses: Iterable[Response]) -> None:
+    write_jsonl(path, (response.to_dict() for response in responses))
 
 
 def simulate(study: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eva.artifacts import write_text
-from eva.data.dialogue import LEVELS, NO_LEVEL, STRATEGY_LEVELS
+from eva.data.dialogue import LEVELS, NO_LEVEL, STRATEGY_LEVELS, supporter_turns
 from eva.data.esconv import load_esconv
 
 MIN_WORDS = (1, 4, 6, 8)
@@ -75,10 +75,9 @@ def _agreements(group: Sequence[Copy]) -> list[tuple[int, float]]:
 
 def _mixed(corpus: Path) -> float:
     levels = [
-        {STRATEGY_LEVELS[name] for name in turn.strategies} - {NO_LEVEL}
+        {STRATEGY_LEVELS[name] for name in turn.gold.strategies} - {NO_LEVEL}
         for dialogues in load_esconv(corpus).splits.values()
-        for dialogue in dialogues
-        for _, _, turn in dialogue.supporter_turns()
+        for turn in supporter_turns(dialogues)
     ]
     return sum(len(one) > 1 for one in levels) / sum(bool(one) for one in levels)
 

@@ -13,7 +13,7 @@ from tests.cli.conftest import Eva, row, write_rows
 
 from eva.cli.score_command import FAMILIES, UNCONFIGURED
 from eva.data.evad import load_evad
-from eva.data.responses import read_rows
+from eva.data.responses import read_responses
 from eva.metrics import catalogue as registry
 from eva.metrics.score import score
 
@@ -47,7 +47,7 @@ def test_table_and_json_say_what_the_library_says(eva: Eva, responses: Path) -> 
     done = eva("score", "ours.jsonl", "--metrics", f"overlap,{TEXT_ONLY}", "--json", "out/scores.json")
     assert (done.code, done.err) == (0, "")
     expected = score(
-        read_rows(responses), ["overlap", *TEXT_ONLY.split(",")], settings=UNCONFIGURED
+        read_responses(responses), ["overlap", *TEXT_ONLY.split(",")], settings=UNCONFIGURED
     ).to_dict()["metrics"]
     written = json.loads(Path("out/scores.json").read_text())
     assert set(written) == {"metrics", "details", "provenance"}

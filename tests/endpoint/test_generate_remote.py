@@ -10,7 +10,7 @@ import pytest
 from tests.endpoint.server import KEY, Served, serving
 
 from eva.artifacts import read_jsonl
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import Dialogue, supporter_turns
 from eva.errors import InputError
 from eva.generation.local import Generated
 from eva.generation.remote import generate_remote
@@ -78,7 +78,7 @@ def test_rows_counts_and_cost(generation: Generation, tmp_path: Path, dialogues:
         made = generation(server, input_price=2.0, output_price=10.0)
     rows = read_jsonl(tmp_path / "out.jsonl")
     assert [(row["dialogue_id"], row["turn"]) for row in rows] == [
-        (one.id, turn) for one in dialogues for turn, _, _ in one.supporter_turns()
+        turn.key for turn in supporter_turns(dialogues)
     ]
     assert rows[4]["reference"] == "Tell me about 1."
     assert made.counts["responses"] == 12

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from eva.data.dialogue import Dialogue, Turn
-from eva.generation.response import Partial, Response
+from eva.data.dialogue import Dialogue, Turn, supporter_turns
+from eva.data.responses import Response
+from eva.generation.response import Partial
 from eva.models.chat import encode_prompt
 
 WORDS = ("job", "family", "tired", "worried", "hard", "friend", "help", "talk", "sleep", "alone", "work")
@@ -48,7 +49,7 @@ def settings(root):
 def run(tiny, settings, dialogues=DIALOGUES, prompt="eva", seed=1, **more):
     from eva.generation.decode import generate
 
-    return generate(*tiny, dialogues, settings, prompt, seed, **more)
+    return generate(*tiny, supporter_turns(dialogues), settings, prompt, seed, **more)
 
 
 def plain_greedy(policy, tokenizer, ids, penalty, new):
@@ -102,14 +103,18 @@ def test_the_conversation_is_read_once(tiny, settings, monkeypatch):
 
 
 def test_sampling_depends_on_seed_and_turn_and_on_nothing_else(tiny, settings):
+    from eva.generation.decode import generate
+
     sampled = {"temperature": 0.8, "top_p": 0.9, "max_length": 2048}
     whole = run(tiny, settings(**sampled))
     assert run(tiny, settings(**sampled, batch_size=2), DIALOGUES[::-1]) != whole
     assert sorted(run(tiny, settings(**sampled, batch_size=2), DIALOGUES[::-1]), key=str) == sorted(
         whole, key=str
     )
-    some = run(tiny, settings(**sampled), turns={"a": [2], "ccc": [1, 6]})
-    assert [r.key for r in some] == [("a", 2), ("ccc", 1), ("ccc", 6)]
+    wanted = [("ccc", 6), ("a", 2), ("ccc", 1)]
+    turns = {turn.key: turn for turn in supporter_turns(DIALOGUES)}
+    some = generate(*tiny, [turns[key] for key in wanted], settings(**sampled), "eva", 1)
+    assert [r.key for r in some] == wanted
     assert all(r in whole for r in some)
     assert [r.response for r in run(tiny, settings(**sampled), seed=2)] != [r.response for r in whole]
 

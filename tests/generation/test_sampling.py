@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from eva.data.dialogue import Dialogue, Turn, supporter_turns
 from eva.generation.response import response_seed
 from eva.generation.sampling import Decoding, Sampler
 
@@ -66,5 +67,7 @@ def test_a_response_has_a_stream_of_its_own():
     assert [together.pick([0, 1], logits)[1] for _ in range(5)] == [
         alone.pick([0], logits[:1])[0] for _ in range(5)
     ]
-    seeds = {response_seed(s, d, t) for s in (1, 2) for d in ("a", "b") for t in (1, 2)}
+    talk = tuple(Turn(role, "so") for role in ("user", "assistant", "user", "assistant"))
+    turns = supporter_turns(Dialogue(name, "test", 0, talk) for name in "ab")
+    seeds = {response_seed(seed, turn) for seed in (1, 2) for turn in turns}
     assert len(seeds) == 8

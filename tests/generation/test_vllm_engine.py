@@ -79,11 +79,13 @@ def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path
 
     calls, tokenizer = vllm.LLM.calls, load_tokenizer(tmp_path / "tiny")
     ids = [
-        encode_prompt(tokenizer, one.messages(index), prompt="cot", max_length=settings.max_length)
-        for _, index, _ in one.supporter_turns()
+        encode_prompt(tokenizer, turn.history, prompt="cot", max_length=settings.max_length)
+        for turn in one.supporter_turns()
     ]
     assert calls["prompts"] == [{"prompt_token_ids": own} for own in ids]
-    assert [own.seed for own in calls["sampling"]] == [response_seed(1, "a", turn) for turn in (1, 2)]
+    assert [own.seed for own in calls["sampling"]] == [
+        response_seed(1, turn) for turn in one.supporter_turns()
+    ]
     assert calls["sampling"][0].stop_token_ids == [end_of_turn(tokenizer).id]
     assert calls["sampling"][0].max_tokens == settings.cot_max_new_tokens
     assert (calls["lora"], calls["rank"], calls["adapter"][2]) == (True, 32, str(tmp_path / "lora"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import eva, here  # noqa: F401
 
-from eva.data.responses import ResponseRow, read_rows
+from eva.data.responses import Response, read_responses
 from eva.human.key import Key
 from eva.settings.evaluate_section import Evaluate
 
@@ -133,5 +133,5 @@ def _result(key: Key, task: Mapping[str, Any], name: str, opinion: Opinion, user
     }
 
 
-def responses(path: Path) -> list[ResponseRow]:
-    return read_rows(path)
+def responses(path: Path) -> list[Response]:
+    return read_responses(path)

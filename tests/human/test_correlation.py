@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from tests.cli.conftest import Eva
 from tests.human.conftest import fill, responses, rows_of, write_lines
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.human.correlation import correlate, weighted_ranks
 from eva.human.key import Key
 from eva.human.ratings import Ratings, read_ratings
@@ -80,7 +80,7 @@ def test_what_has_no_value_per_response_is_named(eva: Eva, tmp_path: Path) -> No
     assert "left out: epitome: no scorer for it in models" in done.err
 
 
-def levelled(name: str, rows: list[ResponseRow]) -> RecordedScorers:
+def levelled(name: str, rows: list[Response]) -> RecordedScorers:
     rng = np.random.default_rng(ord(name[0]))
     return RecordedScorers.from_rows(
         [

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.settings.evaluate_section import Evaluate
 
 ASK = ({"role": "user", "content": "I lost my job and I feel awful."},)
@@ -16,19 +16,18 @@ def settings() -> Evaluate:
 
 
 @pytest.fixture
-def make_rows() -> Callable[..., list[ResponseRow]]:
+def make_rows() -> Callable[..., list[Response]]:
     """`make_rows({"d1": ["text", ...]}, references={...})`: one row per text, in order."""
 
     def build(
         responses: dict[str, Sequence[str]], references: dict[str, Sequence[str]] | None = None
-    ) -> list[ResponseRow]:
+    ) -> list[Response]:
         rows = []
         for name, texts in responses.items():
             for turn, text in enumerate(texts, start=1):
                 gold = references[name][turn - 1] if references else None
-                rows.append(
-                    ResponseRow(name, turn, len(texts), ASK, text, gold, {"emotion": f"e{name}"}, None, turn)
-                )
+                slices = {"emotion": f"e{name}"}
+                rows.append(Response(name, turn, len(texts), ASK, text, gold, slices, line=turn))
         return rows
 
     return build

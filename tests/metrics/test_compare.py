@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import InputError
 from eva.metrics.compare import Difference, compare, effect_size, p_value
 from eva.metrics.score import ScoreResult, score
@@ -12,7 +12,7 @@ from eva.metrics.slices import bucket, slice_scores
 from eva.report.paper_values import COLUMNS, TABLES, compare_signs, paper_row
 from eva.settings.evaluate_section import Evaluate
 
-Rows = Callable[..., list[ResponseRow]]
+Rows = Callable[..., list[Response]]
 RNG = np.random.default_rng(0)
 
 

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from eva.artifacts import read_json, write_json
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import InputError
 from eva.metrics.evaeval import FORMS, all_distances, level_distances, noise_floor
 from eva.metrics.score import MetricValue, RecordedScorers, ScoreResult, score
 from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
 from eva.settings.evaluate_section import Evaluate
 
-Rows = Callable[..., list[ResponseRow]]
+Rows = Callable[..., list[Response]]
 NOTHING = np.zeros((1, 4, 4), dtype=np.int64)
 
 
@@ -25,10 +25,10 @@ class Given:
     def problems(self, kinds: Iterable[str]) -> list[str]:
         return []
 
-    def levels(self, rows: Sequence[ResponseRow]) -> Sequence[int]:
+    def levels(self, rows: Sequence[Response]) -> Sequence[int]:
         return self._levels
 
-    def degrees(self, mechanism: str, rows: Sequence[ResponseRow]) -> Sequence[int]:
+    def degrees(self, mechanism: str, rows: Sequence[Response]) -> Sequence[int]:
         return self._degrees
 
 

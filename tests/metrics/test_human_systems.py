@@ -7,9 +7,9 @@ import pytest
 from eva.artifacts import write_jsonl
 from eva.data.dialogue import Dialogue, Turn
 from eva.data.evad import EvadRecord, load_evad, match_evad
-from eva.data.human_responses import evad_rows, supporter_rows
+from eva.data.human_responses import evad_responses, supporter_responses
 from eva.data.prepare import prepare
-from eva.data.responses import check_same_turns, read_rows
+from eva.data.responses import check_same_turns, read_responses
 from eva.errors import InputError
 from eva.settings.corpora_section import Corpus
 from eva.settings.prepare_section import Prepare
@@ -33,26 +33,25 @@ def record(history: tuple[Turn, ...]) -> EvadRecord:
 
 
 def test_every_supporter_turn_is_a_response_to_what_came_before() -> None:
-    first, second = supporter_rows([TALK])
-    assert (first["turn"], first["n_turns"], first["response"]) == (1, 2, "Which job?")
-    assert first["history"] == [{"role": "user", "content": "I lost my job."}]
-    assert (second["turn"], len(second["history"]), second["reference_level"]) == (2, 3, 0)
-    assert "reference" not in first, "it would be the response itself"
+    first, second = supporter_responses([TALK])
+    assert (first.key, first.n_turns, first.response) == (("esconv-7", 1), 2, "Which job?")
+    assert first.history == ({"role": "user", "content": "I lost my job."},)
+    assert (second.turn, len(second.history), second.reference_level) == (2, 3, 0)
+    assert "reference" not in first.to_dict(), "it would be the response itself"
 
 
 def test_both_sides_of_evad_answer_the_same_history_at_its_place() -> None:
     matches = match_evad([record(TALK.turns[:3])], {"test": [TALK]})
-    (chosen,), (rejected,) = evad_rows(matches, "chosen"), evad_rows(matches, "rejected")
-    assert (chosen["response"], rejected["response"]) == ("The better one.", "The worse one.")
-    assert (chosen["dialogue_id"], chosen["turn"], chosen["n_turns"]) == ("esconv-7", 2, 2)
-    assert chosen["reference"] == "I see."
-    assert chosen["history"] == rejected["history"] == TALK.messages(3)
+    (chosen,), (rejected,) = evad_responses(matches, "chosen"), evad_responses(matches, "rejected")
+    assert (chosen.response, rejected.response) == ("The better one.", "The worse one.")
+    assert (chosen.key, chosen.n_turns, chosen.reference) == (("esconv-7", 2), 2, "I see.")
+    assert chosen.history == rejected.history == tuple(TALK.messages(3))
 
 
 def test_a_history_of_no_dialogue_is_refused() -> None:
     strange = record((Turn("user", "Never said."),))
     with pytest.raises(InputError, match="record 7_3: its history begins no dialogue"):
-        evad_rows(match_evad([strange], {"test": [TALK]}), "chosen")
+        evad_responses(match_evad([strange], {"test": [TALK]}), "chosen")
 
 
 def test_the_public_sample_is_thirteen_pairs_in_the_format_of_eva_score(
@@ -63,10 +62,11 @@ def test_the_public_sample_is_thirteen_pairs_in_the_format_of_eva_score(
     matches = match_evad(load_evad(shared_data / "evad" / "EVAD_sample.json"), esconv.everything)
     sides = []
     for of in ("chosen", "rejected"):
-        write_jsonl(tmp_path / f"{of}.jsonl", evad_rows(matches, of))
-        sides.append(read_rows(tmp_path / f"{of}.jsonl"))
+        write_jsonl(tmp_path / f"{of}.jsonl", [row.to_dict() for row in evad_responses(matches, of)])
+        sides.append(read_responses(tmp_path / f"{of}.jsonl"))
     assert len(sides[0]) == 13
     check_same_turns(*sides, ("chosen", "rejected"))
     assert sum(match.split == "test" for match in matches) == 3
-    write_jsonl(tmp_path / "human.jsonl", supporter_rows(esconv.splits["test"]))
-    assert len({one.dialogue_id for one in read_rows(tmp_path / "human.jsonl")}) == 86
+    human = [row.to_dict() for row in supporter_responses(esconv.splits["test"])]
+    write_jsonl(tmp_path / "human.jsonl", human)
+    assert len({one.dialogue_id for one in read_responses(tmp_path / "human.jsonl")}) == 86

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import InputError
 from eva.metrics.overlap import lcs_length, word_tokens
 from eva.metrics.score import score
 from eva.settings.evaluate_section import Evaluate
 
-Rows = Callable[..., list[ResponseRow]]
+Rows = Callable[..., list[Response]]
 WORDS = [
     "I",
     "you're",
@@ -33,7 +33,7 @@ WORDS = [
 WORDS += ["😀", "can't", "3.5", '"ok"', "for", "you"]
 
 
-def against_libraries(rows: list[ResponseRow], settings: Evaluate) -> None:
+def against_libraries(rows: list[Response], settings: Evaluate) -> None:
     """Compare all three metrics with NLTK and rouge_score called directly."""
     from nltk.tokenize import word_tokenize
     from nltk.translate.bleu_score import corpus_bleu, sentence_bleu

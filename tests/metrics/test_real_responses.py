@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.metrics.response_types import PHRASES
 from eva.metrics.sample import Sample
 from eva.metrics.score import ScoreResult, score
 from eva.metrics.wording import normalise
 from eva.settings.evaluate_section import Evaluate
 
-Rows = Callable[..., list[ResponseRow]]
+Rows = Callable[..., list[Response]]
 
 
 @pytest.fixture(scope="module")

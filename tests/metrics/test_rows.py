@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from eva.data.responses import check_same_turns, read_rows
+from eva.data.responses import check_same_turns, read_responses
 from eva.errors import InputError
 
 GOOD = {
@@ -23,7 +23,7 @@ def write(path: Path, *rows: object) -> Path:
 
 def test_reads_a_good_file(tmp_path: Path) -> None:
     extra = {"slices": {"emotion": "fear"}, "reference_level": 2, "raw": "ignored"}
-    first, second = read_rows(write(tmp_path / "f", GOOD | extra, GOOD | {"turn": 2, "reference": None}))
+    first, second = read_responses(write(tmp_path / "f", GOOD | extra, GOOD | {"turn": 2, "reference": None}))
     assert (first.slices["emotion"], first.reference_level, first.line, first.quartile) == ("fear", 2, 1, 2)
     assert (second.reference, second.line, second.quartile) == (None, 2, 4)
 
@@ -46,7 +46,7 @@ def test_every_problem_of_a_file_at_once_with_its_line(tmp_path: Path) -> None:
         GOOD | {"turn": 0},
     )
     with pytest.raises(InputError) as caught:
-        read_rows(path)
+        read_responses(path)
     message = str(caught.value)
     for expected in (
         "bad.jsonl: 11 problems",
@@ -66,19 +66,19 @@ def test_every_problem_of_a_file_at_once_with_its_line(tmp_path: Path) -> None:
 
 
 def test_empty_responses_can_be_allowed(tmp_path: Path) -> None:
-    assert read_rows(write(tmp_path / "f", GOOD | {"response": ""}), allow_empty=True)[0].response == ""
+    assert read_responses(write(tmp_path / "f", GOOD | {"response": ""}), allow_empty=True)[0].response == ""
 
 
 def test_a_file_without_rows_and_a_file_of_another_format(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no rows"):
-        read_rows(write(tmp_path / "empty"))
+        read_responses(write(tmp_path / "empty"))
     with pytest.raises(InputError, match="and 50 more"):
-        read_rows(write(tmp_path / "csv", *["a,b,c"] * 150))
+        read_responses(write(tmp_path / "csv", *["a,b,c"] * 150))
 
 
 def test_two_files_must_cover_the_same_turns(tmp_path: Path) -> None:
-    one = read_rows(write(tmp_path / "one", GOOD, GOOD | {"turn": 2}))
-    other = read_rows(write(tmp_path / "other", GOOD, GOOD | {"dialogue_id": "b"}))
+    one = read_responses(write(tmp_path / "one", GOOD, GOOD | {"turn": 2}))
+    other = read_responses(write(tmp_path / "other", GOOD, GOOD | {"dialogue_id": "b"}))
     check_same_turns(one, one, ("x", "y"))
     with pytest.raises(InputError) as caught:
         check_same_turns(one, other, ("x", "y"))

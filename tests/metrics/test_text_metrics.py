@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import InputError
 from eva.metrics.catalogue import FAMILIES, Metric, metric, select
 from eva.metrics.diversity import corpus_distinct, ngrams
@@ -16,10 +16,10 @@ from eva.metrics.wording import normalise
 from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import draw_weights
 
-Rows = Callable[..., list[ResponseRow]]
+Rows = Callable[..., list[Response]]
 
 
-def values(rows: list[ResponseRow], family: str, settings: Evaluate) -> dict[str, float]:
+def values(rows: list[Response], family: str, settings: Evaluate) -> dict[str, float]:
     found = score(rows, [family], settings=settings).metrics
     return {name.split("/")[1]: value.value for name, value in found.items()}
 

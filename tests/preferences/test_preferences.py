@@ -8,12 +8,12 @@ import pytest
 
 from eva.artifacts import read_json, read_jsonl
 from eva.data.corpora import load
-from eva.data.dialogue import Dialogue, Preference, Turn, quartile
+from eva.data.dialogue import Dialogue, Preference, SupporterTurn, Turn, quartile
 from eva.data.evad import EvadRecord, load_evad
 from eva.errors import InputError
+from eva.preferences.drawing import draw_balanced, hold_out
 from eva.preferences.public import fitting_levels
 from eva.preferences.recipes import build, needs_model, write
-from eva.preferences.slots import Slot, draw_balanced, hold_out
 from eva.settings.corpora_section import Corpus
 from eva.settings.preferences_section import Preferences
 
@@ -176,11 +176,11 @@ def test_public_rejected_words_stay_on_their_side() -> None:
 
 
 def test_public_mixed_asks_the_model_for_every_other_pair() -> None:
-    asked: list[Slot] = []
+    asked: list[SupporterTurn] = []
 
-    def model(slots: Sequence[Slot]) -> list[str]:
-        asked.extend(slots)
-        return [f" model at {slot.dialogue.id} {slot.ordinal} " for slot in slots]
+    def model(turns: Sequence[SupporterTurn]) -> list[str]:
+        asked.extend(turns)
+        return [f" model at {turn.dialogue.id} {turn.ordinal} " for turn in turns]
 
     mixed = PUBLIC.model_copy(update={"rejected": "mixed", "max_pairs": 20, "valid_share": 0.0})
     sets = build(mixed, {"train": public_dialogues()}, draw_rejected=model)
@@ -194,8 +194,8 @@ def test_public_mixed_asks_the_model_for_every_other_pair() -> None:
 def test_public_drops_a_model_response_that_equals_the_human_one() -> None:
     settings = PUBLIC.model_copy(update={"rejected": "model", "max_pairs": 8})
 
-    def parrot(slots: Sequence[Slot]) -> list[str]:
-        return [slot.turn.content if n == 0 else "" if n == 1 else "other" for n, slot in enumerate(slots)]
+    def parrot(turns: Sequence[SupporterTurn]) -> list[str]:
+        return [turn.gold.content if n == 0 else "" if n == 1 else "other" for n, turn in enumerate(turns)]
 
     sets = build(settings, {"train": public_dialogues()}, draw_rejected=parrot)
     assert len(sets.train) + len(sets.valid) == 6

@@ -6,7 +6,7 @@ from typing import Any
 
 from eva.artifacts import write_json, write_jsonl, write_text
 from eva.data.dialogue import quartile
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.metrics.score import RecordedScorers, score
 from eva.scorers.reference import LevelledTurn, Reference, reference_from_levels
 from eva.scorers.scorecard import scorecard
@@ -34,7 +34,7 @@ def reference() -> Reference:
     return reference_from_levels(turns, {"labeller": "invented"})
 
 
-def rows(variant: str, seed: int) -> list[ResponseRow]:
+def rows(variant: str, seed: int) -> list[Response]:
     """`eva` repeats half of the human words, the others few; `cot` equals `base` but for one word."""
     found = []
     for number in range(DIALOGUES):
@@ -45,7 +45,7 @@ def rows(variant: str, seed: int) -> list[ResponseRow]:
             words = [*human[:shared], *(f"word{draw.randrange(30)}" for _ in range(4))]
             said = f"{_PHRASE.get(variant, 'I am here')} {' '.join(words)}"
             found.append(
-                ResponseRow(
+                Response(
                     f"esconv-{number}",
                     turn,
                     TURNS,
@@ -59,7 +59,7 @@ def rows(variant: str, seed: int) -> list[ResponseRow]:
     return found
 
 
-def labels(variant: str, responses: list[ResponseRow]) -> RecordedScorers:
+def labels(variant: str, responses: list[Response]) -> RecordedScorers:
     """`eva` follows the reference, the others are always at level 4."""
     return RecordedScorers.from_rows(
         [
@@ -104,7 +104,7 @@ def write_study(folder: Path, seeds: tuple[int, ...] = (1,), variants: tuple[str
         for variant in variants:
             item = Path("esconv", "tiny", str(seed), variant)
             write_json(folder / "scores" / f"{item}.json", scores(variant, seed))
-            rows_of = [row_dict(row) for row in rows(variant, seed)]
+            rows_of = [row.to_dict() for row in rows(variant, seed)]
             write_jsonl(make(folder / "responses" / f"{item}.jsonl"), rows_of)
             trained = {"sft": variant in {"wo_ali", "eva"}, "dpo": variant in {"wo_acq", "eva"}}
             for stage, does in trained.items():
@@ -117,15 +117,6 @@ def write_study(folder: Path, seeds: tuple[int, ...] = (1,), variants: tuple[str
     write_json(folder / "levels" / "scorecard.json", levels)
     write_json(folder / "epitome" / "ip" / "scorecard.json", card())
     return folder
-
-
-def row_dict(row: ResponseRow) -> dict[str, Any]:
-    names = ("dialogue_id", "turn", "n_turns", "response", "reference", "reference_level")
-    return {
-        **{name: getattr(row, name) for name in names},
-        "history": list(row.history),
-        "slices": dict(row.slices),
-    }
 
 
 def make(path: Path) -> Path:

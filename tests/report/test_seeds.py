@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.metrics.overlap import rouge_l
 from eva.metrics.repetition import phrase_table
 from eva.metrics.score import ScoreResult, score
@@ -29,7 +29,7 @@ def run(seed: int, shared: float) -> ScoreResult:
     for name in "abcdef":
         for turn in (1, 2, 3):
             kept = [word for word in GOLD.split() if rng.random() < shared]
-            rows.append(ResponseRow(name, turn, 3, ASKED, " ".join(["so", *kept]), GOLD))
+            rows.append(Response(name, turn, 3, ASKED, " ".join(["so", *kept]), GOLD))
     return score(rows, [METRIC, "repetition"], settings=SETTINGS)
 
 

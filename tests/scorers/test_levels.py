@@ -8,7 +8,7 @@ import pytest
 from tests.scorers.conftest import Models
 
 from eva.artifacts import read_json, write_jsonl
-from eva.data.dialogue import Dialogue, Turn
+from eva.data.dialogue import Dialogue, Turn, supporter_turns
 from eva.data.prepare import Dropped
 from eva.data.utterances import SPLITS
 from eva.errors import InputError
@@ -98,9 +98,9 @@ def test_a_level_file_replaces_the_strategies(
     tmp_path: Path,
 ) -> None:
     rows = [
-        {"text": turn.content, "level": turn.weak_level, "dialogue_id": dialogue.id}
-        for dialogue in splits["train"][:12] for _, _, turn in dialogue.supporter_turns()
-    ]  # fmt: skip
+        {"text": turn.gold.content, "level": turn.gold.weak_level, "dialogue_id": turn.dialogue.id}
+        for turn in supporter_turns(splits["train"][:12])
+    ]
     write_jsonl(tmp_path / "levels.jsonl", rows)
     settings = level_settings.model_copy(update={"labels": "file"})
     result = train_level_classifier(

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import Dialogue, supporter_turns
 from eva.data.epitome import load_epitome
 from eva.data.prepare import prepare
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.metrics.evaeval import all_distances
 from eva.scorers.epitome_scorer import train_scorer
 from eva.scorers.levels import LevelResult, train_level_classifier
@@ -67,10 +67,7 @@ def test_shuffled_turns_are_further_from_v(
     trained: tuple[LevelResult, Scorers], dialogues: dict[str, list[Dialogue]]
 ) -> None:
     result, scorers = trained
-    rows = [
-        ResponseRow(one.id, turn, one.n_supporter_turns, tuple(one.messages(index)), own.content)
-        for one in dialogues["test"] for turn, index, own in one.supporter_turns()
-    ]  # fmt: skip
+    rows = [Response.at(turn, turn.gold.content) for turn in supporter_turns(dialogues["test"])]
     levels = np.array(scorers.levels(rows))
     own = _average(result.reference, rows, levels)
     rng = np.random.default_rng(0)
@@ -84,7 +81,7 @@ def test_shuffled_turns_are_further_from_v(
     assert own < min(shuffled)
 
 
-def _average(reference: Reference, rows: list[ResponseRow], levels: np.ndarray) -> float:
+def _average(reference: Reference, rows: list[Response], levels: np.ndarray) -> float:
     turns = [
         LevelledTurn(row.dialogue_id, row.turn, row.n_turns, int(level))
         for row, level in zip(rows, levels, strict=True)

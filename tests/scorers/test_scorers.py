@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.scorers.conftest import Models
 
-from eva.data.dialogue import Dialogue
-from eva.data.responses import ResponseRow
+from eva.data.dialogue import Dialogue, supporter_turns
+from eva.data.responses import Response
 from eva.errors import InputError
 from eva.metrics.score import score
 from eva.scorers.trained import Scorers
@@ -15,32 +15,28 @@ from eva.settings.evaluate_section import Evaluate
 
 
 @pytest.fixture(scope="module")
-def rows(splits: dict[str, list[Dialogue]]) -> list[ResponseRow]:
-    return [
-        ResponseRow(dialogue.id, turn, 4, tuple(dialogue.messages(index)), own.content)
-        for dialogue in splits["test"] for turn, index, own in dialogue.supporter_turns()
-    ]  # fmt: skip
+def rows(splits: dict[str, list[Dialogue]]) -> list[Response]:
+    return [Response.at(turn, turn.gold.content) for turn in supporter_turns(splits["test"])]
 
 
 def test_levels_of_human_turns(
-    models: Models, rows: list[ResponseRow], splits: dict[str, list[Dialogue]]
+    models: Models, rows: list[Response], splits: dict[str, list[Dialogue]]
 ) -> None:
     found = Scorers.below(models.folder).levels(rows)
-    human = [turn for one in splits["test"] for _, _, turn in one.supporter_turns()]
-    truth = [turn.weak_level for turn in human]
+    truth = [turn.gold.weak_level for turn in supporter_turns(splits["test"])]
     assert sum(a == b for a, b in zip(found, truth, strict=True)) > 0.8 * len(rows)
     assert Scorers.below(models.folder).levels(rows[::-1]) == found[::-1]
 
 
 def test_degrees_read_the_post_and_the_response(models: Models) -> None:
-    def row(response: str) -> ResponseRow:
-        return ResponseRow("d", 1, 1, ({"role": "user", "content": "post 3 of mine"},), response)
+    def row(response: str) -> Response:
+        return Response("d", 1, 1, ({"role": "user", "content": "post 3 of mine"},), response)
 
     found = Scorers.below(models.folder).degrees("ip", [row("so it goes"), row("why? why? so it goes")])
     assert found == [0, 2]
 
 
-def test_score_takes_them(models: Models, rows: list[ResponseRow]) -> None:
+def test_score_takes_them(models: Models, rows: list[Response]) -> None:
     scorers = Scorers.below(models.folder)
     settings = Evaluate(metrics=["evaeval"], bootstrap=20, confidence=0.95, ngram=4)
     result = score(
@@ -52,7 +48,7 @@ def test_score_takes_them(models: Models, rows: list[ResponseRow]) -> None:
     assert set(result.provenance["scorers"]) == {"level", "epitome/ip"}
 
 
-def test_only_what_is_asked_for_is_loaded(models: Models, rows: list[ResponseRow], tmp_path: Path) -> None:
+def test_only_what_is_asked_for_is_loaded(models: Models, rows: list[Response], tmp_path: Path) -> None:
     shutil.copytree(models.folder / "level_classifier", tmp_path / "level_classifier")
     scorers = Scorers.below(tmp_path)
     assert len(scorers.levels(rows)) == len(rows)
@@ -60,7 +56,7 @@ def test_only_what_is_asked_for_is_loaded(models: Models, rows: list[ResponseRow
         scorers.degrees("ip", rows)
 
 
-def test_folders_mixed_up(models: Models, rows: list[ResponseRow]) -> None:
+def test_folders_mixed_up(models: Models, rows: list[Response]) -> None:
     with pytest.raises(InputError, match="trained for `epitome/ip` and `level` is asked for"):
         Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").levels(rows)
     with pytest.raises(InputError, match="V comes with the level classifier"):

@@ -82,7 +82,7 @@ def responses(
     """
     from eva.artifacts import write_jsonl
     from eva.data.evad import load_evad, match_evad
-    from eva.data.human_responses import evad_rows, supporter_rows
+    from eva.data.human_responses import evad_responses, supporter_responses
     from eva.data.prepare import prepare
     from eva.data.utterances import SPLITS
 
@@ -93,11 +93,11 @@ def responses(
     raise_if(problems, "eva data responses")
     prepared = prepare(corpus, settings.corpora[corpus], settings.prepare)
     if of == "reference":
-        rows = supporter_rows(prepared.splits[split])
+        rows = supporter_responses(prepared.splits[split])
     else:
         matches = match_evad(load_evad(evad or settings.data.evad), prepared.everything)
-        rows = evad_rows(matches, of)
-    print(f"{out}: {write_jsonl(out, rows)} responses; next: `eva score {out}`")
+        rows = evad_responses(matches, of)
+    print(f"{out}: {write_jsonl(out, (row.to_dict() for row in rows))} responses; next: `eva score {out}`")
 
 
 def _first_backbone(settings: Settings) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eva.artifacts import digest_file
-from eva.data.responses import ResponseRow, check_same_turns, read_rows
+from eva.data.responses import Response, check_same_turns, read_responses
 from eva.errors import InputError
 
 
@@ -14,7 +14,7 @@ class ResponseFile:
     """A checked file of responses."""
 
     path: Path
-    rows: list[ResponseRow]
+    rows: list[Response]
 
     def provenance(self) -> dict[str, str]:
         return {"file": self.path.name, "sha256": digest_file(self.path)}
@@ -28,7 +28,7 @@ def read_all(paths: Sequence[Path], *, allow_empty: bool) -> list[ResponseFile]:
     files, problems = [], []
     for path in paths:
         try:
-            files.append(ResponseFile(path, read_rows(path, allow_empty=allow_empty)))
+            files.append(ResponseFile(path, read_responses(path, allow_empty=allow_empty)))
         except InputError as error:
             problems.append(str(error))
     if problems:

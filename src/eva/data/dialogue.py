@@ -6,7 +6,7 @@ supporter is `assistant`.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -75,13 +75,13 @@ class Dialogue:
     def n_supporter_turns(self) -> int:
         return sum(turn.role == "assistant" for turn in self.turns)
 
-    def supporter_turns(self) -> Iterator[tuple[int, int, Turn]]:
-        """(ordinal among the supporter's turns from 1, index into `turns`, turn)."""
+    def supporter_turns(self) -> "Iterator[SupporterTurn]":
+        """The supporter's turns, in order."""
         ordinal = 0
         for index, turn in enumerate(self.turns):
             if turn.role == "assistant":
                 ordinal += 1
-                yield ordinal, index, turn
+                yield SupporterTurn(self, ordinal, index)
 
     def messages(self, end: int | None = None) -> list[dict[str, str]]:
         """The first `end` turns (all by default) as chat messages, without a system message."""
@@ -94,6 +94,47 @@ class Dialogue:
     def from_dict(cls, row: dict[str, Any]) -> "Dialogue":
         turns = tuple(_turn(raw) for raw in row["turns"])
         return cls(row["id"], row["corpus"], row["position"], turns, dict(row.get("slices", {})))
+
+
+@dataclass(frozen=True, slots=True)
+class SupporterTurn:
+    """The supporter turn `ordinal` (from 1) of `dialogue`, at `index` of its turns.
+
+    A place where a response is due: what came before is its `history`, and `gold` is what the human
+    supporter said there.
+    """
+
+    dialogue: Dialogue
+    ordinal: int
+    index: int
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Names the place: equal to `Response.key` of every response given there."""
+        return self.dialogue.id, self.ordinal
+
+    @property
+    def n_turns(self) -> int:
+        """Supporter turns of the whole dialogue."""
+        return self.dialogue.n_supporter_turns
+
+    @property
+    def gold(self) -> Turn:
+        return self.dialogue.turns[self.index]
+
+    @property
+    def history(self) -> tuple[dict[str, str], ...]:
+        """The chat messages before the turn."""
+        return tuple(self.dialogue.messages(self.index))
+
+    @property
+    def quartile(self) -> int:
+        return quartile(self.ordinal, self.n_turns)
+
+
+def supporter_turns(dialogues: Iterable[Dialogue]) -> list[SupporterTurn]:
+    """Every supporter turn of all dialogues, in order."""
+    return [turn for dialogue in dialogues for turn in dialogue.supporter_turns()]
 
 
 def _turn(row: dict[str, Any]) -> Turn:

@@ -1,34 +1,25 @@
 """Human responses as if a system had written them: ESConv's supporters, EVAD's candidates.
 
-The rows are in the format of `eva score`, so that what people wrote is scored like any system.
+They are what `eva score` reads, so that what people wrote is scored like any system.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import replace
 
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import Dialogue, supporter_turns
 from eva.data.evad import EvadMatch
+from eva.data.responses import Response
 from eva.errors import raise_if
 
 
-def supporter_rows(dialogues: Iterable[Dialogue]) -> list[dict[str, Any]]:
+def supporter_responses(dialogues: Iterable[Dialogue]) -> list[Response]:
     """Every supporter turn as its own response; no `reference`, which would be the response itself."""
     return [
-        {
-            "dialogue_id": dialogue.id,
-            "turn": ordinal,
-            "n_turns": dialogue.n_supporter_turns,
-            "history": dialogue.messages(index),
-            "response": turn.content,
-            "slices": dialogue.slices,
-            "reference_level": turn.weak_level,
-        }
-        for dialogue in dialogues
-        for ordinal, index, turn in dialogue.supporter_turns()
+        replace(Response.at(turn, turn.gold.content), reference=None) for turn in supporter_turns(dialogues)
     ]
 
 
-def evad_rows(matches: Sequence[EvadMatch], of: str) -> list[dict[str, Any]]:
+def evad_responses(matches: Sequence[EvadMatch], of: str) -> list[Response]:
     """EVAD's `chosen` or `rejected` responses; test dialogues too, which only training refuses.
 
     The `reference` is what ESConv's supporter said there, where the dialogue goes on. An
@@ -38,19 +29,18 @@ def evad_rows(matches: Sequence[EvadMatch], of: str) -> list[dict[str, Any]]:
         (f"record {m.record.id}: its history begins no dialogue" for m in matches if m.dialogue is None),
         "EVAD",
     )
-    return [_evad_row(match, match.dialogue, of) for match in matches if match.dialogue is not None]
+    return [_response(match, match.dialogue, of) for match in matches if match.dialogue is not None]
 
 
-def _evad_row(match: EvadMatch, dialogue: Dialogue, of: str) -> dict[str, Any]:
+def _response(match: EvadMatch, dialogue: Dialogue, of: str) -> Response:
     record = match.record
-    human = {ordinal: turn.content for ordinal, _, turn in dialogue.supporter_turns()}
-    reference = human.get(match.turn)
-    return {
-        "dialogue_id": dialogue.id,
-        "turn": match.turn,
-        "n_turns": match.n_turns,
-        "history": [{"role": said.role, "content": said.content} for said in record.history],
-        "response": record.chosen if of == "chosen" else record.rejected,
-        "slices": dialogue.slices,
-        **({"reference": reference} if reference else {}),
-    }
+    human = {turn.ordinal: turn.gold.content for turn in dialogue.supporter_turns()}
+    return Response(
+        dialogue_id=dialogue.id,
+        turn=match.turn,
+        n_turns=match.n_turns,
+        history=tuple({"role": said.role, "content": said.content} for said in record.history),
+        response=record.chosen if of == "chosen" else record.rejected,
+        reference=human.get(match.turn),
+        slices=dialogue.slices,
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from eva.artifacts import new_folder, read_jsonl, write_json, write_jsonl
 from eva.data.corpora import load
-from eva.data.dialogue import LEVELS, Dialogue, quartile
+from eva.data.dialogue import LEVELS, Dialogue
 from eva.data.utterances import SPLITS, Problems
 from eva.errors import InputError
 from eva.settings.corpora_section import Corpus
@@ -181,9 +181,9 @@ def level_counts(dialogues: Iterable[Dialogue]) -> dict[str, list[int]]:
     """
     counts = {str(level): [0, 0, 0, 0] for level in LEVELS}
     for dialogue in dialogues:
-        for ordinal, _, turn in dialogue.supporter_turns():
-            if turn.weak_level:
-                counts[str(turn.weak_level)][quartile(ordinal, dialogue.n_supporter_turns) - 1] += 1
+        for turn in dialogue.supporter_turns():
+            if turn.gold.weak_level:
+                counts[str(turn.gold.weak_level)][turn.quartile - 1] += 1
     return counts
 
 

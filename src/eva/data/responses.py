@@ -1,26 +1,29 @@
-"""Responses to score: one JSON object a line, checked as a whole before anything is computed."""
+"""Responses and their files: one JSON object a line, checked as a whole before anything is computed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eva.artifacts import numbered_lines
-from eva.data.dialogue import LEVELS, NO_LEVEL, quartile
+from eva.data.dialogue import LEVELS, NO_LEVEL, SupporterTurn, quartile
 from eva.errors import InputError, raise_if
 from eva.plain_text import parse_json
 
 _REQUIRED = {"dialogue_id": str, "turn": int, "n_turns": int, "history": list, "response": str}
+_OPTIONAL = ("reference", "raw")
 _TYPE_WORDS = {str: "text", int: "a whole number", list: "a list of messages"}
 _LISTED = 100  # a file of another format has a problem on every line: the first hundred say enough
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseRow:
-    """One supporter turn as a system wrote it, given the gold history.
+class Response:
+    """What a system, or a human, says at one supporter turn, given the gold history before it.
 
-    `turn` of `n_turns` counts the supporter's turns of the whole dialogue from 1. `line` is where
-    the row stood in its file. `reference_level` is the weak level of the human turn, if known.
+    `turn` of `n_turns` counts the supporter's turns of the whole dialogue from 1. `reference` is
+    what the human supporter said there and `reference_level` its weak level, if known. `raw` is the
+    whole generated text where only a part of it is the response (chain of thought). `line` is where
+    it stood in its file.
     """
 
     dialogue_id: str
@@ -31,19 +34,57 @@ class ResponseRow:
     reference: str | None = None
     slices: Mapping[str, str] = field(default_factory=dict)
     reference_level: int | None = None
-    line: int = 0
+    raw: str | None = None
+    line: int = field(default=0, compare=False)
 
     @property
     def key(self) -> tuple[str, int]:
-        """What makes the row the same place in another system's file."""
+        """What makes it the same place in another system's file, see `SupporterTurn.key`."""
         return self.dialogue_id, self.turn
 
     @property
     def quartile(self) -> int:
         return quartile(self.turn, self.n_turns)
 
+    @classmethod
+    def at(cls, turn: SupporterTurn, response: str, raw: str | None = None) -> "Response":
+        """A response given at `turn`, with what the human supporter said there as its reference."""
+        return cls(
+            dialogue_id=turn.dialogue.id,
+            turn=turn.ordinal,
+            n_turns=turn.n_turns,
+            history=turn.history,
+            response=response,
+            reference=turn.gold.content,
+            slices=dict(turn.dialogue.slices),
+            reference_level=turn.gold.weak_level,
+            raw=raw,
+        )
 
-def read_rows(path: Path, *, allow_empty: bool = False) -> list[ResponseRow]:
+    def to_dict(self) -> dict[str, Any]:
+        """Its line of a file; without `reference` and `raw` where there is none."""
+        row = {**asdict(self), "history": [dict(message) for message in self.history]}
+        del row["line"]
+        return {name: value for name, value in row.items() if value is not None or name not in _OPTIONAL}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any], line: int = 0) -> "Response":
+        """From a line of a file that was checked, or that `to_dict` wrote."""
+        return cls(
+            dialogue_id=row["dialogue_id"],
+            turn=row["turn"],
+            n_turns=row["n_turns"],
+            history=tuple(row["history"]),
+            response=row["response"],
+            reference=row.get("reference") or None,
+            slices={axis: str(value) for axis, value in (row.get("slices") or {}).items()},
+            reference_level=row.get("reference_level"),
+            raw=row.get("raw"),
+            line=line,
+        )
+
+
+def read_responses(path: Path, *, allow_empty: bool = False) -> list[Response]:
     """All rows of a responses file; one `InputError` lists every problem with its line.
 
     `allow_empty` accepts empty responses, which a model may give and which then count as a
@@ -63,9 +104,7 @@ def read_rows(path: Path, *, allow_empty: bool = False) -> list[ResponseRow]:
     return rows
 
 
-def check_same_turns(
-    ours: Sequence[ResponseRow], theirs: Sequence[ResponseRow], names: tuple[str, str]
-) -> None:
+def check_same_turns(ours: Sequence[Response], theirs: Sequence[Response], names: tuple[str, str]) -> None:
     """Refuse to compare two systems that did not answer the same turns; `names` go in the message."""
     left, right = {row.key for row in ours}, {row.key for row in theirs}
     problems = [_absent(key, *names) for key in sorted(left - right)]
@@ -79,7 +118,7 @@ def _absent(key: tuple[str, int], present: str, absent: str) -> str:
     return f"dialogue {key[0]!r} turn {key[1]} is in {present} and not in {absent}"
 
 
-def _parse(number: int, line: str, allow_empty: bool) -> tuple[ResponseRow | None, list[str]]:
+def _parse(number: int, line: str, allow_empty: bool) -> tuple[Response | None, list[str]]:
     try:
         raw = parse_json(line)
     except InputError as error:
@@ -87,21 +126,7 @@ def _parse(number: int, line: str, allow_empty: bool) -> tuple[ResponseRow | Non
     if not isinstance(raw, dict):
         return None, [f"expected an object, got {type(raw).__name__}"]
     problems = list(_wrong_types(raw)) or list(_wrong_values(raw, allow_empty))
-    return (None, problems) if problems else (_row(raw, number), [])
-
-
-def _row(raw: Mapping[str, Any], number: int) -> ResponseRow:
-    return ResponseRow(
-        dialogue_id=raw["dialogue_id"],
-        turn=raw["turn"],
-        n_turns=raw["n_turns"],
-        history=tuple(raw["history"]),
-        response=raw["response"],
-        reference=raw.get("reference") or None,
-        slices={axis: str(value) for axis, value in (raw.get("slices") or {}).items()},
-        reference_level=raw.get("reference_level"),
-        line=number,
-    )
+    return (None, problems) if problems else (Response.from_dict(raw, number), [])
 
 
 def _wrong_types(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -149,10 +174,10 @@ def _is_message(message: Any) -> bool:
     )
 
 
-def _conflicts(rows: Iterable[ResponseRow]) -> Iterator[tuple[int, str]]:
+def _conflicts(rows: Iterable[Response]) -> Iterator[tuple[int, str]]:
     """Rows that contradict an earlier row of the same dialogue."""
     first: dict[tuple[str, int], int] = {}
-    length: dict[str, ResponseRow] = {}
+    length: dict[str, Response] = {}
     for row in rows:
         earlier = first.setdefault(row.key, row.line)
         if earlier != row.line:

@@ -1,14 +1,15 @@
 """One response per supporter turn, given the gold history (the paper's setting for Tables 2 and 8)."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import SupporterTurn
+from eva.data.responses import Response
 from eva.generation.branches import decode_branches, share_trunks, supports_branches
 from eva.generation.decode_batches import decode_batches
-from eva.generation.response import Partial, Response, report_odd, response_at, response_seed
+from eva.generation.response import Partial, report_odd, response_at, response_seed
 from eva.generation.sampling import Decoding
 from eva.models.chat import encode_prompt, end_of_turn
 from eva.settings.generate_section import Generate
@@ -22,33 +23,30 @@ Progress = Callable[[int, int], None]  # dialogues done, dialogues in all
 def generate(
     policy: Any,
     tokenizer: "PreTrainedTokenizerBase",
-    dialogues: Sequence[Dialogue],
+    turns: Sequence[SupporterTurn],
     settings: Generate,
     prompt: str,
     seed: int,
     on_progress: Progress | None = None,
     *,
-    turns: Mapping[str, Collection[int]] | None = None,
     partial: Partial | None = None,
 ) -> list[Response]:
-    """Responses of `policy` at every supporter turn of `dialogues`, in order.
+    """Responses of `policy` at the given supporter turns, in order.
 
-    `turns` picks supporter turns (from 1) by dialogue id; a dialogue it lacks is left out. What
-    `partial` already holds is not generated again, and new responses go into it after each
+    What `partial` already holds is not generated again, and new responses go into it after each
     dialogue. A response depends on `seed`, its dialogue and its turn, not on what it is batched with.
     """
-    responses: list[Response] = []
-    done = partial.done if partial else {}
-    for count, dialogue in enumerate(dialogues, start=1):
-        wanted = set(_wanted(dialogue, turns))
-        missing = [turn for turn in sorted(wanted) if (dialogue.id, turn) not in done]
-        new = _respond_in(policy, tokenizer, dialogue, missing, settings, prompt, seed)
+    found = dict(partial.done) if partial else {}
+    dialogues = _by_dialogue(turns)
+    for count, asked in enumerate(dialogues, start=1):
+        missing = [turn for turn in asked if turn.key not in found]
+        new = _respond_in(policy, tokenizer, missing, settings, prompt, seed)
         if partial is not None and new:
             partial.add(new)
-        found = {response.turn: response for response in new}
-        responses += [found.get(turn) or done[dialogue.id, turn] for turn in sorted(wanted)]
+        found.update({response.key: response for response in new})
         if on_progress is not None:
             on_progress(count, len(dialogues))
+    responses = [found[turn.key] for turn in turns]
     report_odd(responses, prompt)
     return responses
 
@@ -61,35 +59,33 @@ def stop_ids(policy: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int
     return frozenset(int(i) for i in ids if i is not None)
 
 
-def _wanted(dialogue: Dialogue, turns: Mapping[str, Collection[int]] | None) -> Iterator[int]:
-    chosen = None if turns is None else turns.get(dialogue.id, ())
-    for ordinal, _, _ in dialogue.supporter_turns():
-        if chosen is None or ordinal in chosen:
-            yield ordinal
+def _by_dialogue(turns: Iterable[SupporterTurn]) -> list[list[SupporterTurn]]:
+    """The turns of each dialogue, in order: their prompts begin alike and are decoded together."""
+    groups: dict[str, dict[int, SupporterTurn]] = {}
+    for turn in turns:
+        groups.setdefault(turn.dialogue.id, {})[turn.ordinal] = turn
+    return [[group[ordinal] for ordinal in sorted(group)] for group in groups.values()]
 
 
 def _respond_in(
     policy: Any,
     tokenizer: "PreTrainedTokenizerBase",
-    dialogue: Dialogue,
-    turns: Collection[int],
+    turns: Sequence[SupporterTurn],
     settings: Generate,
     prompt: str,
     seed: int,
 ) -> list[Response]:
     """Responses at the given supporter turns of one dialogue."""
-    places = [(n, index) for n, index, _ in dialogue.supporter_turns() if n in turns]
     prompts = [
-        encode_prompt(tokenizer, dialogue.messages(index), prompt=prompt, max_length=settings.max_length)
-        for _, index in places
+        encode_prompt(tokenizer, turn.history, prompt=prompt, max_length=settings.max_length)
+        for turn in turns
     ]
-    seeds = [response_seed(seed, dialogue.id, turn) for turn, _ in places]
+    seeds = [response_seed(seed, turn) for turn in turns]
     decoding = _decoding(policy, tokenizer, settings, prompt)
     with torch.inference_mode():
         written = _decode(policy, prompts, seeds, decoding, settings.batch_size)
     return [
-        response_at((dialogue, turn, index), _text(tokenizer, ids), prompt)
-        for (turn, index), ids in zip(places, written, strict=True)
+        response_at(turn, _text(tokenizer, ids), prompt) for turn, ids in zip(turns, written, strict=True)
     ]
 
 

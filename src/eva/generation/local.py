@@ -1,16 +1,17 @@
 """A whole generation: load a policy, answer the test dialogues, write one file, resumable."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eva.artifacts import digest_path, fingerprint, write_jsonl
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import Dialogue, SupporterTurn, supporter_turns
+from eva.data.responses import Response
 from eva.devices import decide
 from eva.errors import InputError
-from eva.generation.response import Partial, Response, count
+from eva.generation.response import Partial, count
 from eva.models.loading import Policy
 from eva.settings.generate_section import Generate
 
@@ -38,24 +39,18 @@ def generate_file(
     """
     if policy.inapplicable:
         raise InputError(f"there is no model to generate with: {policy.inapplicable}")
-    responses, provenance = _resumable(policy, dialogues, None, settings, seed, store)
+    responses, provenance = _resumable(policy, supporter_turns(dialogues), settings, seed, store)
     write_jsonl(out, (response.to_dict() for response in responses))
     return Generated({"dialogues": len(dialogues), **count(responses)}, provenance)
 
 
-def answer_slots(
-    model: Path, slots: Sequence[tuple[Dialogue, int]], settings: Generate, seed: int, store: Path
+def answer_turns(
+    model: Path, turns: Sequence[SupporterTurn], settings: Generate, seed: int, store: Path
 ) -> list[str]:
-    """What the model of a folder says at supporter turn `turn` of each (dialogue, turn), in order."""
-    turns: dict[str, set[int]] = {}
-    dialogues: dict[str, Dialogue] = {}
-    for dialogue, turn in slots:
-        turns.setdefault(dialogue.id, set()).add(turn)
-        dialogues[dialogue.id] = dialogue
+    """What the model of a folder says at each of the turns, in order."""
     policy = Policy(str(model), None, "eva", None)
-    responses, _ = _resumable(policy, list(dialogues.values()), turns, settings, seed, store)
-    texts = {response.key: response.response for response in responses}
-    return [texts[dialogue.id, turn] for dialogue, turn in slots]
+    responses, _ = _resumable(policy, turns, settings, seed, store)
+    return [response.response for response in responses]
 
 
 def origin(
@@ -81,12 +76,7 @@ def origin(
 
 
 def _resumable(
-    policy: Policy,
-    dialogues: Sequence[Dialogue],
-    turns: Mapping[str, Collection[int]] | None,
-    settings: Generate,
-    seed: int,
-    store: Path,
+    policy: Policy, turns: Sequence[SupporterTurn], settings: Generate, seed: int, store: Path
 ) -> tuple[list[Response], dict[str, Any]]:
     from tqdm import tqdm
 
@@ -95,6 +85,7 @@ def _resumable(
 
     model_dir, adapter = Path(policy.model), Path(policy.adapter) if policy.adapter else None
     tokenizer = load_tokenizer(model_dir)
+    dialogues = list({turn.dialogue.id: turn.dialogue for turn in turns}.values())
     provenance = origin(policy, tokenizer, dialogues, settings, seed)
     partial = Partial(store / f"generate-{fingerprint(provenance)}.jsonl")
     model = load_policy(model_dir, adapter, decide(settings.precision, "generate.precision").dtype)
@@ -102,12 +93,11 @@ def _resumable(
         responses = generate(
             model,
             tokenizer,
-            dialogues,
+            turns,
             settings,
             policy.prompt,
             seed,
             lambda *_: bar.update(),
-            turns=turns,
             partial=partial,
         )
     return responses, provenance

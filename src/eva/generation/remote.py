@@ -8,10 +8,10 @@ from typing import Any
 from tqdm import tqdm
 
 from eva.artifacts import fingerprint, write_jsonl
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import Dialogue, SupporterTurn, supporter_turns
 from eva.generation.answers import Answer, Answers, Request, bill
 from eva.generation.local import Generated
-from eva.generation.response import Place, count, places, report_odd, response_at, response_seed
+from eva.generation.response import count, report_odd, response_at, response_seed
 from eva.models.endpoint import Served
 from eva.models.prompts import conversation, prompt_digest
 from eva.settings.generate_section import Generate
@@ -36,11 +36,11 @@ def generate_remote(
     from eva.generation.endpoint_client import ask
 
     sampling = _sampling(served, prompt, settings)
-    asked = places(dialogues)
-    requests = [Request(served.url, _body(place, prompt, sampling, seed)) for place in asked]
+    asked = supporter_turns(dialogues)
+    requests = [Request(served.url, _body(turn, prompt, sampling, seed)) for turn in asked]
     with tqdm(total=len(requests), desc="generate", unit="response", mininterval=2) as bar:
         answers = ask(served, requests, Answers(kept), bar.update)
-    responses = [response_at(place, one.text, prompt) for place, one in zip(asked, answers, strict=True)]
+    responses = [response_at(turn, one.text, prompt) for turn, one in zip(asked, answers, strict=True)]
     report_odd(responses, prompt)
     usage = bill(answers, served.limits)
     log.info("%s: %s", served.model, usage)
@@ -68,11 +68,10 @@ def _sampling(served: Served, prompt: str, settings: Generate) -> dict[str, Any]
     }
 
 
-def _body(place: Place, prompt: str, sampling: dict[str, Any], seed: int) -> dict[str, Any]:
-    dialogue, turn, index = place
+def _body(turn: SupporterTurn, prompt: str, sampling: dict[str, Any], seed: int) -> dict[str, Any]:
     own = {
-        "messages": conversation(dialogue.messages(index), prompt),
-        "seed": response_seed(seed, dialogue.id, turn) % 2**31,  # some servers hold it in 32 bits
+        "messages": conversation(turn.history, prompt),
+        "seed": response_seed(seed, turn) % 2**31,  # some servers hold it in 32 bits
     }
     return {key: value for key, value in {**own, **sampling}.items() if value is not None}
 

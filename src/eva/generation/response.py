@@ -1,83 +1,33 @@
-"""One generated response, as a row of `responses/<item>.jsonl`."""
+"""What every way of generating does around the model: seeds, the part that is the response, counts."""
 
 import hashlib
 import json
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from eva.artifacts import numbered_lines, write_jsonl
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import SupporterTurn
+from eva.data.responses import Response
 from eva.errors import InputError
 from eva.models.prompts import extract_response
 from eva.plain_text import parse_json
 
 log = logging.getLogger(__name__)
 
-# Where something is to be said: dialogue, number of the supporter's turn from 1, index of the turn.
-Place = tuple[Dialogue, int, int]
+
+def response_at(turn: SupporterTurn, raw: str, prompt: str) -> Response:
+    """The response in an answer `raw`: of a chain of thought only the text after its mark."""
+    raw = raw.strip()
+    if prompt == "cot":
+        return Response.at(turn, extract_response(raw).response, raw)
+    return Response.at(turn, raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a policy says at supporter turn `turn` of `n_turns`, given the gold history before it.
-
-    `raw` is the whole generated text where only a part of it is the response (chain of thought).
-    """
-
-    dialogue_id: str
-    turn: int
-    n_turns: int
-    history: tuple[dict[str, str], ...]
-    response: str
-    reference: str
-    slices: dict[str, str] = field(default_factory=dict)
-    reference_level: int | None = None
-    raw: str | None = None
-
-    @property
-    def key(self) -> tuple[str, int]:
-        return self.dialogue_id, self.turn
-
-    def to_dict(self) -> dict[str, Any]:
-        row = asdict(self)
-        if self.raw is None:
-            del row["raw"]
-        return row
-
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> "Response":
-        return cls(**{**row, "history": tuple(row["history"])})
-
-
-def places(dialogues: Iterable[Dialogue]) -> list[Place]:
-    """Every supporter turn, in order."""
-    return [(one, turn, index) for one in dialogues for turn, index, _ in one.supporter_turns()]
-
-
-def response_at(place: Place, raw: str, prompt: str) -> Response:
-    """The row of an answer `raw`; of a chain of thought only the text after its mark is the response."""
-    dialogue, turn, index = place
-    gold, raw = dialogue.turns[index], raw.strip()
-    return Response(
-        dialogue_id=dialogue.id,
-        turn=turn,
-        n_turns=dialogue.n_supporter_turns,
-        history=tuple(dialogue.messages(index)),
-        response=extract_response(raw).response if prompt == "cot" else raw,
-        reference=gold.content,
-        slices=dict(dialogue.slices),
-        reference_level=gold.weak_level,
-        raw=raw if prompt == "cot" else None,
-    )
-
-
-def response_seed(seed: int, dialogue_id: str, turn: int) -> int:
+def response_seed(seed: int, turn: SupporterTurn) -> int:
     """A seed of the response's own."""
-    name = f"{seed}:{dialogue_id}:{turn}"
+    name = f"{seed}:{turn.dialogue.id}:{turn.ordinal}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
 
 

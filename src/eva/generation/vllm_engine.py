@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import read_json, write_jsonl
-from eva.data.dialogue import Dialogue
+from eva.data.dialogue import Dialogue, supporter_turns
 from eva.devices import decide
 from eva.errors import InputError, raise_if
 from eva.generation.local import Generated, origin
-from eva.generation.response import count, places, report_odd, response_at, response_seed
+from eva.generation.response import count, report_odd, response_at, response_seed
 from eva.models.chat import encode_prompt, end_of_turn
 from eva.models.loading import Policy, adapter_problems, load_tokenizer, model_problems
 from eva.settings.generate_section import Generate
@@ -31,15 +31,15 @@ def generate_vllm(
     model, adapter = Path(policy.model), Path(policy.adapter) if policy.adapter else None
     raise_if(model_problems(model) + (adapter_problems(adapter) if adapter else []), str(adapter or model))
     tokenizer = load_tokenizer(model)
-    asked = places(dialogues)
+    asked = supporter_turns(dialogues)
     prompts = [
-        encode_prompt(tokenizer, one.messages(index), prompt=policy.prompt, max_length=settings.max_length)
-        for one, _, index in asked
+        encode_prompt(tokenizer, turn.history, prompt=policy.prompt, max_length=settings.max_length)
+        for turn in asked
     ]
-    seeds = [response_seed(seed, dialogue.id, turn) for dialogue, turn, _ in asked]
+    seeds = [response_seed(seed, turn) for turn in asked]
     new_tokens = settings.cot_max_new_tokens if policy.prompt == "cot" else settings.max_new_tokens
     texts = _decode(model, adapter, prompts, seeds, settings, new_tokens, end_of_turn(tokenizer).id)
-    responses = [response_at(place, text, policy.prompt) for place, text in zip(asked, texts, strict=True)]
+    responses = [response_at(turn, text, policy.prompt) for turn, text in zip(asked, texts, strict=True)]
     report_odd(responses, policy.prompt)
     write_jsonl(out, (response.to_dict() for response in responses))
     provenance = {"backend": "vllm", **origin(policy, tokenizer, dialogues, settings, seed)}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eva.artifacts import canonical, new_folder, write_json, write_text
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import InputError, raise_if
 from eva.human import label_studio
 from eva.human.forms import Form
@@ -28,7 +28,7 @@ class Study:
     shown: tuple[Shown, ...]
 
 
-def design(form: Form, systems: Sequence[System], rows: Sequence[Sequence[ResponseRow]], plan: Plan) -> Study:
+def design(form: Form, systems: Sequence[System], rows: Sequence[Sequence[Response]], plan: Plan) -> Study:
     """Draw the items of a study of one or two systems, which answered the same turns.
 
     Everything random follows from the plan's seed and the files' digests: a seed that was used on
@@ -53,12 +53,12 @@ def design(form: Form, systems: Sequence[System], rows: Sequence[Sequence[Respon
     return Study(Key(form, tuple(systems), tuple(items), raters, whole, plan.seed), tuple(shown))
 
 
-def _conversation(row: ResponseRow) -> tuple[tuple[str, str], ...]:
+def _conversation(row: Response) -> tuple[tuple[str, str], ...]:
     return tuple((_AUTHORS[message["role"]], message["content"]) for message in row.history)
 
 
 def _other_histories(
-    answers: Sequence[dict[tuple[str, int], ResponseRow]], systems: Sequence[System]
+    answers: Sequence[dict[tuple[str, int], Response]], systems: Sequence[System]
 ) -> list[str]:
     """Turns where the systems did not answer the same conversation."""
     ours, *others = answers

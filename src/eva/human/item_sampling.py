@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import raise_if
 
 DEFAULT_TURNS = 100
@@ -26,7 +26,7 @@ class Plan:
     per_item: int
     seed: int
 
-    def check(self, rows: Sequence[ResponseRow]) -> None:
+    def check(self, rows: Sequence[Response]) -> None:
         """Raise one `InputError` with all that `rows` cannot give."""
         n_dialogues = len({row.dialogue_id for row in rows})
         problems = []
@@ -41,7 +41,7 @@ class Plan:
         raise_if(problems, "export")
 
 
-def draw(rows: Sequence[ResponseRow], plan: Plan, rng: np.random.Generator) -> list[ResponseRow]:
+def draw(rows: Sequence[Response], plan: Plan, rng: np.random.Generator) -> list[Response]:
     """The rows to be rated, in random order."""
     if plan.dialogues is not None:
         drawn = _whole_dialogues(rows, plan.dialogues, rng)
@@ -51,19 +51,19 @@ def draw(rows: Sequence[ResponseRow], plan: Plan, rng: np.random.Generator) -> l
     return [drawn[i] for i in rng.permutation(len(drawn))]
 
 
-def _whole_dialogues(rows: Sequence[ResponseRow], n: int, rng: np.random.Generator) -> list[ResponseRow]:
+def _whole_dialogues(rows: Sequence[Response], n: int, rng: np.random.Generator) -> list[Response]:
     names = sorted({row.dialogue_id for row in rows})
     chosen = {names[i] for i in rng.permutation(len(names))[:n]}
     return sorted((row for row in rows if row.dialogue_id in chosen), key=lambda row: row.key)
 
 
-def _spread_turns(rows: Sequence[ResponseRow], n: int, rng: np.random.Generator) -> list[ResponseRow]:
+def _spread_turns(rows: Sequence[Response], n: int, rng: np.random.Generator) -> list[Response]:
     """`n` turns: one a dialogue in each round, from the quartile of which there are fewest so far."""
     ordered = sorted(rows, key=lambda row: row.key)
-    left: dict[str, list[ResponseRow]] = {}
+    left: dict[str, list[Response]] = {}
     for i in rng.permutation(len(ordered)):
         left.setdefault(ordered[i].dialogue_id, []).append(ordered[i])
-    drawn: list[ResponseRow] = []
+    drawn: list[Response] = []
     taken: Counter[int] = Counter()
     while len(drawn) < n:
         for turns in [turns for turns in left.values() if turns][: n - len(drawn)]:

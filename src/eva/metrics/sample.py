@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import InputError
 from eva.scorers.reference import Reference
 from eva.statistics.bootstrap import Additive, Array
@@ -22,7 +22,7 @@ class Sample:
     Dialogues are in order of their ids, so that two systems on the same turns align.
     """
 
-    rows: tuple[ResponseRow, ...]
+    rows: tuple[Response, ...]
     levels: Labels | None = None
     degrees: Mapping[str, Labels] = field(default_factory=dict)
     reference: Reference | None = None

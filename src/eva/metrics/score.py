@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from eva.data.dialogue import LEVELS, NO_LEVEL
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import InputError, raise_if
 from eva.metrics import evaeval, repetition, response_types
 from eva.metrics.catalogue import Metric, select
@@ -24,10 +24,10 @@ class Scorers(Protocol):
     def problems(self, kinds: Iterable[str]) -> list[str]:
         """Why they cannot give labels of these kinds: `level`, `epitome/ip`, …; nothing is loaded."""
 
-    def levels(self, rows: Sequence[ResponseRow]) -> Sequence[int]:
+    def levels(self, rows: Sequence[Response]) -> Sequence[int]:
         """Level of emotional validation, 1 to 4, or 0 for none."""
 
-    def degrees(self, mechanism: str, rows: Sequence[ResponseRow]) -> Sequence[int]:
+    def degrees(self, mechanism: str, rows: Sequence[Response]) -> Sequence[int]:
         """EPITOME degree, 0 to 2, of `ip`, `ex` or `er`."""
 
 
@@ -75,7 +75,7 @@ class ScoreResult:
 
 
 def score(
-    rows: Sequence[ResponseRow],
+    rows: Sequence[Response],
     metrics: Sequence[str],
     *,
     settings: Evaluate,
@@ -109,7 +109,7 @@ def score(
 
 
 def _impossible(
-    rows: Sequence[ResponseRow],
+    rows: Sequence[Response],
     chosen: Sequence[Metric],
     scorers: Scorers | None,
     reference: Reference | None,
@@ -141,7 +141,7 @@ def _kinds(chosen: Sequence[Metric]) -> list[str]:
 
 
 def _label(
-    rows: Sequence[ResponseRow],
+    rows: Sequence[Response],
     chosen: Sequence[Metric],
     scorers: Scorers | None,
     reference: Reference | None,
@@ -157,7 +157,7 @@ def _label(
     return Sample(tuple(rows), levels, degrees, reference, ngram)
 
 
-def _checked(rows: Sequence[ResponseRow], labels: Sequence[int], allowed: Sequence[int], name: str) -> Labels:
+def _checked(rows: Sequence[Response], labels: Sequence[int], allowed: Sequence[int], name: str) -> Labels:
     """Labels as an array; an empty response gets 0 whatever the scorer said."""
     given = np.asarray(labels, dtype=np.int64)
     if len(given) != len(rows) or not np.isin(given, allowed).all():
@@ -241,13 +241,13 @@ class RecordedScorers:
     def problems(self, kinds: Iterable[str]) -> list[str]:
         return []  # labels are missing or there: what is missing is found by row
 
-    def levels(self, rows: Sequence[ResponseRow]) -> list[int]:
+    def levels(self, rows: Sequence[Response]) -> list[int]:
         return self._column(rows, "level")
 
-    def degrees(self, mechanism: str, rows: Sequence[ResponseRow]) -> list[int]:
+    def degrees(self, mechanism: str, rows: Sequence[Response]) -> list[int]:
         return self._column(rows, mechanism)
 
-    def _column(self, rows: Sequence[ResponseRow], name: str) -> list[int]:
+    def _column(self, rows: Sequence[Response], name: str) -> list[int]:
         absent = [row.key for row in rows if name not in self.labels.get(row.key, {})]
         raise_if((f"dialogue {key[0]!r} turn {key[1]} has no `{name}`" for key in absent[:20]), "labels")
         return [self.labels[row.key][name] for row in rows]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.metrics.score import ScoreResult
 from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import draw_weights, statistic_interval
@@ -43,7 +43,7 @@ def bucket(number: int, edges: Sequence[int]) -> str:
 
 
 # Axes every file has; the others come from the rows' own `slices`.
-AXES: dict[str, Callable[[ResponseRow], str]] = {
+AXES: dict[str, Callable[[Response], str]] = {
     "quartile": lambda row: str(row.quartile),
     "response_words": lambda row: bucket(len(row.response.split()), _WORD_EDGES),
     "dialogue_turns": lambda row: bucket(row.n_turns, _TURN_EDGES),
@@ -62,12 +62,12 @@ def slice_scores(
     return values
 
 
-def axes_of(rows: Sequence[ResponseRow]) -> list[str]:
+def axes_of(rows: Sequence[Response]) -> list[str]:
     """The axes that every file has, and those that the rows' own `slices` name."""
     return list(AXES) + sorted({axis for row in rows for axis in row.slices})
 
 
-def parts_of(axis: str, rows: Sequence[ResponseRow]) -> list[str]:
+def parts_of(axis: str, rows: Sequence[Response]) -> list[str]:
     """The parts of an axis that occur, ranges in the order of their numbers."""
     return sorted({_part(axis, row) for row in rows}, key=_natural)
 
@@ -91,7 +91,7 @@ def restrict(result: ScoreResult, axis: str, part: str) -> ScoreResult:
     )
 
 
-def _part(axis: str, row: ResponseRow) -> str:
+def _part(axis: str, row: Response) -> str:
     return AXES[axis](row) if axis in AXES else row.slices.get(axis, "unknown")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from eva.data.dialogue import Dialogue, Preference
 from eva.data.evad import EvadMatch, EvadRecord, for_training, match_evad
 from eva.errors import InputError, raise_if
+from eva.preferences.drawing import draw_balanced, hold_out
 from eva.preferences.pair_sets import PreferenceSets, collect
-from eva.preferences.slots import draw_balanced, hold_out
 from eva.settings.preferences_section import Preferences
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from eva.data.dialogue import LEVELS, Dialogue, Preference
+from eva.data.dialogue import LEVELS, Dialogue, Preference, SupporterTurn, supporter_turns
 from eva.data.prepare import level_counts
 from eva.errors import InputError
+from eva.preferences.drawing import DrawRejected, draw_balanced, hold_out
 from eva.preferences.pair_sets import PreferenceSets, collect
-from eva.preferences.slots import DrawRejected, Slot, draw_balanced, hold_out, slots_of
 from eva.settings.preferences_section import Preferences
 
 QUARTILES = (1, 2, 3, 4)
@@ -37,24 +37,24 @@ def from_public(
     """
     usable = [dialogue for dialogue in dialogues if dialogue.turns and dialogue.turns[0].role == "user"]
     fits = fitting_levels(usable)
-    levelled = [slot for slot in slots_of(usable) if slot.turn.weak_level]
-    fitting = [slot for slot in levelled if slot.turn.weak_level in fits[slot.quartile]]
+    levelled = [turn for turn in supporter_turns(usable) if turn.gold.weak_level]
+    fitting = [turn for turn in levelled if turn.gold.weak_level in fits[turn.quartile]]
     if not fitting:
         raise InputError(
             "preferences: no supporter turn has a level that fits its position; the recipe public needs "
             "a corpus with strategies (preferences.corpus), or use the recipe evad"
         )
     chosen = draw_balanced(
-        fitting, settings.max_pairs, lambda slot: slot.turn.weak_level, f"{settings.seed}:pairs"
+        fitting, settings.max_pairs, lambda turn: turn.gold.weak_level, f"{settings.seed}:pairs"
     )
-    names = [slot.dialogue.id for slot in levelled]
+    names = [turn.dialogue.id for turn in levelled]
     held = hold_out(names, settings.valid_share, f"{settings.seed}:valid")
-    misfits = [slot for slot in levelled if slot.turn.weak_level not in fits[slot.quartile]]
+    misfits = [turn for turn in levelled if turn.gold.weak_level not in fits[turn.quartile]]
     rejections = _reject(settings, chosen, _human_pool(misfits, held), held, draw_rejected)
     pairs = [
-        _pair(slot, rejection)
-        for slot, rejection in zip(chosen, rejections, strict=True)
-        if rejection is not None and rejection.text and rejection.text != slot.turn.content
+        _pair(turn, rejection)
+        for turn, rejection in zip(chosen, rejections, strict=True)
+        if rejection is not None and rejection.text and rejection.text != turn.gold.content
     ]
     dropped = {
         "no_human_misfit_there": sum(rejection is None for rejection in rejections),
@@ -78,34 +78,34 @@ def fitting_levels(dialogues: Sequence[Dialogue]) -> dict[int, list[int]]:
     return fits
 
 
-Pool = Mapping[tuple[bool, int], list[Slot]]
+Pool = Mapping[tuple[bool, int], list[SupporterTurn]]
 
 
-def _human_pool(misfits: Sequence[Slot], held: set[str]) -> Pool:
+def _human_pool(misfits: Sequence[SupporterTurn], held: set[str]) -> Pool:
     """Human turns of a level that does not fit, by side (held out or not) and quartile."""
-    pool: dict[tuple[bool, int], list[Slot]] = {}
-    for slot in misfits:
-        pool.setdefault((slot.dialogue.id in held, slot.quartile), []).append(slot)
+    pool: dict[tuple[bool, int], list[SupporterTurn]] = {}
+    for turn in misfits:
+        pool.setdefault((turn.dialogue.id in held, turn.quartile), []).append(turn)
     return pool
 
 
 def _reject(
     settings: Preferences,
-    chosen: Sequence[Slot],
+    chosen: Sequence[SupporterTurn],
     pool: Pool,
     held: set[str],
     draw_rejected: DrawRejected | None,
 ) -> list[Rejection | None]:
-    """One rejection for each chosen slot; `None` where no human turn is to be had."""
+    """One rejection for each chosen turn; `None` where no human turn is to be had."""
     authors = list(_authors(settings, len(chosen)))
-    asked = [slot for slot, author in zip(chosen, authors, strict=True) if author == "model"]
+    asked = [turn for turn, author in zip(chosen, authors, strict=True) if author == "model"]
     answers = iter(_model_responses(asked, draw_rejected))
     generator = random.Random(f"{settings.seed}:rejected")  # noqa: S311 - a draw that must repeat
     return [
         Rejection(next(answers).strip(), None, "model")
         if author == "model"
-        else _human(slot, pool.get((slot.dialogue.id in held, slot.quartile), []), generator)
-        for slot, author in zip(chosen, authors, strict=True)
+        else _human(turn, pool.get((turn.dialogue.id in held, turn.quartile), []), generator)
+        for turn, author in zip(chosen, authors, strict=True)
     ]
 
 
@@ -115,35 +115,35 @@ def _authors(settings: Preferences, count: int) -> Iterator[str]:
         yield turn_about[place % 2] if settings.rejected == "mixed" else settings.rejected
 
 
-def _model_responses(slots: Sequence[Slot], draw_rejected: DrawRejected | None) -> list[str]:
-    if not slots:
+def _model_responses(turns: Sequence[SupporterTurn], draw_rejected: DrawRejected | None) -> list[str]:
+    if not turns:
         return []
     if draw_rejected is None:
         raise ValueError("rejected responses of the model are wanted, and `draw_rejected` was not given")
-    answers = draw_rejected(slots)
-    if len(answers) != len(slots):
-        raise ValueError(f"`draw_rejected` gave {len(answers)} responses for {len(slots)} slots")
+    answers = draw_rejected(turns)
+    if len(answers) != len(turns):
+        raise ValueError(f"`draw_rejected` gave {len(answers)} responses for {len(turns)} turns")
     return answers
 
 
-def _human(slot: Slot, pool: Sequence[Slot], generator: random.Random) -> Rejection | None:
-    others = [other for other in pool if other.dialogue.id != slot.dialogue.id]
+def _human(turn: SupporterTurn, pool: Sequence[SupporterTurn], generator: random.Random) -> Rejection | None:
+    others = [other for other in pool if other.dialogue.id != turn.dialogue.id]
     if not others:
         return None
     drawn = generator.choice(others)
-    return Rejection(drawn.turn.content, drawn.turn.weak_level, "human")
+    return Rejection(drawn.gold.content, drawn.gold.weak_level, "human")
 
 
-def _pair(slot: Slot, rejection: Rejection) -> Preference:
+def _pair(turn: SupporterTurn, rejection: Rejection) -> Preference:
     return Preference(
-        id=f"{slot.dialogue.id}_{slot.ordinal}",
-        dialogue_id=slot.dialogue.id,
-        turn=slot.ordinal,
-        n_turns=slot.dialogue.n_supporter_turns,
-        history=slot.history,
-        chosen=slot.turn.content,
+        id=f"{turn.dialogue.id}_{turn.ordinal}",
+        dialogue_id=turn.dialogue.id,
+        turn=turn.ordinal,
+        n_turns=turn.n_turns,
+        history=turn.history,
+        chosen=turn.gold.content,
         rejected=rejection.text,
-        chosen_level=slot.turn.weak_level,
+        chosen_level=turn.gold.weak_level,
         rejected_level=rejection.level,
         source=f"public:{rejection.author}",
     )

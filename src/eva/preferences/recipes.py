@@ -7,10 +7,10 @@ from pathlib import Path
 from eva.artifacts import new_folder, write_json, write_jsonl
 from eva.data.dialogue import Dialogue
 from eva.data.evad import EvadRecord
+from eva.preferences.drawing import DrawRejected
 from eva.preferences.evad_pairs import from_evad
 from eva.preferences.pair_sets import PreferenceSets
 from eva.preferences.public import from_public
-from eva.preferences.slots import DrawRejected
 from eva.settings.preferences_section import Preferences
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eva.artifacts import read_json
-from eva.data.responses import ResponseRow, read_rows
+from eva.data.responses import Response, read_responses
 from eva.errors import raise_if
 from eva.plain_text import read_text
 from eva.report.capability_table import CapabilityTable, capability_tables
@@ -46,7 +46,7 @@ class Scored:
 
     item: Item
     scores: Mapping[str, Any]
-    rows: Sequence[ResponseRow] = field(repr=False, default=())
+    rows: Sequence[Response] = field(repr=False, default=())
 
     @property
     def applies(self) -> bool:
@@ -129,7 +129,7 @@ def _scored(item: Item, path: Path, responses: Path) -> Scored:
     found = read_json(path)
     if not found["metrics"]:
         return Scored(item, found)
-    return Scored(item, found, read_rows(item.file(responses, ".jsonl"), allow_empty=True))
+    return Scored(item, found, read_responses(item.file(responses, ".jsonl"), allow_empty=True))
 
 
 def _curves(items: Sequence[Item], training: Path, curves: Path) -> Iterator[Curve]:

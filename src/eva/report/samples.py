@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eva.data.dialogue import LEVEL_NAMES
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.report.inputs import ReportInputs, Scored
 
 _TURNS = 4  # of a dialogue: one a quartile where it is long enough
@@ -92,8 +92,8 @@ def _spread(turns: Sequence[int]) -> list[int]:
 
 
 def _turn(
-    row: ResponseRow,
-    by_variant: Mapping[str, Mapping[int, ResponseRow]],
+    row: Response,
+    by_variant: Mapping[str, Mapping[int, Response]],
     levels: Mapping[str, Mapping[int, int | None]],
 ) -> SampleTurn:
     answers = [Answer("human", row.reference, level_name(row.reference_level))] if row.reference else []

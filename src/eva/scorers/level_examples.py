@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import numbered_lines
-from eva.data.dialogue import LEVELS, NO_LEVEL, Dialogue, Turn, quartile
+from eva.data.dialogue import LEVELS, NO_LEVEL, Dialogue, SupporterTurn, quartile, supporter_turns
 from eva.errors import InputError, raise_if
 from eva.plain_text import parse_json
 from eva.scorers.encoding import Text
@@ -47,33 +47,36 @@ def text_of(context: Sequence[str], response: str, context_turns: int) -> Text:
 def from_turns(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
     """Every supporter turn, with the weak level of its strategies (design decision 7)."""
     return [
-        LevelExample(dialogue.id, text_of(before, turn.content, context_turns), turn.weak_level, ordinal, n)
-        for dialogue, n in ((dialogue, dialogue.n_supporter_turns) for dialogue in dialogues)
-        for ordinal, before, turn in _supporter_turns(dialogue)
+        LevelExample(
+            turn.dialogue.id,
+            text_of(_before(turn), turn.gold.content, context_turns),
+            turn.gold.weak_level,
+            turn.ordinal,
+            turn.n_turns,
+        )
+        for turn in supporter_turns(dialogues)
     ]
 
 
 def from_utterances(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
     """Every labelled supporter utterance with its weak level, in the place of its turn."""
-    return [example for dialogue in dialogues for example in _utterances(dialogue, context_turns)]
+    return [one for turn in supporter_turns(dialogues) for one in _utterances(turn, context_turns)]
 
 
-def _utterances(dialogue: Dialogue, context_turns: int) -> Iterator[LevelExample]:
-    n = dialogue.n_supporter_turns
-    for ordinal, before, turn in _supporter_turns(dialogue):
-        earlier: list[str] = []  # what the same turn said before: context, but no turn of its own
-        for utterance, level in turn.labelled():
-            context = [" ".join([*before[-context_turns:], *earlier])]
-            text = text_of(context, utterance, min(context_turns, 1))
-            yield LevelExample(dialogue.id, text, level, ordinal, n, whole=not turn.parts)
-            earlier.append(utterance)
+def _utterances(turn: SupporterTurn, context_turns: int) -> Iterator[LevelExample]:
+    before = _before(turn)
+    earlier: list[str] = []  # what the same turn said before: context, but no turn of its own
+    for utterance, level in turn.gold.labelled():
+        context = [" ".join([*before[-context_turns:], *earlier])]
+        text = text_of(context, utterance, min(context_turns, 1))
+        whole = not turn.gold.parts
+        yield LevelExample(turn.dialogue.id, text, level, turn.ordinal, turn.n_turns, whole=whole)
+        earlier.append(utterance)
 
 
-def _supporter_turns(dialogue: Dialogue) -> Iterator[tuple[int, list[str], Turn]]:
-    """(ordinal from 1, contents of all turns before, turn)."""
-    said = [turn.content for turn in dialogue.turns]
-    for ordinal, index, turn in dialogue.supporter_turns():
-        yield ordinal, said[:index], turn
+def _before(turn: SupporterTurn) -> list[str]:
+    """The contents of all turns before it."""
+    return [said.content for said in turn.dialogue.turns[: turn.index]]
 
 
 def read_level_file(path: Path, context_turns: int) -> list[LevelExample]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eva.artifacts import digest_path
 from eva.data.epitome import MECHANISM_FILES
-from eva.data.responses import ResponseRow
+from eva.data.responses import Response
 from eva.errors import InputError
 from eva.scorers.epitome_scorer import DEGREE_LABELS
 from eva.scorers.level_examples import text_of
@@ -43,11 +43,11 @@ class Scorers:
 
         return [text for kind in kinds for text in problems(self._folder(kind), kind, _EXPECTED[kind])]
 
-    def levels(self, rows: Sequence[ResponseRow]) -> list[int]:
+    def levels(self, rows: Sequence[Response]) -> list[int]:
         """Most probable level of each response, 0 to 4, in its history."""
         return self._labels("level", rows)
 
-    def degrees(self, mechanism: str, rows: Sequence[ResponseRow]) -> list[int]:
+    def degrees(self, mechanism: str, rows: Sequence[Response]) -> list[int]:
         """Most probable degree, 0 to 2, of `ip`, `ex` or `er`, given the user's last message."""
         return self._labels(f"epitome/{mechanism}", rows)
 
@@ -69,7 +69,7 @@ class Scorers:
     def _folder(self, kind: str) -> Path:
         return self.level_dir if kind == "level" else self.epitome_dir / kind.removeprefix("epitome/")
 
-    def _labels(self, kind: str, rows: Sequence[ResponseRow]) -> list[int]:
+    def _labels(self, kind: str, rows: Sequence[Response]) -> list[int]:
         from eva.scorers.scorer_folder import load
 
         if kind not in self._loaded:

@@ -1,49 +1,16 @@
-"""Places in dialogues where a response is due, and drawing some of them evenly and repeatably."""
+"""Drawing some of many things, evenly over their groups and repeatably."""
 
 import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from eva.data.dialogue import Dialogue, Turn, quartile
+from eva.data.dialogue import SupporterTurn
 
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
-class Slot:
-    """The supporter turn `ordinal` (from 1) of `dialogue`, at `index` of its turns."""
-
-    dialogue: Dialogue
-    ordinal: int
-    index: int
-
-    @property
-    def turn(self) -> Turn:
-        return self.dialogue.turns[self.index]
-
-    @property
-    def quartile(self) -> int:
-        return quartile(self.ordinal, self.dialogue.n_supporter_turns)
-
-    @property
-    def history(self) -> tuple[dict[str, str], ...]:
-        """The messages before the turn; the last is the user's."""
-        return tuple(self.dialogue.messages(self.index))
-
-
-# Given slots, one response for each: what the untouched backbone would say there.
-DrawRejected = Callable[[Sequence[Slot]], list[str]]
-
-
-def slots_of(dialogues: Iterable[Dialogue]) -> list[Slot]:
-    """Every supporter turn that answers a user's."""
-    return [
-        Slot(dialogue, ordinal, index)
-        for dialogue in dialogues
-        for ordinal, index, _ in dialogue.supporter_turns()
-        if index > 0
-    ]
+# Given supporter turns, one response for each: what the untouched backbone would say there.
+DrawRejected = Callable[[Sequence[SupporterTurn]], list[str]]
 
 
 def draw_balanced(
