@@ -45,11 +45,9 @@ def test_without_tasks_the_stage_writes_an_empty_result_and_loads_nothing(root: 
         Policy("models/backbone/none", None, "eva", None).write(tmp_path / variant / "policy.json")
     (tmp_path / "tasks").mkdir()
     program = (
-        "import sys, pipelines.capability as stage\n"
-        "sys.argv = ['capability', *'--corpus esconv --backbone tiny_llama --seed 1 --before base --after eva"
-        " --task-path tasks --out out/1.json --metrics metrics/1.json'.split()]\n"
-        "try:\n    stage.main()\n"
-        "except SystemExit as done:\n    assert not done.code\n"
+        "import sys; from pipelines.runner import main\n"
+        "assert main('capability esconv-tiny_llama-1 --before base --after eva"
+        " --task-path tasks --out out/1.json --metrics metrics/1.json'.split()) == 0\n"
         "print([name for name in ('torch', 'lm_eval', 'transformers') if name in sys.modules])\n"
     )
     done = subprocess.run(
