@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Eva
-from tests.cli.test_score_scorers import trained  # noqa: F401
+from tests.cli.conftest import trained  # noqa: F401
 from tests.human.conftest import fill, rows_of, write_lines
 
 pytestmark = pytest.mark.slow

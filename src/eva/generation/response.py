@@ -12,14 +12,14 @@ from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
 from eva.errors import InputError
 from eva.models.prompts import extract_response
-from eva.plain_text import parse_json
+from eva.plain_text import parse_json, storable
 
 log = logging.getLogger(__name__)
 
 
 def response_at(turn: SupporterTurn, raw: str, prompt: str) -> Response:
     """The response in an answer `raw`: of a chain of thought only the text after its mark."""
-    raw = raw.strip()
+    raw = storable(raw.strip())
     if prompt == "cot":
         return Response.at(turn, extract_response(raw).response, raw)
     return Response.at(turn, raw)
