@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Eva
-from tests.cli.conftest import trained  # noqa: F401
+from tests.cli.conftest import (
+    Eva,
+    trained,  # noqa: F401
+)
 from tests.human.conftest import fill, rows_of, write_lines
 
 pytestmark = pytest.mark.slow
