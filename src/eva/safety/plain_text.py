@@ -28,7 +28,7 @@ _SPELLINGS = {
     r"\b(unalive|k[il*]{2,3}l?|kil)(?=\b|ing\b|ed\b)": "kill",
     r"\b(su[iy]?c[iy]?d[el]?|sewerslide)\b": "suicide",
     r"\bself[- ]?harm": "self-harm",
-    r"\b(just|really|honestly|literally|only|actually|also|even|so|kind of|sometimes) ": "",
+    r"\b(just|really|honestly|literally|only|actually|also|even|kind of|sometimes) ": "",
 }
 _COMPILED = [(re.compile(pattern), plain) for pattern, plain in _SPELLINGS.items()]
 

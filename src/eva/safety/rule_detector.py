@@ -1,19 +1,17 @@
-"""Detection by plain rules."""
+"""Detection by plain rules, read from `english.yaml`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
+
+import yaml
 
 from eva.safety.detector import Finding, Topic
-from eva.safety.english_rules import FIGURES_OF_SPEECH, RULES
 from eva.safety.plain_text import plain_text
 
-_FIGURE = re.compile("|".join(FIGURES_OF_SPEECH))
-_RULES: list[tuple[Topic, str, re.Pattern[str]]] = [
-    (topic, name, re.compile("|".join(patterns)))
-    for topic, rules in RULES.items()
-    for name, patterns in rules.items()
-]
+_RULES = Path(__file__).with_name("english.yaml")
+_WORD = re.compile(r"<([a-z]+)>")
 
 
 class RuleDetector:
@@ -21,12 +19,29 @@ class RuleDetector:
 
     name = "rules"
 
+    def __init__(self) -> None:
+        given = yaml.safe_load(_RULES.read_text(encoding="utf-8"))
+        words = given["words"]
+        self._not_literal = _compiled(given["literal_no"], words)
+        self._rules: list[tuple[Topic, str, re.Pattern[str]]] = [
+            (topic, name, _compiled(patterns, words))
+            for topic, rules in given["rules"].items()
+            for name, patterns in rules.items()
+        ]
+
     def find(self, said: Sequence[str]) -> Finding | None:
         texts = [plain_text(message) for message in said]
         texts += [f"{first} {second}" for first, second in pairwise(texts)]
-        return next((found for text in texts if (found := _first(text)) is not None), None)
+        return next((found for text in texts if (found := self._first(text)) is not None), None)
+
+    def _first(self, text: str) -> Finding | None:
+        literal = self._not_literal.sub(" ~ ", text)
+        return next((Finding(topic, name) for topic, name, rule in self._rules if rule.search(literal)), None)
 
 
-def _first(text: str) -> Finding | None:
-    literal = _FIGURE.sub(" ~ ", text)
-    return next((Finding(topic, name) for topic, name, rule in _RULES if rule.search(literal)), None)
+def _compiled(patterns: Iterable[str], words: Mapping[str, str]) -> re.Pattern[str]:
+    """One pattern of all, with `<word>` replaced by what `words` has for it."""
+    text = "|".join(patterns)
+    while _WORD.search(text):
+        text = _WORD.sub(lambda found: words[found.group(1)], text)
+    return re.compile(text)
