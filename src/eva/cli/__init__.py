@@ -6,11 +6,13 @@ from typing import NoReturn
 
 import typer
 
+from eva.cli import chat_command as chat
 from eva.cli import data_commands as data
 from eva.cli import generate_command as generate
 from eva.cli import human_commands as human
 from eva.cli import params_commands as params
 from eva.cli import results_commands as results
+from eva.cli import safety_commands as safety
 from eva.cli import score_command as score
 from eva.cli import scorers_commands as scorers
 from eva.cli.extras import extra_with
@@ -30,7 +32,8 @@ app.command("generate")(generate.generate)
 app.add_typer(human.app, name="human")
 app.command("score")(score.score)
 app.command("report")(results.report)
-app.command("chat")(results.chat)
+app.command("chat")(chat.chat)
+app.add_typer(safety.app, name="safety")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from eva.safety.detector import Finding, Topic
-from eva.safety.plain_text import plain_text
+from eva.safety.normal_form import normal_form
 
 _RULES = Path(__file__).with_name("english.yaml")
 _WORD = re.compile(r"<([a-z]+)>")
@@ -30,7 +30,7 @@ class RuleDetector:
         ]
 
     def find(self, said: Sequence[str]) -> Finding | None:
-        texts = [plain_text(message) for message in said]
+        texts = [normal_form(message) for message in said]
         texts += [f"{first} {second}" for first, second in pairwise(texts)]
         return next((found for text in texts if (found := self._first(text)) is not None), None)
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from eva.errors import raise_if
 from eva.settings.backbones_section import Backbone
 from eva.settings.capability_section import Capability
+from eva.settings.chat_section import Chat
 from eva.settings.corpora_section import Corpus
 from eva.settings.data_section import Data
 from eva.settings.dpo_section import Dpo
@@ -48,6 +49,7 @@ class Settings(Section):
     capability: Capability
     report: Report
     register_: Register
+    chat: Chat = Field(default_factory=Chat)
 
     @model_validator(mode="before")
     @classmethod

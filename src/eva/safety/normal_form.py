@@ -11,7 +11,7 @@ _STRETCHED = re.compile(r"([a-z])\1{2,}")  # dieeee
 _SPELLINGS = {
     r"won't": "will not",
     r"can't|cant|can not": "cannot",
-    r"(?<=[a-z])n't": " not",
+    r"(?<=[a-z]) ?n't": " not",
     r"\b(do|does|did|is|was|would|could|should|have|has|had|are|were)nt\b": r"\1 not",
     r"\bi'm|\bim\b": "i am",
     r"(?<=[a-z])'re\b": " are",
@@ -33,10 +33,10 @@ _SPELLINGS = {
 _COMPILED = [(re.compile(pattern), plain) for pattern, plain in _SPELLINGS.items()]
 
 
-def plain_text(message: str) -> str:
+def normal_form(message: str) -> str:
     """Lower case, contractions written out, disguised and shortened words restored, single blanks.
 
-    >>> plain_text("I’m gonna k i l l  myself")
+    >>> normal_form("I’m gonna k i l l  myself")
     'i am going to kill myself'
     """
     text = unicodedata.normalize("NFKC", message).translate(_QUOTES).lower()
