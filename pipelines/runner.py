@@ -16,15 +16,14 @@ import argparse
 import importlib
 import inspect
 import logging
-import os
 import sys
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eva.compat.chatter import silence_libraries
 from eva.errors import InputError
 from eva.record import stage_run
 from eva.settings.params_file import read_settings
@@ -32,7 +31,6 @@ from pipelines import declared
 
 OUTPUTS = ("out", "metrics", "plots", "provenance")
 ROOT = Path(__file__).resolve().parents[1]
-_CHATTER = ("httpx", "httpx2", "great_expectations", "alembic", "mlflow", "datasets", "filelock", "urllib3")
 
 log = logging.getLogger("eva")
 
@@ -83,7 +81,7 @@ def names() -> list[str]:
 def main(words: Sequence[str]) -> int:
     """Run one stage; returns the exit code: 2 where something given cannot work."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    _quiet_libraries()
+    silence_libraries()
     name = words[0] if words and not words[0].startswith("-") else ""
     try:
         run(load(name), words[1:])
@@ -151,11 +149,3 @@ def _require_links(stage: Stage) -> None:
             f"stage {stage.name} used code that pipelines/code/{stage.name} does not list: "
             f"{', '.join(missing)}; run `make deps`, then `dvc repro` again"
         )
-
-
-def _quiet_libraries() -> None:
-    """Third-party chatter hides our progress; our own log lines stay."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    for noisy in _CHATTER:
-        logging.getLogger(noisy).setLevel(logging.ERROR)

@@ -1,6 +1,5 @@
 """The `eva` command."""
 
-import os
 import sys
 from typing import NoReturn
 
@@ -16,6 +15,7 @@ from eva.cli import safety_commands as safety
 from eva.cli import score_command as score
 from eva.cli import scorers_commands as scorers
 from eva.cli.extras import extra_with
+from eva.compat.chatter import silence_libraries
 from eva.errors import InputError
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ app.add_typer(safety.app, name="safety")
 
 def main() -> None:
     """Run the command line; bad input and a missing extra are one message and exit code 2."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice would hide our output
+    silence_libraries()
     try:
         app()
     except InputError as error:

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from eva.compat.transformers_hooks import call_model
 from eva.errors import InputError
 from eva.record import mlflow_store as store
 from eva.registry.promotion import Decision
@@ -113,7 +114,7 @@ def _upload(
 
     # MLflow would look the model's name up on the hub for a licence; an address is not looked up,
     # and it keeps the path of this machine out of the registered files.
-    served.model.name_or_path = served.model.config._name_or_path = f"models:/{name}"
+    call_model(served.model, f"models:/{name}")
     with _pointed_at(opened.address), mlflow.start_run(run_id=run_id):
         return mlflow.transformers.log_model(
             {"model": served.model, "tokenizer": served.tokenizer},

@@ -1,7 +1,7 @@
 """What the sections `sft` and `dpo` share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -24,3 +24,7 @@ class Training(Section):
     launcher: Literal["single", "torchrun"] = "single"
     processes: Positive = Field(1, description="processes of the launcher, one a device")
     deepspeed: Path | None = Field(None, description="DeepSpeed JSON, e.g. infra/deepspeed/zero3.json")
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        description="fields of TRL's configuration that EVA does not set, e.g. {max_grad_norm: 0.5}",
+    )

@@ -1,18 +1,19 @@
-"""The course of one training: held-out score, training from the newest checkpoint, score again."""
+"""One training: held-out score, training from a checkpoint or from the start, held-out score again."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eva.compat.transformers_hooks import OwnOrder
+from eva.compat.trl_hooks import supervised_head
 from eva.training.callbacks import history
+from eva.training.checkpoints import checkpoint_step
 from eva.training.length_groups import LengthGroups
 from eva.training.result import Row
-from eva.training.resume import checkpoint_step, newest_checkpoint
-from eva.training.supervised_head import supervised_head
 
 
 @dataclass(frozen=True)
-class Course:
+class Trained:
     """What a trainer measured; `before` and `after` are its evaluations on the held-out rows."""
 
     before: Row
@@ -22,13 +23,12 @@ class Course:
     resumed_from: int | None
 
 
-def follow(trainer: Any, folder: Path) -> Course:
+def run_training(trainer: Any, checkpoint: Path | None) -> Trained:
     """Score, train, score; all processes of a distributed training call it together.
 
     The first score is the trainer's own first act: under DeepSpeed a model cannot be evaluated
     before its training engine exists. A resumed trainer finds that score in the log it restores.
     """
-    checkpoint = newest_checkpoint(folder)
     trainer.args.eval_on_start = checkpoint is None
     with supervised_head():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -36,10 +36,10 @@ def follow(trainer: Any, folder: Path) -> Course:
     logged = trainer.state.log_history
     before = next(row for row in logged if any(key.startswith("eval_") for key in row))
     resumed = checkpoint_step(checkpoint) if checkpoint else None
-    return Course(before, after, history(logged), trainer.state.global_step, resumed)
+    return Trained(before, after, history(logged), trainer.state.global_step, resumed)
 
 
-class Repeatable:
+class Repeatable(OwnOrder):
     """Trainer mixin: what a training draws at random does not depend on interruptions or scoring."""
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Row:
@@ -50,9 +50,9 @@ class Repeatable:
             scores: Row = super().evaluate(*args, **kwargs)  # type: ignore[misc]
         return scores
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroups:
+    def order(self, rows: Any) -> LengthGroups:
+        """Rows of like length share a batch, in an order that depends on seed and epoch alone."""
         trainer: Any = self
-        rows = trainer.train_dataset if train_dataset is None else train_dataset
         arguments = trainer.args
         step = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
         return LengthGroups(rows["length"], step, arguments.seed, lambda: int(trainer.state.epoch or 0))
