@@ -1,1 +1,0 @@
-../../../src/eva/training/supervised_head.py
