@@ -35,7 +35,7 @@ def test_other_profiles_measure_nothing(root: Path, profile: str) -> None:
 def test_variants_must_be_rows_and_differ(root: Path) -> None:
     with pytest.raises(InputError, match=re.escape("`capability.after` names 'evaa', which is no row")):
         load_settings(_params(root, after="evaa"))
-    with pytest.raises(InputError, match="`capability.after` is .eva.: `capability.before` is the same"):
+    with pytest.raises(InputError, match=r"`capability\.after` is .eva.: `capability\.before` is the same"):
         load_settings(_params(root, before="eva"))
 
 
