@@ -1,17 +1,19 @@
 """Stage `backbone`: pretrained weights become an ordinary Hugging Face folder."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from eva.models.backbones import materialise
-from eva.settings.backbones_section import Backbone
+from eva.record import StageRun
+from eva.settings.params_file import Settings
+from pipelines.harness import stage
 
-if TYPE_CHECKING:
-    from eva.record import StageRun
 
-
-def main(run: "StageRun", backbones: Mapping[str, Backbone], *, backbone: str, out: Path) -> None:
+@stage("backbone")
+def main(run: StageRun, settings: Settings, *, name: str, out: Path) -> None:
     """Convert, copy or download one row of `backbones`, digest-checked."""
-    materialise(backbone, backbones[backbone], out)
+    materialise(name, settings.backbones[name], out)
     run.log_metrics({"bytes": sum(file.stat().st_size for file in out.rglob("*") if file.is_file())})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,23 +1,23 @@
 """Stage `evaluate`: every metric of one variant, with counts and intervals."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eva import artifacts
 from eva.data.responses import read_responses
 from eva.metrics.score import score
 from eva.metrics.slices import slice_scores
 from eva.plain_text import read_text
+from eva.record import StageRun
 from eva.scorers.trained import Scorers
-from eva.settings.evaluate_section import Evaluate
-
-if TYPE_CHECKING:
-    from eva.record import StageRun
+from eva.settings.params_file import Settings
+from pipelines.harness import stage
 
 
+@stage("evaluate")
 def main(
-    run: "StageRun",
-    evaluate: Evaluate,
+    run: StageRun,
+    settings: Settings,
     *,
     corpus: str,
     backbone: str,
@@ -37,17 +37,21 @@ def main(
         artifacts.write_json(metrics, {})
         return
     rows = read_responses(responses, allow_empty=True)
-    scorers = Scorers(levels, epitome, evaluate.precision)
+    scorers = Scorers(levels, epitome, settings.evaluate.precision)
     result = score(
         rows,
-        evaluate.metrics,
-        settings=evaluate,
+        settings.evaluate.metrics,
+        settings=settings.evaluate,
         scorers=scorers,
         reference=scorers.reference(),
         provenance={"variant": variant, **artifacts.read_json(origin), **scorers.provenance()},
     )
     values = {name: metric.value for name, metric in result.metrics.items()}
-    slices = [one.to_dict() for one in slice_scores(result, settings=evaluate)]
+    slices = [one.to_dict() for one in slice_scores(result, settings=settings.evaluate)]
     artifacts.write_json(out, {**result.to_dict(), "labels": result.labels, "slices": slices})
     artifacts.write_json(metrics, values)
     run.log_metrics(values)
+
+
+if __name__ == "__main__":
+    main()

@@ -13,11 +13,10 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 from eva.artifacts import write_text
 from eva.data.epitome import MECHANISM_FILES, EpitomePair, load_epitome
-from eva.scorers.scorecard import Labels
+from eva.scorers.scorecard import Labels, confusion_matrix
 from eva.statistics.bootstrap import Additive, Array, draw_weights, statistic_interval
 
 DEGREES = 3
@@ -64,7 +63,7 @@ def _row(mechanism: str, repeated: Sequence[Rows]) -> str:
 def _confusion(same: Rows) -> Labels:
     """Counts [one annotation, another] of a pair's annotations, each as a guess at each other."""
     levels = np.array([(one.level, other.level) for one, other in permutations(same, 2)])
-    return np.asarray(confusion_matrix(levels[:, 0], levels[:, 1], labels=range(DEGREES)))
+    return confusion_matrix(levels[:, 0], levels[:, 1], DEGREES)
 
 
 def _with_interval(statistic: Additive) -> str:

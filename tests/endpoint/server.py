@@ -33,6 +33,7 @@ class Behaviour:
     dies_after: int | None = None
     model: str = "served-model"
     says: str | None = None
+    way: str = "plain"  # the shape of its answers, see `_shape`
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,45 @@ def serving(journal: Path, **behaviour: Any) -> Iterator[Served]:
     finally:
         process.kill()
         process.wait()
+
+
+def _shape(way: str, digest: str) -> bytes:
+    """A body in one of the shapes that servers give."""
+    said, reason, usage = f"Number {digest[:6]}.", "stop", {"prompt_tokens": 100, "completion_tokens": 10}
+    message: dict[str, Any] = {"role": "assistant", "content": said}
+    shapes: dict[str, dict[str, Any]] = {
+        "thought": {"content": f"<think>\nThey grieve.\n</think>\n\n{said}"},
+        "thought apart": {"reasoning_content": "They grieve."},
+        "thought in parts": {
+            "content": [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "They grieve."}]},
+                {"type": "text", "text": said},
+            ]
+        },
+        "cut thought": {"content": "<think>\nThey grieve and"},
+        "cut thought apart": {"content": None, "reasoning": "They grieve and"},
+        "parts": {"content": [{"type": "text", "text": said[:6]}, {"type": "text", "text": said[6:]}]},
+        "null": {"content": None},
+        "filtered": {"content": ""},
+        "refusal": {"content": None, "refusal": said},
+        "half a character": {"content": f"{said}\ud83d\0"},
+    }
+    message |= shapes.get(way, {})
+    reason = {"filtered": "content_filter"}.get(way, "length" if way.startswith("cut") else reason)
+    body: dict[str, Any] = {
+        "choices": [{"index": 0, "finish_reason": reason, "message": message}],
+        "usage": usage,
+        "model": "served-model",
+    }
+    whole: dict[str, Any] = {
+        "no usage": {**body, "usage": None},
+        "no choice": {**body, "choices": []},
+        "error": {"error": {"message": "the quota is exceeded", "code": "insufficient_quota"}},
+        "busy": {"error": {"message": "no provider is free", "code": 503}},
+        "list": [body],
+    }
+    text = {"page": "<html>Sign in</html>", "nothing": "", "cut body": json.dumps(body)[:-9]}
+    return text.get(way, json.dumps(whole.get(way, body))).encode()
 
 
 class _Server(ThreadingHTTPServer):
@@ -114,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.paid += 1
         self.server.note(what="paid", digest=digest)
         text = how.says or f"That sounds hard, number {digest[:6]}."
+        if how.way != "plain":
+            return self._send_bytes(200, _shape(how.way, digest))
         words = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         return self._send(
@@ -129,7 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _send(self, status: int, content: dict[str, Any]) -> None:
-        data = json.dumps(content).encode()
+        self._send_bytes(status, json.dumps(content).encode())
+
+    def _send_bytes(self, status: int, data: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

@@ -236,16 +236,6 @@ def test_another_address_is_another_model(generation: Generation, tmp_path: Path
     assert len(one.asked) == len(other.asked) == 12
 
 
-@pytest.mark.slow
-def test_what_is_no_chat_completion(generation: Generation, tmp_path: Path) -> None:
-    with (
-        serving(tmp_path / "log", faults=(200,)) as server,
-        pytest.raises(InputError, match="something else than a chat completion"),
-    ):
-        generation(server)
-    assert not list(tmp_path.glob("kept/*"))
-
-
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

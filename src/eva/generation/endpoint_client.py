@@ -8,15 +8,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import openai
-from openai.types.chat import ChatCompletion
 
 from eva.errors import InputError
 from eva.generation.answers import Answer, Answers, Request
+from eva.generation.chat_completion import error_status, read_completion
 from eva.models.endpoint import KEY, Served
 from eva.settings.backbones_section import Endpoint
+
+AGAIN = "what was answered is kept: the same command goes on from there"
+
+_SHORTEST_KEY = 8
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +34,15 @@ def ask(
     Raises `InputError` when the endpoint refuses or cannot be reached. What was answered until
     then is kept, so that the same call goes on from there.
     """
-    missing = {one.name: one for one in requests if one not in answers}
+    kept = {one.name: answers.get(one) for one in requests}
+    missing = {one.name: one for one in requests if kept[one.name] is None}
     log.info("%d requests, %d of them to be asked", len(requests), len(missing))
     on_answers(len(requests) - len(missing))
+    run = _Run(served, answers, on_answers)
     if missing:
-        asyncio.run(_Run(served, answers, on_answers).ask(list(missing.values())))
-    return [answers[one] for one in requests]
+        asyncio.run(run.ask(list(missing.values())))
+    given = kept | run.given
+    return [answer for one in requests if (answer := given[one.name]) is not None]
 
 
 class _Pace:
@@ -57,6 +65,7 @@ class _Run:
     def __init__(self, served: Served, answers: Answers, on_answers: Callable[[int], object]) -> None:
         self._served, self._answers, self._on_answers = served, answers, on_answers
         self._key, self._limits = served.key(), served.limits
+        self.given: dict[str, Answer] = {}
 
     async def ask(self, requests: Sequence[Request]) -> None:
         async with _client(self._served.url, self._key, self._limits) as client:
@@ -80,27 +89,36 @@ class _Run:
 
     async def _answer(self, client: openai.AsyncOpenAI, request: Request) -> None:
         try:
-            # Not `chat.completions.create`: the body goes out as it is, whatever fields a server adds.
-            said = await client.post("/chat/completions", body=dict(request.body), cast_to=ChatCompletion)
+            # Not `chat.completions.create`: the body goes out as it is, whatever fields a server adds,
+            # and comes back as it is, whatever shape it has.
+            body = await client.post("/chat/completions", body=dict(request.body), cast_to=bytes)
         except openai.OpenAIError as error:
-            raise InputError(self._explained(error).replace(self._key, "…")) from None
-        self._answers[request] = _read(said, request)
+            raise InputError(self._without_key(self._explained(error))) from None
+        try:
+            answer = read_completion(body)
+        except InputError as error:
+            fault = f"{request.url} answers with {error}; check the address; {AGAIN}"
+            raise InputError(self._without_key(fault)) from None
+        self._answers[request] = self.given[request.name] = answer
         self._on_answers(1)
+
+    def _without_key(self, text: str) -> str:
+        """Servers repeat a wrong key; what is too short to be one (`none`) is a word of the message."""
+        return text.replace(self._key, "…") if len(self._key) >= _SHORTEST_KEY else text
 
     def _explained(self, error: openai.OpenAIError) -> str:
         url, retries = self._served.url, self._limits.retries
-        again = "what was answered is kept: the same command goes on from there"
         if isinstance(error, openai.APIConnectionError):
             fault = str(error.__cause__ or "") or str(error)
-            return f"{url} cannot be reached ({fault}), with up to {retries} retries; {again}"
+            return f"{url} cannot be reached ({fault}), with up to {retries} retries; {AGAIN}"
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
             return (
                 f"{url} refuses the key in {KEY} (HTTP {error.status_code}); set one that may use this model"
             )
         if isinstance(error, openai.APIStatusError) and _may_pass(error.status_code):
             fault = f"HTTP {error.status_code}, {_text(error)}"
-            return f"{url} keeps failing ({fault}), with up to {retries} retries; ask more slowly; {again}"
-        return f"{url} refuses a request to {self._served.model!r}: {_text(error)}; {again}"
+            return f"{url} keeps failing ({fault}), with up to {retries} retries; ask more slowly; {AGAIN}"
+        return f"{url} refuses a request to {self._served.model!r}: {_text(error)}; {AGAIN}"
 
 
 def _client(url: str, key: str, limits: Endpoint) -> openai.AsyncOpenAI:
@@ -110,8 +128,16 @@ def _client(url: str, key: str, limits: Endpoint) -> openai.AsyncOpenAI:
         api_key=key,
         max_retries=limits.retries,
         timeout=limits.timeout,
-        http_client=openai.DefaultAsyncHttpxClient(event_hooks={"request": [pace.wait]}),
+        http_client=openai.DefaultAsyncHttpxClient(
+            event_hooks={"request": [pace.wait], "response": [_take_errors_at_their_code]}
+        ),
     )
+
+
+async def _take_errors_at_their_code(response: Any) -> None:
+    """An error under HTTP 200 is retried or raised as if it had come with its own status."""
+    if response.status_code == HTTPStatus.OK:
+        response.status_code = error_status(await response.aread()) or HTTPStatus.OK
 
 
 def _may_pass(status: int) -> bool:
@@ -120,18 +146,3 @@ def _may_pass(status: int) -> bool:
 
 def _text(error: openai.OpenAIError) -> str:
     return " ".join(str(error).split())[:300]
-
-
-def _read(said: Any, request: Request) -> Answer:
-    if not isinstance(said, ChatCompletion) or not said.choices:
-        raise InputError(
-            f"{request.url} answers with something else than a chat completion; check the address"
-        )
-    choice, usage = said.choices[0], said.usage
-    return Answer(
-        text=choice.message.content or "",
-        model=said.model or "",
-        finish_reason=choice.finish_reason or "",
-        input_tokens=usage.prompt_tokens if usage else 0,
-        output_tokens=usage.completion_tokens if usage else 0,
-    )

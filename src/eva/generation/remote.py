@@ -1,7 +1,7 @@
 """A whole generation by a served model: the same prompts, histories and file as a local one's."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,9 @@ from tqdm import tqdm
 
 from eva.artifacts import fingerprint, write_jsonl
 from eva.data.dialogue import Dialogue, SupporterTurn, supporter_turns
+from eva.data.responses import Response
+from eva.data.thoughts import part_thoughts
+from eva.errors import InputError
 from eva.generation.answers import Answer, Answers, Request, bill
 from eva.generation.local import Generated
 from eva.generation.response import count, report_odd, response_at, response_seed
@@ -40,10 +43,14 @@ def generate_remote(
     requests = [Request(served.url, _body(turn, prompt, sampling, seed)) for turn in asked]
     with tqdm(total=len(requests), desc="generate", unit="response", mininterval=2) as bar:
         answers = ask(served, requests, Answers(kept), bar.update)
-    responses = [response_at(turn, one.text, prompt) for turn, one in zip(asked, answers, strict=True)]
+    responses = [response_at(turn, _whole(one), prompt) for turn, one in zip(asked, answers, strict=True)]
+    outcome = _outcomes(answers, responses)
+    _refuse_silence(served, responses, outcome)
     report_odd(responses, prompt)
     usage = bill(answers, served.limits)
-    log.info("%s: %s", served.model, usage)
+    log.info("%s: %s %s", served.model, outcome, usage)
+    if usage["input_tokens"] is None:
+        log.warning("%s leaves out how many tokens some answers took: their sum is unknown", served.model)
     write_jsonl(out, (response.to_dict() for response in responses))
     provenance = {
         **_origin(served, prompt, answers),
@@ -52,9 +59,36 @@ def generate_remote(
         "dialogues": fingerprint([dialogue.to_dict() for dialogue in dialogues]),
         "usage": usage,
     }
-    truncated = sum(answer.finish_reason == "length" for answer in answers)
-    counts = {"dialogues": len(dialogues), **count(responses), "truncated": truncated}
+    counts = {"dialogues": len(dialogues), **count(responses), **outcome}
     return Generated({**counts, **{k: v for k, v in usage.items() if v is not None}}, provenance)
+
+
+def _whole(answer: Answer) -> str:
+    """Everything that was generated, with a thought that came apart before the rest, marked as one."""
+    return f"<think>{answer.reasoning}</think>{answer.text}" if answer.reasoning else answer.text
+
+
+def _outcomes(answers: Sequence[Answer], responses: Sequence[Response]) -> dict[str, int]:
+    """How many answers were withheld, cut off, or empty for no reason given; each counts once."""
+    filtered = [one.finish_reason == "content_filter" for one in answers]
+    truncated = [_cut(one) and not withheld for one, withheld in zip(answers, filtered, strict=True)]
+    told = [a or b for a, b in zip(filtered, truncated, strict=True)]
+    empty = sum(not one.response and not known for one, known in zip(responses, told, strict=True))
+    return {"filtered": sum(filtered), "truncated": sum(truncated), "empty": empty}
+
+
+def _cut(answer: Answer) -> bool:
+    return answer.finish_reason == "length" or part_thoughts(answer.text).unfinished
+
+
+def _refuse_silence(served: Served, responses: Sequence[Response], outcome: Mapping[str, int]) -> None:
+    if responses and not any(one.response for one in responses):
+        how = ", ".join(f"{number} {name}" for name, number in outcome.items())
+        raise InputError(
+            f"{served.model} at {served.url}: none of {len(responses)} answers says anything ({how}); they "
+            "are kept, so asking the same again changes nothing: raise `max_new_tokens` if they were cut, "
+            "or ask another model"
+        )
 
 
 def _sampling(served: Served, prompt: str, settings: Generate) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from eva.artifacts import numbered_lines, write_jsonl
 from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
+from eva.data.thoughts import part_thoughts
 from eva.errors import InputError
 from eva.models.prompts import extract_response
 from eva.plain_text import parse_json, storable
@@ -18,11 +19,16 @@ log = logging.getLogger(__name__)
 
 
 def response_at(turn: SupporterTurn, raw: str, prompt: str) -> Response:
-    """The response in an answer `raw`: of a chain of thought only the text after its mark."""
-    raw = storable(raw.strip())
+    """The response in an answer `raw`: without its thoughts; of a chain of thought what follows its mark.
+
+    The row keeps the whole answer where that is more than the response.
+    """
+    raw = storable(raw)  # a model can write any character, also NUL
+    parted = part_thoughts(raw)
     if prompt == "cot":
-        return Response.at(turn, extract_response(raw).response, raw)
-    return Response.at(turn, raw)
+        return Response.at(turn, extract_response(parted.answer).response, raw.strip())
+    whole = parted.thoughts or parted.unfinished
+    return Response.at(turn, parted.answer, raw.strip() if whole else None)
 
 
 def response_seed(seed: int, turn: SupporterTurn) -> int:

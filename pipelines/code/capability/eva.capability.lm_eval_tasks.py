@@ -1,1 +1,0 @@
-../../../src/eva/capability/lm_eval_tasks.py

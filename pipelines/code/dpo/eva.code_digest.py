@@ -1,1 +1,0 @@
-../../../src/eva/code_digest.py

@@ -1,1 +1,0 @@
-../../../src/eva/compat/chatter.py

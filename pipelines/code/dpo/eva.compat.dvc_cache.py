@@ -1,1 +1,0 @@
-../../../src/eva/compat/dvc_cache.py

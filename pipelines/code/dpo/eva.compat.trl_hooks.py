@@ -1,1 +1,0 @@
-../../../src/eva/compat/trl_hooks.py

@@ -1,1 +1,0 @@
-../../../src/eva/training/length_groups.py

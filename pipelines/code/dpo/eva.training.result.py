@@ -1,1 +1,0 @@
-../../../src/eva/training/result.py

@@ -1,1 +1,0 @@
-../../../src/eva/training/run_store.py

@@ -1,1 +1,0 @@
-../../../src/eva/training/trl_extra.py

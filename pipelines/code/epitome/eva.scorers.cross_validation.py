@@ -1,1 +1,0 @@
-../../../src/eva/scorers/cross_validation.py

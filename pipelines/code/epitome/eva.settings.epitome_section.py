@@ -1,1 +1,0 @@
-../../../src/eva/settings/epitome_section.py

@@ -1,1 +1,0 @@
-../../../src/eva/data/csv_files.py

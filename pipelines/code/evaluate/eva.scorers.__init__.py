@@ -1,1 +1,0 @@
-../../../src/eva/scorers/__init__.py

@@ -1,1 +1,0 @@
-../../../src/eva/scorers/ensemble.py

@@ -1,1 +1,0 @@
-../../../src/eva/scorers/level_scorecard.py

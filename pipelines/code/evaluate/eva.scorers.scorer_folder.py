@@ -1,1 +1,0 @@
-../../../src/eva/scorers/scorer_folder.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/scorer_section.py

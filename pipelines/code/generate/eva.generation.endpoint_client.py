@@ -1,1 +1,0 @@
-../../../src/eva/generation/endpoint_client.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/backbones_section.py

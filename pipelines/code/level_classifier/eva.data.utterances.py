@@ -1,1 +1,0 @@
-../../../src/eva/data/utterances.py

@@ -1,1 +1,0 @@
-../../../src/eva/scorers/probe_fitter.py

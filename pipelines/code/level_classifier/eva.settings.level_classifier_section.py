@@ -1,1 +1,0 @@
-../../../src/eva/settings/level_classifier_section.py

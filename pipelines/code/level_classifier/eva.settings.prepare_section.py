@@ -1,1 +1,0 @@
-../../../src/eva/settings/prepare_section.py

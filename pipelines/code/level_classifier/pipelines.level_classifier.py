@@ -1,1 +1,0 @@
-../../../pipelines/level_classifier.py

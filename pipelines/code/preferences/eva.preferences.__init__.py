@@ -1,1 +1,0 @@
-../../../src/eva/preferences/__init__.py

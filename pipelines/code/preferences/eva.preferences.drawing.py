@@ -1,1 +1,0 @@
-../../../src/eva/preferences/drawing.py

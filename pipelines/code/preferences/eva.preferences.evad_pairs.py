@@ -1,1 +1,0 @@
-../../../src/eva/preferences/evad_pairs.py

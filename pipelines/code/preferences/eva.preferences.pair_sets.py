@@ -1,1 +1,0 @@
-../../../src/eva/preferences/pair_sets.py

@@ -1,1 +1,0 @@
-../../../src/eva/preferences/public.py

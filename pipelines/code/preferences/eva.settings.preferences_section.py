@@ -1,1 +1,0 @@
-../../../src/eva/settings/preferences_section.py

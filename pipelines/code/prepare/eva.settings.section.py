@@ -1,1 +1,0 @@
-../../../src/eva/settings/section.py

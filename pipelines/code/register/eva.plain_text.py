@@ -1,1 +1,0 @@
-../../../src/eva/plain_text.py

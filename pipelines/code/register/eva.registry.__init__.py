@@ -1,1 +1,0 @@
-../../../src/eva/registry/__init__.py

@@ -1,1 +1,0 @@
-../../../src/eva/registry/model_card.py

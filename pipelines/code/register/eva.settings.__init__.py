@@ -1,1 +1,0 @@
-../../../src/eva/settings/__init__.py

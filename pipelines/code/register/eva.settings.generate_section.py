@@ -1,1 +1,0 @@
-../../../src/eva/settings/generate_section.py

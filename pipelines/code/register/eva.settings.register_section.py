@@ -1,1 +1,0 @@
-../../../src/eva/settings/register_section.py

@@ -1,1 +1,0 @@
-../../../src/eva/report/comparison.py

@@ -1,1 +1,0 @@
-../../../src/eva/report/paper_values.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/report_section.py

@@ -1,1 +1,0 @@
-../../../src/eva/data/empathetic_dialogues.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/sft_section.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/training_section.py

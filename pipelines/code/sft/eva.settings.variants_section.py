@@ -1,1 +1,0 @@
-../../../src/eva/settings/variants_section.py

@@ -1,1 +1,0 @@
-../../../src/eva/training/saving.py

@@ -1,1 +1,0 @@
-../../../src/eva/training/train_or_reuse.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/corpora_section.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/validate_section.py

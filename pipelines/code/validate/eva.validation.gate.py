@@ -1,1 +1,0 @@
-../../../src/eva/validation/gate.py

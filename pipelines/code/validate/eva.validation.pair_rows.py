@@ -1,1 +1,0 @@
-../../../src/eva/validation/pair_rows.py

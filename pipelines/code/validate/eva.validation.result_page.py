@@ -1,1 +1,0 @@
-../../../src/eva/validation/result_page.py
