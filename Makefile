@@ -17,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup run smoke test test-fast check fix up down ui lock clean
+.PHONY: help setup run smoke test test-fast check fix up down ui deps lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -68,6 +68,9 @@ check: setup ## lint, format, types, import contracts, and dependencies, and dvc
 fix: setup ## let ruff mend what it can
 	ruff check --fix .
 	ruff format .
+
+deps: setup ## write down which code each stage reaches (pipelines/code)
+	python -m pipelines.dependencies
 
 up: setup ## start Prefect, MLflow and a worker per pool on 127.0.0.1, and deploy the flows
 	python -m flows.services up

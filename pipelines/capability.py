@@ -1,20 +1,21 @@
 """Stage `capability`: standard tasks on two variants, to see what fine-tuning cost (Table 13)."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.models.loading import Policy
-from eva.record import StageRun
-from eva.settings.params_file import Settings
-from pipelines.harness import stage
+from eva.settings.capability_section import Capability
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
 
 SHOWN = ("before", "after", "difference", "stderr")
 
 
-@stage("capability")
 def main(
-    run: StageRun,
-    settings: Settings,
+    run: "StageRun",
+    capability: Capability,
     *,
     corpus: str,
     backbone: str,
@@ -26,22 +27,17 @@ def main(
     metrics: Path,
 ) -> None:
     """Compare two variants on the tasks of the settings; without tasks there is nothing to load."""
-    section = settings.capability
-    names = {"before": section.before, "after": section.after}
+    names = {"before": capability.before, "after": capability.after}
     first, second = (Policy.read(folder / "policy.json") for folder in (before, after))
     inapplicable = first.inapplicable or second.inapplicable
-    if not section.tasks or inapplicable:
+    if not capability.tasks or inapplicable:
         artifacts.write_json(out, {**names, "inapplicable": inapplicable, "scores": {}})
         artifacts.write_json(metrics, {})
         return
     from eva.capability.differences import compare
 
-    found = compare(first, second, section).to_dict()
+    found = compare(first, second, capability.model_copy(update={"task_path": task_path})).to_dict()
     artifacts.write_json(out, {**names, "inapplicable": None, **found})
     table = {name: {key: score[key] for key in SHOWN} for name, score in found["scores"].items()}
     artifacts.write_json(metrics, table)
     run.log_metrics({f"{name}/{key}": row[key] for name, row in table.items() for key in SHOWN})
-
-
-if __name__ == "__main__":
-    main()

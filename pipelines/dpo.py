@@ -1,19 +1,26 @@
 """Stage `dpo`: emotional validation alignment (ALI), a LoRA adapter, or a pointer to an unaligned model."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.data.dialogue import Preference
 from eva.models.loading import Policy, Start
-from eva.record import StageRun
-from eva.settings.params_file import Settings
-from pipelines.harness import CURVE, checkpoint_store, stage, write_table
+from eva.settings.backbones_section import Backbone
+from eva.settings.dpo_section import Dpo
+from eva.settings.variants_section import Variant
+from pipelines.tables import CURVE, write_table
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
 
 
-@stage("dpo")
 def main(
-    run: StageRun,
-    settings: Settings,
+    run: "StageRun",
+    dpo: Dpo,
+    variants: Mapping[str, Variant],
+    backbones: Mapping[str, Backbone],
     *,
     corpus: str,
     backbone: str,
@@ -26,10 +33,10 @@ def main(
     plots: Path,
 ) -> None:
     """Align the start of one variant on its backbone's preference pairs."""
-    row = settings.variants[variant]
+    row = variants[variant]
     begin = Start.read(start / "start.json")
     inapplicable = begin.inapplicable
-    if row.align and not settings.backbones[backbone].trainable:
+    if row.align and not backbones[backbone].trainable:
         inapplicable = f"{backbone} is generation only, so it has no ALI"
     if not row.align or inapplicable:
         with artifacts.new_folder(out) as folder:
@@ -39,12 +46,12 @@ def main(
         artifacts.write_json(metrics, {"trained": 0})
         write_table(plots, [], CURVE)
         return
-    from eva.training import dpo
+    from eva.training.dpo import train as align
 
-    targets = settings.backbones[backbone].lora_targets
+    targets = backbones[backbone].lora_targets
     train, valid = (_read(preferences / f"{split}.jsonl") for split in ("train", "valid"))
     model = Path(begin.model)
-    result = dpo.train(settings.dpo, train, valid, model, out, targets, seed, checkpoint_store())
+    result = align(dpo, train, valid, model, out, targets, seed, run.checkpoint_store)
     Policy(begin.model, out.as_posix(), row.prompt, result.fingerprint).write(out / "policy.json")
     artifacts.write_json(metrics, result.metrics)
     write_table(plots, result.history, CURVE)
@@ -56,7 +63,3 @@ def main(
 
 def _read(path: Path) -> list[Preference]:
     return [Preference.from_dict(row) for row in artifacts.read_jsonl(path)]
-
-
-if __name__ == "__main__":
-    main()

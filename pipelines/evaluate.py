@@ -1,23 +1,23 @@
 """Stage `evaluate`: every metric of one variant, with counts and intervals."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eva import artifacts
 from eva.data.responses import read_responses
 from eva.metrics.score import score
 from eva.metrics.slices import slice_scores
 from eva.plain_text import read_text
-from eva.record import StageRun
 from eva.scorers.trained import Scorers
-from eva.settings.params_file import Settings
-from pipelines.harness import stage
+from eva.settings.evaluate_section import Evaluate
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
 
 
-@stage("evaluate")
 def main(
-    run: StageRun,
-    settings: Settings,
+    run: "StageRun",
+    evaluate: Evaluate,
     *,
     corpus: str,
     backbone: str,
@@ -37,21 +37,17 @@ def main(
         artifacts.write_json(metrics, {})
         return
     rows = read_responses(responses, allow_empty=True)
-    scorers = Scorers(levels, epitome, settings.evaluate.precision)
+    scorers = Scorers(levels, epitome, evaluate.precision)
     result = score(
         rows,
-        settings.evaluate.metrics,
-        settings=settings.evaluate,
+        evaluate.metrics,
+        settings=evaluate,
         scorers=scorers,
         reference=scorers.reference(),
         provenance={"variant": variant, **artifacts.read_json(origin), **scorers.provenance()},
     )
     values = {name: metric.value for name, metric in result.metrics.items()}
-    slices = [one.to_dict() for one in slice_scores(result, settings=settings.evaluate)]
+    slices = [one.to_dict() for one in slice_scores(result, settings=evaluate)]
     artifacts.write_json(out, {**result.to_dict(), "labels": result.labels, "slices": slices})
     artifacts.write_json(metrics, values)
     run.log_metrics(values)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,7 @@
 """Stage `generate`: one response per supporter turn of the test dialogues, given the gold history."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.data.dialogue import subset
@@ -9,15 +10,15 @@ from eva.generation.local import generate_file
 from eva.generation.remote import generate_remote
 from eva.models.endpoint import FILE, Served, is_served
 from eva.models.loading import Policy
-from eva.record import StageRun
-from eva.settings.params_file import Settings
-from pipelines.harness import answer_store, checkpoint_store, stage
+from eva.settings.generate_section import Generate
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
 
 
-@stage("generate")
 def main(
-    run: StageRun,
-    settings: Settings,
+    run: "StageRun",
+    generate: Generate,
     *,
     corpus: str,
     backbone: str,
@@ -36,18 +37,12 @@ def main(
         artifacts.write_json(provenance, {"inapplicable": which.inapplicable})
         artifacts.write_json(metrics, {"responses": 0})
         return
-    dialogues = subset(read_split(prepared, "test"), settings.generate.max_dialogues)
+    dialogues = subset(read_split(prepared, "test"), generate.max_dialogues)
     if is_served(Path(which.model)):
         served = Served.read(Path(which.model) / FILE)
-        generated = generate_remote(
-            served, which.prompt, dialogues, settings.generate, seed, out, answer_store()
-        )
+        generated = generate_remote(served, which.prompt, dialogues, generate, seed, out, run.answer_store)
     else:
-        generated = generate_file(which, dialogues, settings.generate, seed, out, checkpoint_store())
+        generated = generate_file(which, dialogues, generate, seed, out, run.checkpoint_store)
     artifacts.write_json(provenance, generated.provenance)
     artifacts.write_json(metrics, generated.counts)
     run.log_metrics(generated.counts)
-
-
-if __name__ == "__main__":
-    main()

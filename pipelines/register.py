@@ -2,20 +2,24 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.models.loading import Policy
-from eva.record import StageRun, read_record, record_path
+from eva.record import read_record, record_path
 from eva.registry.model_card import model_card
 from eva.registry.promotion import gate
-from eva.settings.params_file import Settings
-from pipelines.harness import stage
+from eva.settings.generate_section import Generate
+from eva.settings.register_section import Register
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
 
 
-@stage("register")
 def main(
-    run: StageRun,
-    settings: Settings,
+    run: "StageRun",
+    register: Register,
+    generate: Generate,
     *,
     report: Path,
     policy: Path,
@@ -25,10 +29,9 @@ def main(
     out: Path,
 ) -> None:
     """Upload one variant's merged model; the alias goes to it only if the gate passes."""
-    from eva.registry.registration import register
+    from eva.registry.registration import register as upload
     from eva.registry.serving import served
 
-    row = settings.register_
     which = Policy.read(policy / "policy.json")
     metrics = {
         f"{name}/{key}": value
@@ -36,8 +39,13 @@ def main(
         for key, value in artifacts.read_json(path).items()
         if value is not None
     }
-    decision = gate(metrics, row.alias, gates)
-    axes = {"corpus": row.corpus, "backbone": row.backbone, "seed": str(row.seed), "variant": row.variant}
+    decision = gate(metrics, register.alias, gates)
+    axes = {
+        "corpus": register.corpus,
+        "backbone": register.backbone,
+        "seed": str(register.seed),
+        "variant": register.variant,
+    }
     lineage = {
         **axes,
         "prompt": which.prompt,
@@ -48,16 +56,14 @@ def main(
         "training": which.fingerprint or "none",
         **_makers(axes),
     }
-    model = served(
-        Path(which.model), Path(which.adapter) if which.adapter else None, which.prompt, settings.generate
-    )
-    registration = register(
+    model = served(Path(which.model), Path(which.adapter) if which.adapter else None, which.prompt, generate)
+    registration = upload(
         model,
-        row.name,
+        register.name,
         decision,
         metrics=metrics,
         tags=lineage,
-        card=model_card(row.name, lineage, metrics),
+        card=model_card(register.name, lineage, metrics),
         run_id=run.record.run_id,
         root=Path.cwd(),
     )
@@ -80,7 +86,3 @@ def _makers(axes: dict[str, str]) -> dict[str, str]:
 
 def _digest_if_there(path: Path) -> str:
     return artifacts.digest_file(path) if path.is_file() else "none"
-
-
-if __name__ == "__main__":
-    main()

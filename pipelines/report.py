@@ -1,22 +1,30 @@
 """Stage `report`: the comparison as one offline page, tables, figures for MLflow and DVC plots."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva import report as pages
-from eva.record import StageRun
 from eva.report.plots import COLUMNS
 from eva.report.tables import to_csv
-from eva.settings.params_file import Settings
-from pipelines.harness import stage
+from eva.settings.corpora_section import Corpus
+from eva.settings.matrix_section import Matrix
+from eva.settings.report_section import Report
+from eva.settings.variants_section import Variant
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
 
 SAMPLE = Path("data/sample")
 
 
-@stage("report")
 def main(
-    run: StageRun,
-    settings: Settings,
+    run: "StageRun",
+    report: Report,
+    matrix: Matrix,
+    corpora: Mapping[str, Corpus],
+    variants: Mapping[str, Variant],
     *,
     scores: Path,
     training: Path,
@@ -30,13 +38,12 @@ def main(
     plots: Path,
 ) -> None:
     """Gather every variant's scores and lay them out as the paper's tables and figures."""
-    row = settings.report
-    invented = [c for c in settings.matrix.corpora if settings.corpora[c].path.is_relative_to(SAMPLE)]
+    invented = [c for c in matrix.corpora if corpora[c].path.is_relative_to(SAMPLE)]
     inputs = pages.gather(
-        title=row.title,
-        baseline=row.baseline,
-        samples=row.samples,
-        items=pages.items(settings.matrix, settings.variants),
+        title=report.title,
+        baseline=report.baseline,
+        samples=report.samples,
+        items=pages.items(matrix, variants),
         scores=scores,
         responses=responses,
         training=training,
@@ -45,18 +52,14 @@ def main(
         epitome=epitome,
         invented=invented,
         capability=capability,
-        paper=row.paper,
+        paper=report.paper,
     )
-    report = pages.build(inputs)
-    pages.write(report, out)
-    artifacts.write_json(metrics, report.headline)
-    for name, rows in report.plots.items():
+    page = pages.build(inputs)
+    pages.write(page, out)
+    artifacts.write_json(metrics, page.headline)
+    for name, rows in page.plots.items():
         artifacts.write_text(plots / f"{name}.csv", to_csv(rows, COLUMNS[name]))
     for path in sorted([*out.rglob("*"), *plots.glob("*.csv")]):
         if path.is_file():
             run.log_artifact(path)
-    run.log_metrics(report.headline)
-
-
-if __name__ == "__main__":
-    main()
+    run.log_metrics(page.headline)

@@ -1,20 +1,27 @@
 """Stage `sft`: empathy acquisition (ACQ), full-parameter, or a pointer where a variant skips it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.data.dialogue import subset
 from eva.data.prepare import read_split
 from eva.models.loading import Start
-from eva.record import StageRun
-from eva.settings.params_file import Settings
-from pipelines.harness import CURVE, checkpoint_store, stage, write_table
+from eva.settings.backbones_section import Backbone
+from eva.settings.sft_section import Sft
+from eva.settings.variants_section import Variant
+from pipelines.tables import CURVE, write_table
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
 
 
-@stage("sft")
 def main(
-    run: StageRun,
-    settings: Settings,
+    run: "StageRun",
+    sft: Sft,
+    variants: Mapping[str, Variant],
+    backbones: Mapping[str, Backbone],
     *,
     corpus: str,
     backbone: str,
@@ -27,17 +34,17 @@ def main(
     plots: Path,
 ) -> None:
     """Fine-tune the backbone on one corpus; a variant without ACQ starts from the backbone itself."""
-    if not settings.variants[variant].acquire:
+    if not variants[variant].acquire:
         _point_at(model, out, metrics, plots, None)
         return
-    if not settings.backbones[backbone].trainable:
+    if not backbones[backbone].trainable:
         _point_at(model, out, metrics, plots, f"{backbone} is generation only, so it has no ACQ")
         return
-    from eva.training import sft
+    from eva.training.sft import train as acquire
 
-    train = subset(read_split(prepared, "train"), settings.sft.max_train)
-    valid = subset(read_split(prepared, "valid"), settings.sft.max_valid)
-    result = sft.train(settings.sft, train, valid, model, out, seed, checkpoint_store())
+    train = subset(read_split(prepared, "train"), sft.max_train)
+    valid = subset(read_split(prepared, "valid"), sft.max_valid)
+    result = acquire(sft, train, valid, model, out, seed, run.checkpoint_store)
     Start(out.as_posix(), result.fingerprint, artifacts.digest_path(out)).write(out / "start.json")
     artifacts.write_json(metrics, result.metrics)
     write_table(plots, result.history, CURVE)
@@ -53,7 +60,3 @@ def _point_at(model: Path, out: Path, metrics: Path, plots: Path, inapplicable: 
         start.write(folder / "start.json")
     artifacts.write_json(metrics, {"trained": 0})
     write_table(plots, [], CURVE)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,24 +1,33 @@
 """Stage `validate`: the gate that a corpus must pass before anything trains on it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eva import artifacts
-from eva.record import StageRun
-from eva.settings.params_file import Settings
+from eva.settings.corpora_section import Corpus
+from eva.settings.preferences_section import Preferences
+from eva.settings.validate_section import Validate
 from eva.validation.gate import validate_corpus
-from pipelines.harness import stage
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
 
 
-@stage("validate")
 def main(
-    run: StageRun, settings: Settings, *, corpus: str, prepared: Path, evad: Path, out: Path, metrics: Path
+    run: "StageRun",
+    validate: Validate,
+    corpora: Mapping[str, Corpus],
+    preferences: Preferences,
+    *,
+    corpus: str,
+    prepared: Path,
+    evad: Path,
+    out: Path,
+    metrics: Path,
 ) -> None:
     """Check one prepared corpus against its Great Expectations suite."""
-    histories = evad if corpus == settings.preferences.corpus else None
-    verdict = validate_corpus(corpus, prepared, settings.validate_, settings.corpora[corpus], out, histories)
+    histories = evad if corpus == preferences.corpus else None
+    verdict = validate_corpus(corpus, prepared, validate, corpora[corpus], out, histories)
     artifacts.write_json(metrics, {"expectations": verdict.expectations, "rows": verdict.rows})
     run.log_metrics({"expectations": verdict.expectations, "failures": len(verdict.failures)})
-
-
-if __name__ == "__main__":
-    main()

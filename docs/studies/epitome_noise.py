@@ -13,10 +13,11 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 from eva.artifacts import write_text
 from eva.data.epitome import MECHANISM_FILES, EpitomePair, load_epitome
-from eva.scorers.scorecard import Labels, confusion_matrix
+from eva.scorers.scorecard import Labels
 from eva.statistics.bootstrap import Additive, Array, draw_weights, statistic_interval
 
 DEGREES = 3
@@ -63,7 +64,7 @@ def _row(mechanism: str, repeated: Sequence[Rows]) -> str:
 def _confusion(same: Rows) -> Labels:
     """Counts [one annotation, another] of a pair's annotations, each as a guess at each other."""
     levels = np.array([(one.level, other.level) for one, other in permutations(same, 2)])
-    return confusion_matrix(levels[:, 0], levels[:, 1], DEGREES)
+    return np.asarray(confusion_matrix(levels[:, 0], levels[:, 1], labels=range(DEGREES)))
 
 
 def _with_interval(statistic: Additive) -> str:

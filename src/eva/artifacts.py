@@ -162,12 +162,13 @@ def _to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def require_room(path: Path, needed: int) -> None:
+def require_disk_space(path: Path, needed: int) -> None:
     """Refuse to start writing `needed` bytes below `path` when the disk has not that much left."""
     place = next(parent for parent in [path, *path.parents] if parent.exists())
     free = shutil.disk_usage(place).free
     if free < needed:
         raise InputError(
             f"{path}: writing here needs {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; "
-            "make room (`make clean`, `dvc gc -w`) or point EVA_CHECKPOINTS at a larger disk"
+            "`eva store prune` shows what can be deleted without loss, and EVA_CHECKPOINTS puts checkpoints "
+            "on another disk"
         )

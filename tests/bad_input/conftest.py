@@ -18,6 +18,7 @@ from eva.settings.backbones_section import Backbone
 from eva.settings.params_file import read_settings
 
 # Where a stage records that it ran and failed: `eva runs` and MLflow show failures on purpose.
+AXES = ("corpus", "backbone", "seed", "variant", "mechanism")
 _RECORDS = ("runs", ".eva/locks")
 
 
@@ -52,12 +53,18 @@ class Checkout:
             cwd=self.path, env=environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
 
+    def stage(self, name: str, /, **arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a stage; what is an axis of its item is told from its paths by name."""
+        item = "-".join(str(arguments.pop(axis)) for axis in AXES if axis in arguments)
+        words = (word for key, value in arguments.items() for word in (f"--{key}", value))
+        return self.run("pipelines", name, *filter(None, [item]), *words)
+
     def refusal(self, stage: str, **arguments: object) -> str:
         """Run a stage that has to refuse; its message, after checking that it changed no file."""
         for out in (arguments[name] for name in ("out", "metrics", "plots") if name in arguments):
             self._leave_earlier_result(self.path / str(out))
         before = self.files()
-        done = self.run(f"pipelines.{stage}", *(w for k, v in arguments.items() for w in (f"--{k}", v)))
+        done = self.stage(stage, **arguments)
         assert done.returncode == 2, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         assert done.stderr.count(f"{stage} failed: ") == 1

@@ -12,7 +12,7 @@ from eva.models.loading import Start
 
 pytestmark = pytest.mark.slow
 
-ITEM = "esconv/tiny_llama/1/eva"
+ITEM = "esconv-tiny_llama-1-eva"
 WITHOUT_END = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
 
 
@@ -40,7 +40,7 @@ def _backbone(checkout: Checkout, source: Path) -> str:
     params = yaml.safe_load((checkout.path / "params.yaml").read_text())
     params["backbones"]["tiny_llama"] = {"role": "causal", "source": "local", "id": str(source)}
     (checkout.path / "params.yaml").write_text(yaml.safe_dump(params))
-    return checkout.refusal("backbone", name="tiny_llama", out="models/out/tiny_llama")
+    return checkout.refusal("backbone", backbone="tiny_llama", out="models/out/tiny_llama")
 
 
 def _sft(checkout: Checkout, prepared: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.bad_input.conftest import Checkout
 
-from eva.artifacts import require_room
+from eva.artifacts import require_disk_space
 from eva.data.prepare import read_split
 from eva.errors import InputError
 from eva.models.backbones import materialise
@@ -24,12 +24,12 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_message(full_disk: None, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        require_room(tmp_path / "not" / "there" / "yet", 2 * 10**9)
+        require_disk_space(tmp_path / "not" / "there" / "yet", 2 * 10**9)
     said = str(caught.value)
     assert "needs 2.00 GB and 0.00 GB are free" in said
     assert "EVA_CHECKPOINTS" in said
     assert list(tmp_path.iterdir()) == []
-    require_room(tmp_path, 999)
+    require_disk_space(tmp_path, 999)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ def test_a_stage(faulty: Checkout) -> None:
     said = faulty.refusal("prepare", **PREPARE)
     assert "params.yaml: 3 problems" in said
     assert "`dpo.betta` is not a key. Nearest: `dpo.beta`" in said
-    assert "`sft.epochs` is 'two': Input should be a valid number" in said
+    assert '`sft.epochs` is "two": Input should be a valid number' in said
     assert "`generate.top_p` is 3: Input should be less than or equal to 1" in said
     assert not (faulty.path / "runs").exists()
 

@@ -53,10 +53,9 @@ def test_a_prepared_dialogue_in_two_splits(checkout: Checkout, prepared: Path) -
     first = json.loads((folder / "test.jsonl").read_text().splitlines()[0])
     with (folder / "train.jsonl").open("a") as file:
         file.write(json.dumps(first | {"id": "esconv-999", "position": 999}) + "\n")
-    done = checkout.run(
-        "pipelines.validate", "--corpus", "esconv", "--prepared", prepared,
-        "--evad", "data/sample/evad/EVAD.json", "--out", "data/validated/esconv",
-        "--metrics", "metrics/validate/esconv.json",
+    done = checkout.stage(
+        "validate", corpus="esconv", prepared=prepared, evad="data/sample/evad/EVAD.json",
+        out="data/validated/esconv", metrics="metrics/validate/esconv.json",
     )  # fmt: skip
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -50,9 +50,14 @@ def eva(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     return run
 
 
+VARIED = [(f"=SUM({n};1)\nI feel low, {n}.", f"= I hear you, {n}.\n" + "so " * n) for n in range(1, 12)]
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of scorers as `dvc repro` leaves it, their weights random."""
+    """A folder of scorers as `dvc repro` leaves it, their weights random, no label common to all texts."""
+    import numpy as np
+    import torch
     from transformers import AutoTokenizer
 
     from eva.devices import Decision
@@ -65,6 +70,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from eva.scorers.scorer_folder import LabelSet, save
     from eva.scorers.sentence_fitter import SentenceClassifier
 
+    torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("scorers")
     build_tiny("roberta", "encoder", folder / "encoder")
     tokenizer = AutoTokenizer.from_pretrained(folder / "encoder")
@@ -72,10 +78,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, labels in kinds.items():
         if kind == "level":
             model = response_classifier.from_encoder(folder / "encoder", len(labels))
+            head = model.classifier
             classifier = Classifier(model, tokenizer, 64, Decision("fp32", "as set"))
         else:
             model = sentence_scorer.from_encoder(folder / "encoder", len(labels))
+            head = model.response_layer
             classifier = SentenceClassifier(model, tokenizer, 64, Decision("fp32", "as set"))
+        mean = np.log(classifier.predict(VARIED)).mean(axis=0)
+        head.bias.data -= torch.tensor(mean, dtype=head.bias.dtype)
         out = folder / ("level_classifier" if kind == "level" else kind)
         save(classifier, LabelSet(kind, list(labels), 1, 64), out)
     turns = [LevelledTurn(f"d{i}", turn, 4, turn) for i in range(6) for turn in (1, 2, 3, 4)]

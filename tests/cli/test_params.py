@@ -37,7 +37,7 @@ def test_check_lists_every_problem(eva: Eva, checkout: Path) -> None:
     assert done.out == ""
     assert done.err.startswith("error: params.yaml: 3 problems\n")
     assert "`dpo.betta` is not a key. Nearest: `dpo.beta`" in done.err
-    assert "`sft.epochs` is 'two'" in done.err
+    assert '`sft.epochs` is "two"' in done.err
     assert "`matrix.seeds.0` is -1" in done.err
 
 

@@ -66,16 +66,21 @@ def test_an_unknown_module_is_an_error() -> None:
 
 @pytest.mark.parametrize("file", ["report/markdown.py", "record/records.py", "cli/score_command.py"])
 def test_code_elsewhere_does_not_count(edit: Edit, file: str) -> None:
-    before = code_digest("eva.training.worker", "eva.generation.decode")
+    before = code_digest("eva.training.dpo_trainer", "eva.generation.decode")
     edit(file, "\nfrom ", "\nCHANGED = 1\nfrom ")
-    assert code_digest("eva.training.worker", "eva.generation.decode") == before
+    assert code_digest("eva.training.dpo_trainer", "eva.generation.decode") == before
 
 
 @pytest.mark.parametrize(
     ("module", "file", "line", "changed"),
     [
-        ("eva.training.worker", "training/dpo_trainer.py", "beta=settings.beta", "beta=2 * settings.beta"),
-        ("eva.training.worker", "training/length_groups.py", "<< 20", "<< 21"),
+        (
+            "eva.training.dpo_trainer",
+            "training/dpo_trainer.py",
+            "beta=settings.beta",
+            "beta=2 * settings.beta",
+        ),
+        ("eva.training.dpo_trainer", "training/length_groups.py", "<< 20", "<< 21"),
         ("eva.generation.decode", "generation/sampling.py", "cumsum", "cumprod"),
     ],
     ids=["loss", "order", "sampler"],

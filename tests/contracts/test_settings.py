@@ -68,7 +68,7 @@ def test_all_problems_come_at_once_with_key_value_range_and_nearest_key(raw: dic
     message = str(caught.value)
     assert "params.yaml: 4 problems" in message
     assert "`dpo.betta` is not a key. Nearest: `dpo.beta`" in message
-    assert "`sft.lr` is 'fast'" in message
+    assert '`sft.lr` is "fast"' in message
     assert re.search(r"`evaluate.confidence` is 3: .*< 1", message)
     assert "`generate.top_p` is missing" in message
 

@@ -1,23 +1,27 @@
 """One word names a stage everywhere, and `dvc.yaml` says all that a stage reads."""
 
 import ast
+import re
 from pathlib import Path
+from typing import Any
 
-import grimp
 import pytest
 import yaml
+from pipelines import dependencies, runner
+from pipelines.declared import declared_keys, recorded
 
-from eva.settings.params_file import SECTIONS
+from eva.settings.params_file import SECTIONS, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-STAGES = {name: body.get("do", body) for name, body in DAG["stages"].items()}
-MODULES = {path.stem for path in (ROOT / "pipelines").glob("*.py")} - {"__init__", "harness"}
-GRAPH = grimp.build_graph("eva", "pipelines", cache_dir=None)
+STAGES: dict[str, dict[str, Any]] = {name: body.get("do", body) for name, body in DAG["stages"].items()}
+PARTS = {"__init__", "__main__", "declared", "dependencies", "runner", "tables"}
+GRAPH = dependencies.import_graph()
 
 
 def test_every_stage_has_its_module_and_no_module_is_left_over() -> None:
-    assert set(STAGES) == MODULES
+    assert set(STAGES) == {path.stem for path in (ROOT / "pipelines").glob("*.py")} - PARTS
+    assert sorted(STAGES) == runner.names()
 
 
 def test_every_stage_has_its_section() -> None:
@@ -26,47 +30,62 @@ def test_every_stage_has_its_section() -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_command_names_the_stage_and_the_pool(name: str) -> None:
-    command = STAGES[name]["cmd"]
-    assert command.startswith(f"PYTHONPATH=src python -m pipelines.{name} ")
+def test_command_fits_the_signature(name: str) -> None:
+    """Word, item and every option are those of the stage's function, whose axes are the matrix's."""
+    command, stage = STAGES[name]["cmd"], runner.load(name)
+    item = "${key} " if stage.axes else ""
+    assert command.startswith(f"PYTHONPATH=src python -m pipelines {name} {item}--")
+    assert {flag.replace("-", "_") for flag in re.findall(r" --([\w-]+)", command)} == set(stage.paths)
+    if "matrix" in STAGES[name]:
+        assert list(STAGES[name]["matrix"]) == list(stage.axes)
     assert STAGES[name]["meta"]["pool"] in {"cpu", "gpu"}
-    source = (ROOT / "pipelines" / f"{name}.py").read_text()
-    assert f'@stage("{name}")' in source
-
-
-def _source(module: str) -> Path:
-    base = ROOT / ("src" if module.startswith("eva") else ".") / Path(*module.split("."))
-    return base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
-
-
-def _covered(path: Path, deps: list[str]) -> bool:
-    relative = path.relative_to(ROOT).as_posix()
-    return any(relative == dep or relative.startswith(f"{dep}/") for dep in deps)
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_deps_cover_the_imports_of_the_module(name: str) -> None:
-    module = f"pipelines.{name}"
-    imported = {module, *GRAPH.find_upstream_modules(module)} - {"eva", "pipelines"}
-    missing = sorted(m for m in imported if not _covered(_source(m), STAGES[name]["deps"]))
-    assert not missing, f"add to deps of `{name}` in dvc.yaml: {missing}"
+def test_deps_are_the_code_that_the_stage_reaches(name: str) -> None:
+    """Nothing is missing, and nothing is there that the stage cannot reach."""
+    assert f"pipelines/code/{name}" in STAGES[name]["deps"]
+    assert not [dep for dep in STAGES[name]["deps"] if dep.startswith("src/") or dep.endswith(".py")]
+    wanted = dependencies.links(name, GRAPH)
+    assert dependencies.linked(name) == wanted, "run `make deps`"
+    assert all((dependencies.CODE / name / link).is_symlink() for link in wanted)
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_deps_name_no_code_that_is_not_imported(name: str) -> None:
-    module = f"pipelines.{name}"
-    imported = {module, *GRAPH.find_upstream_modules(module)}
-    files = [_source(m).relative_to(ROOT).as_posix() for m in imported]
-    code = [dep for dep in STAGES[name]["deps"] if dep.startswith(("src/", "pipelines/"))]
-    unused = [dep for dep in code if not any(f == dep or f.startswith(f"{dep}/") for f in files)]
-    assert not unused, f"deps of `{name}` that its module does not import: {unused}"
+def test_no_stage_but_register_depends_on_what_records(name: str) -> None:
+    recording = [link for link in dependencies.linked(name) if link.startswith("eva.record.")]
+    assert bool(recording) == (name == "register")
+    assert not set(dependencies.linked(name)) & {f"pipelines.{part}.py" for part in ("runner", "declared")}
 
 
 @pytest.mark.parametrize("package", ["src/eva", "pipelines"])
 def test_uncovered_package_roots_hold_no_code(package: str) -> None:
-    """`deps` leave these two files out, so that a version bump retrains nothing."""
+    """The lists leave these two files out, so that a version bump retrains nothing."""
     body = ast.parse((ROOT / package / "__init__.py").read_text()).body
     assert all(isinstance(node, ast.Expr | ast.Assign) for node in body)
+
+
+def _item(name: str) -> dict[str, str]:
+    values = {"corpus": "esconv", "backbone": "smollm2", "seed": "1", "variant": "eva", "mechanism": "ip"}
+    return {axis: values[axis] for axis in runner.load(name).axes}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_takes_the_sections_that_it_declares(name: str) -> None:
+    keys = declared_keys(name, _item(name), ROOT / "dvc.yaml")
+    assert set(runner.load(name).sections) == {key.partition(".")[0] for key in keys}
+    settings = read_settings(ROOT / "params.yaml")
+    assert set(recorded(settings, keys)) == set(keys)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_reads_every_part_of_a_section_that_it_declares(name: str) -> None:
+    """What is declared without need runs the stage again for nothing."""
+    source = (ROOT / "pipelines" / f"{name}.py").read_text()
+    for key in STAGES[name]["params"]:
+        table, _, row = key.partition(".")
+        read = rf"{table}\[" if row.startswith("$") else rf"{table}\.{row}" if row else rf"{table}\b"
+        assert re.search(rf"[^.\w]{read}", source), f"{name} declares {key}"
 
 
 def test_no_python_in_the_mlflow_folder() -> None:

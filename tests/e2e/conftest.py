@@ -87,7 +87,7 @@ def make_clone(folder: Path) -> Clone:
     for name in filter(None, listing.split("\0")):
         if (ROOT / name).is_file() and not name.startswith("data/raw/"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     shutil.copy(folder / "profiles" / "smoke.yaml", folder / "params.yaml")
     (folder / "dvc.lock").unlink(missing_ok=True)
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]

@@ -20,7 +20,7 @@ ITEM = "esconv-tiny_llama-1"
 
 def test_every_stage_left_its_outs(smoke: Clone) -> None:
     for variant in VARIANTS:
-        item = f"esconv/tiny_llama/1/{variant}"
+        item = f"{ITEM}-{variant}"
         rows = (smoke.root / "responses" / f"{item}.jsonl").read_text().splitlines()
         assert len(rows) > 0
         assert json.loads((smoke.root / "metrics" / "evaluate" / f"{item}.json").read_text())
@@ -31,7 +31,7 @@ def test_every_stage_left_its_outs(smoke: Clone) -> None:
 def test_eva_starts_from_the_model_that_w_o_ali_is(smoke: Clone) -> None:
     """The ablation compares the same fine-tuning with and without alignment."""
     weights = [
-        (smoke.root / f"models/sft/esconv/tiny_llama/1/{variant}/model.safetensors").read_bytes()
+        (smoke.root / f"models/sft/{ITEM}-{variant}/model.safetensors").read_bytes()
         for variant in ("wo_ali", "eva")
     ]
     assert weights[0] == weights[1]
@@ -90,7 +90,7 @@ def test_a_capability_task_is_one_name_and_runs_only_its_stage(smoke: Clone) -> 
         smoke.save(params)
         ran = smoke.ran("report")
     assert ran == {"capability@esconv-tiny_llama-1", "report"}
-    table = json.loads((smoke.root / "metrics/capability/esconv/tiny_llama/1.json").read_text())
+    table = json.loads((smoke.root / "metrics/capability/esconv-tiny_llama-1.json").read_text())
     assert set(table) == {"everyday_sense/acc", "everyday_sense/acc_norm"}
     assert "everyday_sense/acc" in (smoke.root / "report" / "index.html").read_text()
     smoke.repro("report")  # restored from DVC's run cache
@@ -99,7 +99,7 @@ def test_a_capability_task_is_one_name_and_runs_only_its_stage(smoke: Clone) -> 
 def test_dvc_shows_metrics_params_and_plots(smoke: Clone) -> None:
     shown = json.loads(smoke.run("dvc", "metrics", "show", "--json").stdout)
     files = shown[""]["data"]
-    assert files[f"metrics/evaluate/{ITEM.replace('-', '/')}/eva.json"]["data"]["overlap/bleu_2"] is not None
+    assert files[f"metrics/evaluate/{ITEM}-eva.json"]["data"]["overlap/bleu_2"] is not None
     with smoke.params() as params:
         params["dpo"]["beta"] = 0.2
         smoke.save(params)
@@ -211,4 +211,4 @@ def test_a_killed_stage_leaves_nothing_and_runs_again(smoke: Clone) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     smoke.repro(f"evaluate@{ITEM}-eva")
-    assert (smoke.root / "models/sft/esconv/tiny_llama/1/eva/start.json").is_file()
+    assert (smoke.root / f"models/sft/{ITEM}-eva/start.json").is_file()

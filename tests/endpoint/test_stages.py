@@ -30,8 +30,7 @@ def checkout(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Che
 
 
 def stage(checkout: Checkout, name: str, /, **arguments: object) -> None:
-    words = [word for key, value in arguments.items() for word in (f"--{key}", value)]
-    done = checkout.run(f"pipelines.{name}", *words)
+    done = checkout.stage(name, **arguments)
     assert done.returncode == 0, done.stderr
     assert KEY not in done.stdout + done.stderr
 
@@ -56,7 +55,7 @@ def test_what_needs_no_training_answers_and_the_rest_does_not_apply(
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with serving(tmp_path / "log", says="So it is. Response: That is hard.") as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        stage(checkout, "backbone", name="api", out="api")
+        stage(checkout, "backbone", backbone="api", out="api")
         stage(
             checkout, "preferences", backbone="api", prepared="prepared", evad="evad/EVAD.json", model="api",
             out="pairs", metrics="pairs.json",

@@ -149,7 +149,7 @@ def test_parameters_are_typed_and_described(served: Project, first_run: dict[str
     assert schema["eva"]["force"]["type"] == "boolean"
 
 
-def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any], tmp_path: Path) -> None:
+def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any]) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = Path("/usr/bin/chromium")
     if not chromium.exists():
@@ -162,7 +162,6 @@ def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any], 
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{first_run['id']}", wait_until="commit")
         page.get_by_text("gpu: sft@esconv-1").first.wait_for(timeout=120_000)
-        page.screenshot(path=tmp_path / "pipeline.png")
         gpu = next(
             run
             for run in api(served, "/flow_runs/filter", {"sort": "START_TIME_ASC"})
@@ -171,5 +170,4 @@ def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any], 
         page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{gpu['id']}?tab=Task+Runs", wait_until="commit")
         for name in ("sft@esconv-1", "sft@esconv-2", "generate@esconv-1", "generate@esconv-2"):
             page.get_by_text(name).first.wait_for(timeout=120_000)
-        page.screenshot(path=tmp_path / "stages.png")
         browser.close()

@@ -68,7 +68,7 @@ def plain_greedy(policy, tokenizer, ids, penalty, new):
         eos_token_id=list(stop_ids(policy, tokenizer)),
         pad_token_id=tokenizer.pad_token_id,
     )
-    return tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True).strip()
+    return storable(tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True).strip())
 
 
 def check_against_plain(policy, tokenizer, responses, penalty, new, limit):
@@ -137,7 +137,8 @@ def test_a_response_stops_at_the_end_of_turn_token(tiny, settings, monkeypatch):
     monkeypatch.setattr(decode, "stop_ids", lambda *_: frozenset({ids[4]}))
     for together in (True, False):
         monkeypatch.setattr(decode, "supports_branches", lambda _, on=together: on)
-        assert run(tiny, rules)[0].response == tokenizer.decode(ids[:stop], skip_special_tokens=True).strip()
+        text = tokenizer.decode(ids[:stop], skip_special_tokens=True).strip()
+        assert run(tiny, rules)[0].response == storable(text)
 
 
 def test_stop_ids_hold_the_templates_end_token(tiny):

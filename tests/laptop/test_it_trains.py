@@ -11,7 +11,7 @@ import pytest
 from eva.settings.params_file import read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
-ITEM = "esconv/smollm2/1"
+ITEM = "esconv-smollm2-1"
 VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")
 
 
@@ -28,18 +28,18 @@ def read(path: str) -> Any:
 
 
 def responses(variant: str) -> dict[tuple[str, int], str]:
-    lines = (ROOT / f"responses/{ITEM}/{variant}.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / f"responses/{ITEM}-{variant}.jsonl").read_text(encoding="utf-8").splitlines()
     return {(row["dialogue_id"], row["turn"]): row["response"] for row in map(json.loads, lines)}
 
 
 def test_held_out_nll_falls_by_acquisition() -> None:
-    metrics = read(f"metrics/sft/{ITEM}/wo_ali.json")
+    metrics = read(f"metrics/sft/{ITEM}-wo_ali.json")
     assert metrics["nll_after"] < metrics["nll_before"]
 
 
 @pytest.mark.parametrize("variant", ["wo_acq", "eva"])
 def test_alignment_starts_at_its_reference_and_learns(variant: str) -> None:
-    metrics = read(f"metrics/dpo/{ITEM}/{variant}.json")
+    metrics = read(f"metrics/dpo/{ITEM}-{variant}.json")
     assert metrics["loss_first_step"] == pytest.approx(math.log(2), abs=1e-6)
     assert metrics["accuracy_after"] > 0.5
     assert metrics["lora_b_moved"] == metrics["lora_b_total"] > 0

@@ -6,7 +6,7 @@ import pytest
 
 from eva.data.responses import Response
 from eva.errors import InputError
-from eva.metrics.catalogue import FAMILIES, Metric, metric, select
+from eva.metrics.catalogue import Metric, families, metric, select
 from eva.metrics.diversity import corpus_distinct, ngrams
 from eva.metrics.repetition import phrase_table, phrases_of
 from eva.metrics.response_types import PHRASES, response_type
@@ -142,7 +142,7 @@ def test_a_name_is_registered_once() -> None:
         metric("length/words", family="length", unit="", definition="", higher_is_better=None)(lambda _: None)
 
 
-@pytest.mark.parametrize("one", select(list(FAMILIES)), ids=lambda one: one.name)
+@pytest.mark.parametrize("one", select(families()), ids=lambda one: one.name)
 def test_every_definition_says_tokens_smoothing_averaging_and_unit(one: Metric) -> None:
     text = one.definition.lower()
     assert re.search(r"token|words", text)
@@ -152,7 +152,7 @@ def test_every_definition_says_tokens_smoothing_averaging_and_unit(one: Metric) 
 
 
 def test_the_names_are_those_that_readers_look_for() -> None:
-    names = {one.name for one in select(list(FAMILIES))}
+    names = {one.name for one in select(families())}
     forms = ("evaeval", "evaeval_sum", "evaeval_dialogue")
     assert names >= {
         *("overlap/bleu_2", "overlap/rouge_l", "diversity/dist_1", "diversity/dist_2", "length/words"),

@@ -86,7 +86,7 @@ def test_served_template_writes_what_training_saw(backbone: Path, template: str 
         {"role": "assistant", "content": 'A "hard" week.'},
         {"role": "user", "content": "Yes."},
     ]
-    wanted = render(tokenizer, history, prompt=prompt, add_generation_prompt=True)
+    wanted = render(tokenizer, history, prompt=prompt)
     tokenizer.chat_template = serving_template(tokenizer, prompt)
     assert tokenizer.apply_chat_template(history, tokenize=False, add_generation_prompt=True) == wanted
     own = [{"role": "system", "content": "Be brief."}, *history]
@@ -167,7 +167,7 @@ def test_chat_must_end_with_the_user() -> None:
 
 
 def direct_answer(model: Served) -> str:
-    text = render(load_like(model), MESSAGES, add_generation_prompt=True)
+    text = render(load_like(model), MESSAGES)
     ids = model.tokenizer(text, add_special_tokens=False, return_tensors="pt")
     out: Any = model.model.cpu().generate(**ids, max_new_tokens=8, do_sample=False)
     assert SYSTEM_PROMPT in text

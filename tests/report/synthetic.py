@@ -102,7 +102,7 @@ def write_study(folder: Path, seeds: tuple[int, ...] = (1,), variants: tuple[str
     """All folders that `gather` reads, below `folder`."""
     for seed in seeds:
         for variant in variants:
-            item = Path("esconv", "tiny", str(seed), variant)
+            item = f"esconv-tiny-{seed}-{variant}"
             write_json(folder / "scores" / f"{item}.json", scores(variant, seed))
             rows_of = [row.to_dict() for row in rows(variant, seed)]
             write_jsonl(make(folder / "responses" / f"{item}.jsonl"), rows_of)

@@ -23,7 +23,7 @@ def _score(before: float, after: float, stderr: float | None, higher: bool | Non
 
 def _write(folder: Path, scores: dict[str, Any]) -> Path:
     found = {"before": "base", "after": "eva", "inapplicable": None, "scores": scores}
-    write_json(folder / "esconv" / "mistral" / "1.json", found)
+    write_json(folder / "esconv-mistral-1.json", found)
     return folder
 
 

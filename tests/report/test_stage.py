@@ -34,7 +34,7 @@ def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) ->
     }
     words = [word for name, folder in folders.items() for word in (f"--{name}", folder)]
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.report", *words, "--metrics", "metrics/report.json"],
+        [sys.executable, "-m", "pipelines", "report", *words, "--metrics", "metrics/report.json"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
         capture_output=True,

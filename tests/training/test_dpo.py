@@ -8,7 +8,6 @@ import pytest
 from eva.data.dialogue import Preference
 from eva.errors import InputError
 from eva.settings.dpo_section import Dpo
-from eva.training.job import prepare
 from eva.training.result import TrainResult
 
 TARGETS = ["q_proj", "v_proj"]
@@ -34,9 +33,8 @@ def trainer(tiny: Path, pairs: list[Preference], dpo: Dpo, tmp_path_factory: pyt
     from eva.training.dpo_trainer import build
 
     folder = tmp_path_factory.mktemp("trainer")
-    job = plan(dpo, pairs[:6], pairs[6:], tiny, TARGETS, 1)
-    prepare(job, folder)
-    trainer = build(job.job, folder)
+    planned = plan(dpo, pairs[:6], pairs[6:], tiny, TARGETS, 1)
+    trainer = build(planned.job, folder)
     for name, parameter in trainer.model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.5)

@@ -9,29 +9,32 @@ import pytest
 from eva.errors import InputError
 from eva.settings.sft_section import Sft
 from eva.training import launch
+from eva.training.preflight import ready
 
 
 def test_the_command_names_every_process_and_the_job(sft: Sft) -> None:
-    command = launch.argv(sft.model_copy(update={"launcher": "torchrun", "processes": 8}), Path("store/x"))
+    command = launch.argv(8, "eva.training.sft_trainer", Path("store/x"), None)
     assert command[:3] == [sys.executable, "-m", "torch.distributed.run"]
     assert command[command.index("--nproc_per_node") + 1] == "8"
-    assert command[-3:] == ["-m", "eva.training.worker", str(Path("store/x"))]
+    assert command[-3:] == ["-m", "eva.training.sft_trainer", str(Path("store/x"))]
+    resumed = launch.argv(8, "eva.training.sft_trainer", Path("store/x"), Path("checkpoint-5"))
+    assert resumed == [*command, "checkpoint-5"]
 
 
 def test_settings_that_contradict_each_other_are_all_named(sft: Sft) -> None:
     settings = sft.model_copy(update={"processes": 2, "deepspeed": Path("nowhere.json")})
     with pytest.raises(InputError, match=r"sft: 3 problems") as caught:
-        launch.check(settings, "sft")
+        ready("sft", settings)
     assert "nowhere.json is no file" in str(caught.value)
-    launch.check(sft, "sft")
+    assert ready("sft", sft) == sft
 
 
 def test_a_failed_process_is_an_error(sft: Sft, tmp_path: Path) -> None:
     settings = sft.model_copy(update={"launcher": "torchrun", "processes": 1})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launch, "argv", lambda settings, folder: [sys.executable, "-c", "raise SystemExit(3)"])
+        patch.setattr(launch, "argv", lambda *given: [sys.executable, "-c", "raise SystemExit(3)"])
         with pytest.raises(RuntimeError, match="status 3"):
-            launch.start(settings, tmp_path)
+            launch.start(settings, "eva.training.sft_trainer", tmp_path, None)
 
 
 @pytest.mark.parametrize("stage", [2, 3])

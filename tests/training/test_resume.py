@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from eva.artifacts import read_json
-from eva.training import resume
-from eva.training.job import Plan, complete, prepare
+from eva.manifest import folder_fault, seal
+from eva.training import checkpoints, run_store
+from eva.training.job import Plan
+from eva.training.train_or_reuse import train_or_reuse
 
 STEPS = 32
 
@@ -26,18 +28,20 @@ def _checkpoint(folder: Path, step: int) -> Path:
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
         torch.save({"a": torch.ones(64)}, path / name)
     (path / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    seal(path, path.iterdir())
     return path
 
 
 def test_the_newest_complete_checkpoint_is_chosen(tmp_path: Path) -> None:
     for step in (5, 10, 100):
         _checkpoint(tmp_path, step)
-    assert resume.newest_checkpoint(tmp_path) == tmp_path / "trainer/checkpoint-100"
+    assert checkpoints.newest_checkpoint(tmp_path) == tmp_path / "trainer/checkpoint-100"
     (tmp_path / "trainer/checkpoint-100/trainer_state.json").unlink()
-    assert resume.newest_checkpoint(tmp_path) == tmp_path / "trainer/checkpoint-10"
-    resume.Run(tmp_path, "x").discard_incomplete()
+    newest = checkpoints.newest_checkpoint(tmp_path)
+    assert newest == tmp_path / "trainer/checkpoint-10"
+    checkpoints.discard_later(tmp_path, newest)
     assert sorted(p.name for p in (tmp_path / "trainer").iterdir()) == ["checkpoint-10", "checkpoint-5"]
-    assert resume.newest_checkpoint(tmp_path / "elsewhere") is None
+    assert checkpoints.newest_checkpoint(tmp_path / "elsewhere") is None
 
 
 @pytest.mark.parametrize(
@@ -45,36 +49,38 @@ def test_the_newest_complete_checkpoint_is_chosen(tmp_path: Path) -> None:
 )
 def test_a_cut_file_makes_a_checkpoint_unusable(tmp_path: Path, name: str) -> None:
     checkpoint = _checkpoint(tmp_path, 5)
-    assert resume.checkpoint_fault(checkpoint) is None
+    assert folder_fault(checkpoint) is None
     content = (checkpoint / name).read_bytes()
     (checkpoint / name).write_bytes(content[:-8])
-    assert name in str(resume.checkpoint_fault(checkpoint))
+    assert name in str(folder_fault(checkpoint))
 
 
 def test_the_fingerprint_is_written_in_clear_and_the_folder_is_exclusive(tmp_path: Path) -> None:
     from filelock import FileLock, Timeout
 
-    with resume.claim(tmp_path, {"lr": 1e-4}, 1) as run:
+    with run_store.claim(tmp_path, {"lr": 1e-4}, 1) as run:
         assert read_json(run.folder / "fingerprint.json") == {"lr": 1e-4}
         with pytest.raises(Timeout):
             FileLock(tmp_path / f"{run.fingerprint}.lock").acquire(timeout=0)
         assert not run.finished
-    with resume.claim(tmp_path, {"lr": 2e-4}, 1) as other:
+    with run_store.claim(tmp_path, {"lr": 2e-4}, 1) as other:
         assert other.fingerprint != run.fingerprint
 
 
 def test_provenance_notes_do_not_change_a_model(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
-    before = resume.model_digests(tmp_path)
+    before = run_store.model_digests(tmp_path)
     (tmp_path / "start.json").write_text("{}")
-    assert resume.model_digests(tmp_path) == before
+    assert run_store.model_digests(tmp_path) == before
     (tmp_path / "chat_template.jinja").write_text("x")
-    assert resume.model_digests(tmp_path) != before
+    assert run_store.model_digests(tmp_path) != before
 
 
-def _worker(folder: Path) -> subprocess.Popen[str]:
+def _worker(stage: str, folder: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "eva.training.worker", str(folder)]
+    newest = checkpoints.newest_checkpoint(folder)
+    words = [str(folder), *([str(newest)] if newest else [])]
+    command = [sys.executable, "-m", f"eva.training.{stage}_trainer", *words]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -89,6 +95,10 @@ def _plan(stage: str, tiny: Path, dialogues: Any, pairs: Any, sft: Any, dpo: Any
     return dpo_stage.plan(settings, pairs, pairs[6:], tiny, ["q_proj", "v_proj"], 1)
 
 
+def _not_called(*given: Any) -> None:
+    raise AssertionError("trained again")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
 def test_killed_and_resumed_equals_uninterrupted(
@@ -96,23 +106,23 @@ def test_killed_and_resumed_equals_uninterrupted(
 ) -> None:
     """SIGKILL in mid-epoch; every logged loss afterwards is that of a run that was left alone."""
     plan = _plan(stage, tiny, dialogues, pairs, sft, dpo)
-    prepare(plan, tmp_path / "alone")
-    assert _worker(tmp_path / "alone").wait() == 0
+    plan.job.write(tmp_path / "alone")
+    assert _worker(stage, tmp_path / "alone").wait() == 0
 
-    with resume.claim(tmp_path / "store", plan.inputs, plan.needed) as run:
-        prepare(plan, run.folder)
-        process = _worker(run.folder)
+    with run_store.claim(tmp_path / "store", plan.inputs, plan.needed) as run:
+        plan.job.write(run.folder)
+        process = _worker(stage, run.folder)
         assert process.stderr is not None
         next(line for line in process.stderr if f"step 13/{STEPS}" in line)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL and not run.finished
-        run.discard_incomplete()
-        assert _worker(run.folder).wait() == 0
+        assert _worker(stage, run.folder).wait() == 0
+        run.finish()
 
     alone, resumed = read_json(tmp_path / "alone/result.json"), read_json(run.result)
     assert alone["resumed_from"] is None and resumed["resumed_from"] >= 10
     assert len(alone["history"]) == STEPS
     assert resumed["history"] == alone["history"]
     assert resumed["metrics"] == alone["metrics"]
-    result = complete(plan, tmp_path / "out", tmp_path / "store")
+    result = train_or_reuse(plan, _not_called, tmp_path / "out", tmp_path / "store")
     assert result.reused and result.metrics == alone["metrics"]

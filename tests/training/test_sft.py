@@ -8,7 +8,6 @@ from eva.data.dialogue import Dialogue
 from eva.errors import InputError
 from eva.settings.sft_section import Sft
 from eva.training import examples, sft
-from eva.training.job import prepare
 from eva.training.result import TrainResult
 
 
@@ -109,10 +108,9 @@ def test_the_model_gets_exactly_our_labels(
     from eva.training.sft import plan
     from eva.training.sft_trainer import build
 
-    job = plan(sft, dialogues, dialogues[6:], tiny, 1)
-    prepare(job, tmp_path)
+    planned = plan(sft, dialogues, dialogues[6:], tiny, 1)
     seen = []
-    for batch in build(job.job, tmp_path).get_train_dataloader():
+    for batch in build(planned.job, tmp_path).get_train_dataloader():
         for ids, labels, mask in zip(
             batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True
         ):
@@ -131,11 +129,10 @@ def test_rows_of_like_length_share_a_batch(
     from eva.training.sft_trainer import build
 
     many = [replace(d, id=f"{d.id}-{copy}") for copy in range(4) for d in dialogues]
-    job = plan(sft, many, dialogues[6:], tiny, 1)
-    prepare(job, tmp_path)
-    batches = list(build(job.job, tmp_path).get_train_dataloader())
+    planned = plan(sft, many, dialogues[6:], tiny, 1)
+    batches = list(build(planned.job, tmp_path).get_train_dataloader())
     padded = sum(batch["input_ids"].numel() for batch in batches)
-    assert padded < 1.05 * job.splits["train"].tokens
+    assert padded < 1.05 * planned.job.counts["tokens"]
 
 
 def test_a_dialogue_without_supporter_is_refused_before_anything_is_written(
@@ -181,8 +178,8 @@ def test_the_short_head_computes_the_same_loss_and_gradients(tiny: Path) -> None
     import torch
     from trl.trainer.utils import add_fused_lm_head
 
+    from eva.compat.trl_hooks import supervised_head
     from eva.models.loading import load_model
-    from eva.training.supervised_head import supervised_head
 
     ids = torch.arange(24).reshape(2, 12)
     labels = ids.masked_fill(ids % 3 != 0, -100)

@@ -1,19 +1,21 @@
 """The `eva` command."""
 
-import os
 import sys
 from typing import NoReturn
 
 import typer
 
+from eva.cli import chat_command as chat
 from eva.cli import data_commands as data
 from eva.cli import generate_command as generate
 from eva.cli import human_commands as human
 from eva.cli import params_commands as params
 from eva.cli import results_commands as results
+from eva.cli import safety_commands as safety
 from eva.cli import score_command as score
 from eva.cli import scorers_commands as scorers
 from eva.cli.extras import extra_with
+from eva.compat.chatter import silence_libraries
 from eva.errors import InputError
 
 app = typer.Typer(
@@ -30,12 +32,13 @@ app.command("generate")(generate.generate)
 app.add_typer(human.app, name="human")
 app.command("score")(score.score)
 app.command("report")(results.report)
-app.command("chat")(results.chat)
+app.command("chat")(chat.chat)
+app.add_typer(safety.app, name="safety")
 
 
 def main() -> None:
     """Run the command line; bad input and a missing extra are one message and exit code 2."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice would hide our output
+    silence_libraries()
     try:
         app()
     except InputError as error:

@@ -1,4 +1,4 @@
-"""`eva report`, `eva runs` and `eva chat`: what came out."""
+"""`eva report` and `eva runs`: what came out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,13 +37,3 @@ def replay() -> None:
 
     done = rebuild(Path.cwd())
     print(f"{done.logged} runs written into MLflow, {done.present} were there already")
-
-
-def chat(
-    text: Annotated[str, typer.Argument(help="what the help-seeker says")],
-    model: Annotated[str, typer.Option(help="registered model")] = "models:/eva-smollm2@candidate",
-) -> None:
-    """Ask a registered model for one response."""
-    from eva.registry import registration as registry
-
-    print(registry.chat(registry.load(model, Path.cwd()), [{"role": "user", "content": text}]))

@@ -1,7 +1,6 @@
 """Metrics by name. A metric is one decorated function; its definition travels with its value."""
 
 import difflib
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,17 +9,6 @@ from eva.metrics.sample import Sample
 from eva.statistics.bootstrap import Statistic
 
 Compute = Callable[[Sample], Statistic]
-
-# Where each family is defined; imported when the family is asked for.
-FAMILIES = {
-    "overlap": "eva.metrics.overlap",
-    "diversity": "eva.metrics.diversity",
-    "length": "eva.metrics.length",
-    "epitome": "eva.metrics.empathy",
-    "evaeval": "eva.metrics.evaeval",
-    "response_type": "eva.metrics.response_types",
-    "repetition": "eva.metrics.repetition",
-}
 
 
 @dataclass(frozen=True)
@@ -67,12 +55,26 @@ def metric(
     return register
 
 
+def families() -> list[str]:
+    """The families there are, in the order in which their metrics are registered."""
+    # Imported here, since each of them imports this module to register its metrics.
+    from eva.metrics import (  # noqa: F401
+        diversity,
+        empathy,
+        evaeval,
+        length,
+        overlap,
+        repetition,
+        response_types,
+    )
+
+    return list(dict.fromkeys(one.family for one in _METRICS.values()))
+
+
 def select(names: Sequence[str]) -> list[Metric]:
     """Metrics of the families or metric names given, in that order; unknown names are an `InputError`."""
-    for module in FAMILIES.values():
-        importlib.import_module(module)
-    families = {one.family for one in _METRICS.values()}
-    raise_if((_unknown(name, families) for name in names if name not in families | set(_METRICS)), "metrics")
+    known = set(families())
+    raise_if((_unknown(name, known) for name in names if name not in known | set(_METRICS)), "metrics")
     chosen: dict[str, Metric] = {}
     for name in names:
         chosen |= {one.name: one for one in _METRICS.values() if name in (one.family, one.name)}

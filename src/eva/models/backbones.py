@@ -9,7 +9,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eva.artifacts import digest_path, new_folder, require_room, write_json
+from eva.artifacts import digest_path, new_folder, require_disk_space, write_json
 from eva.errors import InputError, raise_if
 from eva.models.loading import load_tokenizer, model_problems
 from eva.models.packages import materialise_package
@@ -111,7 +111,7 @@ def _template_sha(folder: Path, backbone: Backbone) -> str | None:
 def _copy(source: Path, folder: Path) -> None:
     """Copy the allowed files of a local model folder."""
     files = sorted({path for pattern in ALLOWED for path in source.glob(pattern) if path.is_file()})
-    require_room(folder, sum(path.stat().st_size for path in files))
+    require_disk_space(folder, sum(path.stat().st_size for path in files))
     for path in files:
         shutil.copyfile(path, folder / path.name)
 
@@ -124,7 +124,7 @@ def _download(backbone: Backbone, folder: Path) -> None:
     model, commit, wanted = backbone.id, backbone.revision, list(ALLOWED)
     try:
         plan = snapshot_download(model, revision=commit, allow_patterns=wanted, dry_run=True)
-        require_room(folder, sum(entry.file_size or 0 for entry in plan))
+        require_disk_space(folder, sum(entry.file_size or 0 for entry in plan))
         source = snapshot_download(model, revision=commit, allow_patterns=wanted)
     except (HfHubHTTPError, OSError, ValueError) as error:
         if isinstance(error, InputError):

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eva.errors import InputError
+from eva.models.chat_form import EndToken, Message
 from eva.models.prompts import COT_PROMPT, SYSTEM_PROMPT, Extracted, extract_response, system_prompt
 from eva.models.template import (
-    EndToken,
-    Message,
     check_chat_template,
     check_template,
     encode,
     end_of_turn,
     prompt_sha,
     render,
+    tokenise,
 )
 
 if TYPE_CHECKING:
@@ -136,9 +136,8 @@ def encode_prompt(
     The oldest turns are dropped until it fits into `max_length`; the system prompt stays.
     """
     _require_user_last(history)
-    start = _first_start(tokenizer, history, prompt, max_length, generation=True)
-    text = render(tokenizer, history[start:], prompt=prompt, add_generation_prompt=True)
-    ids = [int(i) for i in tokenizer(text, add_special_tokens=False)["input_ids"]]
+    start = _first_start(tokenizer, history, prompt, max_length)
+    ids = tokenise(tokenizer, history[start:], prompt).ids
     if len(ids) <= max_length:
         return ids
     return _keep_ends(ids, encode(tokenizer, history[start:], prompt).head, max_length)
@@ -169,15 +168,13 @@ def _first_start(
     messages: Sequence[Message],
     prompt: str,
     max_length: int,
-    *,
-    generation: bool = False,
 ) -> int:
     """Index of the earliest user turn from which `messages` fit; the last user turn if none does."""
     starts = [i for i, message in enumerate(messages) if message["role"] == "user"]
     if not starts or starts[0] != 0:
         return 0  # `render` says what is wrong with it
     for start in starts[:-1]:
-        if _length(tokenizer, messages[start:], prompt, generation=generation) <= max_length:
+        if _length(tokenizer, messages[start:], prompt) <= max_length:
             return start
     return starts[-1]
 
@@ -211,12 +208,5 @@ def _supporter_indices(messages: Sequence[Message]) -> list[int]:
     return [i for i, message in enumerate(messages) if message["role"] == "assistant"]
 
 
-def _length(
-    tokenizer: "PreTrainedTokenizerBase",
-    messages: Sequence[Message],
-    prompt: str,
-    *,
-    generation: bool = False,
-) -> int:
-    text = render(tokenizer, messages, prompt=prompt, add_generation_prompt=generation)
-    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+def _length(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], prompt: str) -> int:
+    return len(tokenise(tokenizer, messages, prompt).ids)

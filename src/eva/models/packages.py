@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eva.artifacts import digest_file, require_room
+from eva.artifacts import digest_file, require_disk_space
+from eva.compat.transformers_hooks import forget_quantization
 from eva.errors import InputError, raise_if
 from eva.settings.backbones_section import Backbone
 
@@ -82,17 +83,13 @@ def _mismatches(backbone: Backbone, weights: Path) -> list[str]:
 
 def _convert_gguf(source: Path, weights: str, out: Path) -> None:
     """Dequantise a GGUF file once into float32 safetensors; later loads are plain and quick."""
-    require_room(out, _GGUF_GROWTH * (source / weights).stat().st_size)
+    require_disk_space(out, _GGUF_GROWTH * (source / weights).stat().st_size)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     log.info("converting %s to float32 safetensors (once)", weights)
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=weights, trust_remote_code=False)
     model = AutoModelForCausalLM.from_pretrained(source, gguf_file=weights, trust_remote_code=False)
-    # transformers refuses to save what it takes for quantised weights; these are plain floats now.
-    for mark in ("hf_quantizer", "quantization_method", "is_quantized"):
-        model.__dict__.pop(mark, None)
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
+    forget_quantization(model)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
 
@@ -101,7 +98,7 @@ def _copy_encoder(source: Path, weights: str, out: Path) -> None:
     """The transformer of a sentence encoder; its pooling head is not used by our classifiers."""
     names = [weights, "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
     names.append("vocab.txt")
-    require_room(out, sum((source / name).stat().st_size for name in names))
+    require_disk_space(out, sum((source / name).stat().st_size for name in names))
     for name in names:
         shutil.copyfile(source / name, out / name)
 

@@ -55,9 +55,9 @@ def conversation(messages: Sequence[Mapping[str, str]], prompt: str) -> list[dic
     return [{"role": "system", "content": system_prompt(prompt)}, *turns]
 
 
-def prompt_digest(name: str, template: str | None) -> str:
-    """sha256 of the system text and the chat template, None where a server applies its own."""
-    content = {"template": template, "system": system_prompt(name)}
+def prompt_digest(name: str, rendered: Sequence[str] | None) -> str:
+    """sha256 of the system text and of what a template makes of it, None where a server applies its own."""
+    content = {"rendered": rendered, "system": system_prompt(name)}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 

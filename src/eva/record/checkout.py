@@ -1,6 +1,7 @@
 """What git knows of the code that runs, and where the main checkout is."""
 
 import logging
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,24 @@ def main_checkout(root: Path) -> Path:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):
             return folder.parents[2]
     return root
+
+
+def checkpoint_store(root: Path) -> Path:
+    """Where resumable checkpoints live: EVA_CHECKPOINTS, or `.eva/checkpoints` of the main checkout.
+
+    Outside the outs, because DVC clears those before a stage runs; shared with queued experiments.
+    """
+    given = os.environ.get("EVA_CHECKPOINTS")
+    return Path(given) if given else main_checkout(root) / ".eva" / "checkpoints"
+
+
+def answer_store(root: Path) -> Path:
+    """Where paid answers of endpoints are kept: EVA_ANSWERS, or `.eva/answers` of the main checkout.
+
+    Apart from checkpoints, which `make clean` removes.
+    """
+    given = os.environ.get("EVA_ANSWERS")
+    return Path(given) if given else main_checkout(root) / ".eva" / "answers"
 
 
 def describe_code(root: Path) -> Code:

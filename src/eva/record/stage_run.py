@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from eva.artifacts import fingerprint
+from eva.record import checkout, parent, records
 from eva.record import mlflow_store as store
-from eva.record import parent, records
 from eva.record.checkout import Code, describe_code
 from eva.record.records import Record
 
@@ -42,6 +42,16 @@ class StageRun:
         self._history: list[dict[str, float]] = []
         self._tags: dict[str, str] = {}
         self._reused = False
+
+    @property
+    def checkpoint_store(self) -> Path:
+        """Where resumable checkpoints live."""
+        return checkout.checkpoint_store(self._root)
+
+    @property
+    def answer_store(self) -> Path:
+        """Where paid answers of endpoints are kept."""
+        return checkout.answer_store(self._root)
 
     def log_metrics(self, metrics: Mapping[str, float | None]) -> None:
         """Final numbers of the stage, by name; None is what could not be measured."""

@@ -12,10 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from eva.compat.transformers_hooks import call_model
 from eva.errors import InputError
 from eva.record import mlflow_store as store
 from eva.registry.promotion import Decision
 from eva.registry.serving import Served
+from eva.registry.versions import find_version
 
 log = logging.getLogger(__name__)
 
@@ -76,20 +78,24 @@ def register(
     return Registration(name, version, uri, run_id, str(logged.model_id))
 
 
+def exact(uri: str, root: Path) -> str:
+    """The address by version number, e.g. `models:/eva-smollm2/3` of `models:/eva-smollm2@candidate`."""
+    remedy = "`dvc repro register` trains what is missing and puts the model there"
+    found = find_version(store.connect(root), uri, remedy)
+    return f"models:/{found.name}/{found.version}"
+
+
 def load(uri: str, root: Path) -> Any:
     """The registered model as an MLflow pyfunc, e.g. of `models:/eva-smollm2@candidate`."""
-    store.quiet()
+    numbered = exact(uri, root)
     import mlflow
     from mlflow.exceptions import MlflowException
 
     try:
         with _pointed_at(store.address(root)):
-            return mlflow.pyfunc.load_model(uri)
+            return mlflow.pyfunc.load_model(numbered)
     except MlflowException as error:
-        raise InputError(
-            f"{uri}: not in the registry of {store.address(root)} ({error.message}); "
-            "`dvc repro register` puts the model there"
-        ) from None
+        raise InputError(f"{uri}: cannot be loaded ({error.message}); register it again") from None
 
 
 def chat(model: Any, messages: Sequence[Mapping[str, str]]) -> str:
@@ -108,7 +114,7 @@ def _upload(
 
     # MLflow would look the model's name up on the hub for a licence; an address is not looked up,
     # and it keeps the path of this machine out of the registered files.
-    served.model.name_or_path = served.model.config._name_or_path = f"models:/{name}"
+    call_model(served.model, f"models:/{name}")
     with _pointed_at(opened.address), mlflow.start_run(run_id=run_id):
         return mlflow.transformers.log_model(
             {"model": served.model, "tokenizer": served.tokenizer},

@@ -1,7 +1,6 @@
 """Trained scorers in the registry: one version holds the folders as `dvc repro` leaves them."""
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ from eva.artifacts import new_folder
 from eva.errors import InputError
 from eva.record import mlflow_store as store
 from eva.record.checkout import main_checkout
+from eva.registry.versions import find_version
 
 log = logging.getLogger(__name__)
 
 FOLDERS = ("level_classifier", "epitome")
 _PLACE = "scorers"
-_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,14 @@ def fetch_scorers(uri: str, root: Path) -> Fetched:
     Raises `InputError` if the registry does not have them.
     """
     opened = store.connect(root)
-    found = _version(opened, uri)
+    found = find_version(opened, uri, "`eva scorers register` puts scorers there")
     exact = f"models:/{found.name}/{found.version}"
     # The run's id too: a version's number is given again after its deletion.
     folder = main_checkout(root) / ".eva" / "scorers" / found.name / f"{found.version}-{found.run_id}"
     if not folder.is_dir():
         _download(opened, found, folder)
     if not (folder / _PLACE).is_dir():
-        raise InputError(f"--scorers {uri}: that model holds no scorers; `eva scorers register` puts some in")
+        raise InputError(f"{uri}: that model holds no scorers; `eva scorers register` puts some in")
     return Fetched(folder / _PLACE, exact)
 
 
@@ -75,23 +74,6 @@ def _make(client: Any, name: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _version(opened: store.Store, uri: str) -> Any:
-    from mlflow.exceptions import MlflowException
-
-    parts = _URI.fullmatch(uri)
-    if parts is None:
-        raise InputError(f"--scorers {uri}: write models:/NAME@ALIAS or models:/NAME/VERSION")
-    try:
-        if parts["alias"]:
-            return opened.client.get_model_version_by_alias(parts["name"], parts["alias"])
-        return opened.client.get_model_version(parts["name"], parts["version"])
-    except MlflowException as error:
-        raise InputError(
-            f"--scorers {uri}: not in the registry of {opened.address} ({error.message}); "
-            "`eva scorers register` puts scorers there"
-        ) from None
 
 
 def _download(opened: store.Store, version: Any, folder: Path) -> None:

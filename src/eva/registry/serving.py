@@ -65,7 +65,7 @@ def serving_template(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
 
     Checked against `render`: a conversation without a system message comes out exactly as in training.
     """
-    wanted = render(tokenizer, _PROBE, prompt=prompt, add_generation_prompt=True)
+    wanted = render(tokenizer, _PROBE, prompt=prompt)
     system = json.dumps(system_prompt(prompt))
     for opening in (_OWN_TURN, _FOLDED):
         # `{{ '' }}`: Jinja drops a line break after a block, and the template may begin with one.

@@ -51,8 +51,8 @@ class CapabilityTable:
 
 
 def capability_tables(folder: Path, runs: Iterable[tuple[str, str, int]]) -> list[CapabilityTable]:
-    """The tables of `<folder>/<corpus>/<backbone>/<seed>.json` that hold scores, of the given `runs`."""
-    files = {run: folder / run[0] / run[1] / f"{run[2]}.json" for run in dict.fromkeys(runs)}
+    """The tables of `<folder>/<corpus>-<backbone>-<seed>.json` that hold scores, of the given `runs`."""
+    files = {run: folder / f"{'-'.join(map(str, run))}.json" for run in dict.fromkeys(runs)}
     tables = [_table(*run, read_json(path)) for run, path in files.items() if path.is_file()]
     return [table for table in tables if table.rows]
 

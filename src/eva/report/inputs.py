@@ -28,8 +28,8 @@ class Item(NamedTuple):
     variant: str
 
     def file(self, folder: Path, suffix: str) -> Path:
-        """`<folder>/<corpus>/<backbone>/<seed>/<variant><suffix>`."""
-        return folder / self.corpus / self.backbone / str(self.seed) / f"{self.variant}{suffix}"
+        """`<folder>/<corpus>-<backbone>-<seed>-<variant><suffix>`."""
+        return folder / f"{'-'.join(map(str, self))}{suffix}"
 
 
 def items(matrix: Matrix, variants: Iterable[str]) -> list[Item]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
+from eva.compat.transformers_hooks import attention_of
 from eva.devices import Decision, autocast, best_device, decide, seeded
 from eva.scorers.encoding import Encoded, Text, by_length, collate, encode
 from eva.scorers.linear_probe import LinearProbe
@@ -142,7 +143,7 @@ def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[n
 @contextmanager
 def _attention_for_training(model: ResponseClassifier) -> Iterator[None]:
     """On a CPU, attention written out: the fused kernel's backward pass takes longer than all else there."""
-    before = model.encoder.config._attn_implementation
+    before = attention_of(model.encoder)
     if best_device().type == "cpu":
         model.encoder.set_attn_implementation("eager")
     try:

@@ -30,7 +30,7 @@ class Distances:
 
 @dataclass(frozen=True)
 class QuartileAgreement:
-    """Accuracy, and Cohen's kappa, on the turns of one quartile of their dialogue."""
+    """Accuracy and Cohen's kappa on the turns of one quartile; kappa is 0 where chance explains all."""
 
     quartile: int
     n: int
@@ -147,16 +147,15 @@ def _agreement(
     rows = []
     for number in found:
         inside = np.array([one == number for one in quartiles])
-        right, n = float((actual == predicted)[inside].mean()), int(inside.sum())
-        rows.append(QuartileAgreement(number, n, right, cohen_kappa(actual[inside], predicted[inside])))
+        ours, theirs = actual[inside], predicted[inside]
+        right = float((ours == theirs).mean())
+        rows.append(QuartileAgreement(number, len(ours), right, _kappa(ours, theirs)))
     return tuple(rows)
 
 
-def cohen_kappa(first: Labels, second: Labels) -> float:
-    """Agreement beyond chance of two labellings; 0 where chance already explains all of it."""
-    size = 1 + max(first.max(), second.max())
-    observed = float((first == second).mean())
-    chance = float(
-        (np.bincount(first, minlength=size) * np.bincount(second, minlength=size)).sum() / len(first) ** 2
-    )
-    return (observed - chance) / (1 - chance) if chance < 1 else 0.0
+def _kappa(first: Labels, second: Labels) -> float:
+    from sklearn.metrics import cohen_kappa_score
+
+    if len(np.union1d(first, second)) < 2:  # one label only: chance agrees always too
+        return 0.0
+    return float(cohen_kappa_score(first, second))

@@ -107,10 +107,12 @@ def scorecard(
     notes: Mapping[str, Any] | None = None,
 ) -> Scorecard:
     """Score `probabilities` [n, labels] against `truth` (0 to labels - 1); `fold` is each row's fold."""
+    from sklearn.metrics import confusion_matrix
+
     actual = np.asarray(truth, dtype=np.int64)
     predicted = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(actual, predicted, len(labels))
-    classes = tuple(_class_score(confusion, i, name) for i, name in enumerate(labels))
+    confusion = confusion_matrix(actual, predicted, labels=range(len(labels)))
+    classes = _class_scores(actual, predicted, labels)
     seen = [one.f1 for one in classes if one.support or one.predicted]
     correct = actual == predicted
     return Scorecard(
@@ -127,13 +129,6 @@ def scorecard(
         fold_accuracy=() if fold is None else _by_fold(correct, fold),
         notes=dict(notes or {}),
     )
-
-
-def confusion_matrix(actual: Labels, predicted: Labels, n_labels: int) -> Labels:
-    """Counts [actual, predicted]."""
-    counts = np.zeros((n_labels, n_labels), dtype=np.int64)
-    np.add.at(counts, (actual, predicted), 1)
-    return counts
 
 
 def calibration(probabilities: Probabilities, actual: Labels, bins: int = _BINS) -> Calibration:
@@ -157,15 +152,16 @@ def _bin(
     return ReliabilityBin(number / bins, (number + 1) / bins, n, mean, right)
 
 
-def _class_score(confusion: Labels, i: int, label: str) -> ClassScore:
-    hits, support, predicted = confusion[i, i], confusion[i].sum(), confusion[:, i].sum()
-    return ClassScore(
-        label=label,
-        precision=float(hits / predicted) if predicted else 0.0,
-        recall=float(hits / support) if support else 0.0,
-        f1=float(2 * hits / (support + predicted)) if support + predicted else 0.0,
-        support=int(support),
-        predicted=int(predicted),
+def _class_scores(actual: Labels, predicted: Labels, labels: Sequence[str]) -> tuple[ClassScore, ...]:
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, support = precision_recall_fscore_support(
+        actual, predicted, labels=range(len(labels)), zero_division=0.0
+    )
+    counts = np.bincount(predicted, minlength=len(labels))
+    return tuple(
+        ClassScore(name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]), int(counts[i]))
+        for i, name in enumerate(labels)
     )
 
 

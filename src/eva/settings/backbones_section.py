@@ -1,10 +1,13 @@
 """Section `backbones` of `params.yaml`."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from eva.settings.section import Positive, Section
+from eva.settings.section import Distinct, Positive, Section
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Endpoint(Section):
@@ -32,22 +35,48 @@ class Endpoint(Section):
 class Backbone(Section):
     """Where weights come from, or `endpoint`: a model that somebody serves, for generation only."""
 
-    role: Literal["causal", "encoder"]
-    source: Literal["package", "hub", "local", "random", "endpoint"]
-    id: str = Field(description="package, hub id, folder, random architecture, or name at the endpoint")
-    revision: str | None = Field(None, description="hub commit or package version; required for both")
-    sha256: str | None = Field(None, description="digest of the package's weight file")
-    lora_targets: list[str] = Field(
-        default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj"],
-        description="modules that ALI adapts; a name that matches nothing is an error",
+    role: Literal["causal", "encoder"] = Field(
+        description="causal: a model that writes; encoder: a model that the scorers are built on"
     )
-    trainable: bool = Field(True, description="false: generation only (EmoLLM in the paper)")
+    source: Literal["package", "hub", "local", "random", "endpoint"] = Field(
+        description="package: installed by pip; hub: Hugging Face; local: a folder; random: tiny, for tests; "
+        "endpoint: served elsewhere"
+    )
+    id: str = Field(
+        min_length=1, description="package, hub id, folder, random architecture, or name at the endpoint"
+    )
+    revision: str | None = Field(
+        None, validate_default=True, description="of a hub model its commit, of a package its version"
+    )
+    sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="digest of the package's weight file"
+    )
+    lora_targets: Annotated[list[str], Distinct] = Field(
+        ["q_proj", "k_proj", "v_proj", "o_proj"],
+        min_length=1,
+        description="linear modules that ALI adapts",
+    )
+    trainable: bool = Field(
+        True, validate_default=True, description="false: generation only (EmoLLM in the paper)"
+    )
     endpoint: Endpoint = Field(default_factory=Endpoint, description="for source `endpoint`")
 
-    @model_validator(mode="after")
-    def _pinned(self) -> "Backbone":
-        if self.source in {"hub", "package"} and self.revision is None:
-            raise ValueError(f"a {self.source} source needs `revision`: pin what you download")
-        if self.source == "endpoint" and (self.role != "causal" or self.trainable):
-            raise ValueError("an endpoint can only be asked: `role: causal` and `trainable: false`")
-        return self
+    @field_validator("revision")
+    @classmethod
+    def _pinned(cls, given: str | None, known: ValidationInfo) -> str | None:
+        source = known.data.get("source")
+        if source in {"hub", "package"} and given is None:
+            raise ValueError(f"a {source} source needs `revision`: pin what you download")
+        if source == "hub" and not _COMMIT.fullmatch(given or ""):
+            raise ValueError(
+                "a branch or tag can move; give the commit, 40 hexadecimal digits (the model's page, "
+                "`Files and versions`, `History`)"
+            )
+        return given
+
+    @field_validator("trainable")
+    @classmethod
+    def _only_asked(cls, given: bool, known: ValidationInfo) -> bool:
+        if known.data.get("source") == "endpoint" and (given or known.data.get("role") == "encoder"):
+            raise ValueError("an endpoint can only be asked: set `role: causal` and `trainable: false`")
+        return given

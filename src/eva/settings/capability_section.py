@@ -1,11 +1,11 @@
 """Section `capability` of `params.yaml`."""
 
-from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from eva.settings.precision import PrecisionField
-from eva.settings.section import Name, Positive, Section
+from eva.settings.section import Distinct, Name, Place, Positive, Section
 
 
 class Capability(Section):
@@ -13,14 +13,17 @@ class Capability(Section):
 
     before: Name = Field(description="row of `variants` that the difference is measured from")
     after: Name = Field(description="row of `variants` that it is measured to")
-    tasks: list[str] = Field(description="tasks of lm-eval or of `task_path`; empty: measure nothing")
-    task_path: Path = Field(description="folder of lm-eval task files of your own, read before lm-eval's")
+    tasks: Annotated[list[str], Distinct] = Field(
+        description="tasks of lm-eval or of `task_path`; empty: measure nothing"
+    )
+    task_path: Place = Field(description="folder of lm-eval task files of your own, read before lm-eval's")
     limit: Positive | None = Field(None, description="first N documents of each task; null: all")
-    batch_size: Positive
+    batch_size: Positive = Field(description="documents at once")
     precision: PrecisionField = "auto"
 
-    @model_validator(mode="after")
-    def _two_variants(self) -> "Capability":
-        if self.before == self.after:
-            raise ValueError(f"before and after are both {self.before!r}, so nothing would differ")
-        return self
+    @field_validator("after")
+    @classmethod
+    def _two_variants(cls, given: str, known: ValidationInfo) -> str:
+        if given == known.data.get("before"):
+            raise ValueError("`capability.before` is the same, so nothing would differ; name another variant")
+        return given

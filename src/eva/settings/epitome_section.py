@@ -1,8 +1,11 @@
 """Section `epitome` of `params.yaml`."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from eva.settings.scorer_section import Scorer
+from eva.settings.section import Distinct
 
 
 class Epitome(Scorer):
@@ -11,4 +14,6 @@ class Epitome(Scorer):
     Of every sentence, and of the post, the encoder reads `max_length` tokens; the probe, of the response.
     """
 
-    mechanisms: list[Literal["ip", "ex", "er"]]
+    mechanisms: Annotated[list[Literal["ip", "ex", "er"]], Distinct] = Field(
+        min_length=1, description="interpretations, explorations, emotional reactions: a scorer each"
+    )

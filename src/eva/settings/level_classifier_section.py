@@ -15,4 +15,4 @@ class LevelClassifier(Encoder):
     labels: Literal["strategies", "file"] = Field(
         description="weak labels from the corpus's strategies, or the level file `data.levels`"
     )
-    context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns the encoder sees")
+    context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns that the encoder reads")

@@ -1,14 +1,14 @@
 """All of `params.yaml`: every section, and whether the names in one are rows of another."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import ConfigDict, Field
 
 from eva.errors import raise_if
 from eva.settings.backbones_section import Backbone
 from eva.settings.capability_section import Capability
+from eva.settings.chat_section import Chat
 from eva.settings.corpora_section import Corpus
 from eva.settings.data_section import Data
 from eva.settings.dpo_section import Dpo
@@ -19,10 +19,11 @@ from eva.settings.level_classifier_section import LevelClassifier
 from eva.settings.matrix_section import Matrix
 from eva.settings.preferences_section import Preferences
 from eva.settings.prepare_section import Prepare
-from eva.settings.reading import as_mapping, check, read_mapping
+from eva.settings.reading import Examined, Params, as_mapping, examine, read_params
+from eva.settings.references import REFERENCES, run_checks
 from eva.settings.register_section import Register
 from eva.settings.report_section import Report
-from eva.settings.section import Name, Section
+from eva.settings.section import Name, Section, section_name
 from eva.settings.sft_section import Sft
 from eva.settings.validate_section import Validate
 from eva.settings.variants_section import Variant
@@ -31,11 +32,13 @@ from eva.settings.variants_section import Variant
 class Settings(Section):
     """All of `params.yaml`."""
 
+    model_config = ConfigDict(alias_generator=section_name)
+
     matrix: Matrix
-    corpora: dict[Name, Corpus]
+    corpora: Annotated[dict[Name, Corpus], Field(min_length=1)]
     data: Data
-    backbones: dict[Name, Backbone]
-    variants: dict[Name, Variant]
+    backbones: Annotated[dict[Name, Backbone], Field(min_length=1)]
+    variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     prepare: Prepare
     validate_: Validate
     preferences: Preferences
@@ -48,67 +51,29 @@ class Settings(Section):
     capability: Capability
     report: Report
     register_: Register
-
-    @model_validator(mode="before")
-    @classmethod
-    def _python_names(cls, raw: Any) -> Any:
-        """`validate` and `register` are methods of pydantic models: their fields end in `_`."""
-        if not isinstance(raw, dict):
-            return raw
-        return {_FIELD_OF.get(key, key): value for key, value in raw.items()}
+    chat: Chat = Field(default_factory=Chat)
 
 
-_FIELD_OF = {"validate": "validate_", "register": "register_"}
-SECTIONS = tuple(name.rstrip("_") for name in Settings.model_fields)
+SECTIONS = tuple(section_name(field) for field in Settings.model_fields)
+TABLES = ("corpora", "backbones", "variants")  # sections of named rows
 
 
 def read_settings(path: Path) -> Settings:
     """Read and check a params file; an `InputError` lists everything wrong with it."""
-    return load_settings(read_mapping(path), str(path))
+    params = read_params(path)
+    examined = examine_settings(params)
+    raise_if(examined.problems, params.where)
+    return Settings.model_validate(params.raw)
 
 
 def load_settings(raw: Any, where: str = "params") -> Settings:
     """Check a parsed params mapping; an `InputError` lists everything wrong with it."""
-    settings = check(Settings, as_mapping(raw, where), where)
-    raise_if([*_dangling(settings), *_probed_encoders(settings)], where)
-    return settings
+    params = Params(as_mapping(raw, where), {}, where)
+    raise_if(examine_settings(params).problems, where)
+    return Settings.model_validate(params.raw)
 
 
-def _dangling(settings: Settings) -> Iterator[str]:
-    """Names that point to no row of their table."""
-    backbones = settings.backbones
-    causal = [name for name, row in backbones.items() if row.role == "causal"]
-    encoders = [name for name, row in backbones.items() if row.role == "encoder"]
-    weighted = [name for name, row in backbones.items() if row.source != "endpoint"]
-    references: list[tuple[str, list[str], list[str]]] = [
-        ("matrix.corpora", settings.matrix.corpora, list(settings.corpora)),
-        ("matrix.backbones", settings.matrix.backbones, causal),
-        ("preferences.corpus", [settings.preferences.corpus], list(settings.corpora)),
-        ("level_classifier.corpus", [settings.level_classifier.corpus], list(settings.corpora)),
-        ("level_classifier.encoder", [settings.level_classifier.encoder], encoders),
-        ("level_classifier.probe", [settings.level_classifier.probe], weighted),
-        ("epitome.encoder", [settings.epitome.encoder], encoders),
-        ("epitome.probe", [settings.epitome.probe], weighted),
-        ("capability.before", [settings.capability.before], list(settings.variants)),
-        ("capability.after", [settings.capability.after], list(settings.variants)),
-        ("report.baseline", [settings.report.baseline], list(settings.variants)),
-        ("register.corpus", [settings.register_.corpus], settings.matrix.corpora),
-        ("register.backbone", [settings.register_.backbone], settings.matrix.backbones),
-        ("register.variant", [settings.register_.variant], list(settings.variants)),
-    ]
-    for key, names, known in references:
-        for name in names:
-            if name not in known:
-                yield f"`{key}` names {name!r}, which is no row there. Known: {', '.join(known)}."
-    if settings.register_.seed not in settings.matrix.seeds:
-        yield f"`register.seed` is {settings.register_.seed}, not in `matrix.seeds` {settings.matrix.seeds}."
-
-
-def _probed_encoders(settings: Settings) -> Iterator[str]:
-    """A probe of a scorer's own encoder: two members that learn the same."""
-    for section, scorer in (("level_classifier", settings.level_classifier), ("epitome", settings.epitome)):
-        if scorer.probe == scorer.encoder:
-            yield (
-                f"`{section}.probe` and `{section}.encoder` are both {scorer.probe!r}: name another backbone "
-                "as `probe` (it is not read while `probe_share` is 0)."
-            )
+def examine_settings(params: Params) -> Examined:
+    """Every section on its own, and whether what they name in one another is there."""
+    found = examine(Settings, params)
+    return Examined(found.sections, [*found.problems, *run_checks(REFERENCES, found.sections)])

@@ -1,20 +1,24 @@
 """Section `preferences` of `params.yaml`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eva.settings.section import Fraction, Name, Positive, Section
+from eva.settings.section import Name, Positive, Section
 
 
 class Preferences(Section):
     """Where preference pairs come from (design decision 8)."""
 
-    recipe: Literal["evad", "public"]
+    recipe: Literal["evad", "public"] = Field(
+        description="evad: the file `data.evad`; public: pairs from the corpus's strategies"
+    )
     corpus: Name = Field(description="row of `corpora` whose dialogues hold the histories")
     rejected: Literal["model", "human", "mixed"] = Field(
         "mixed", description="recipe `public`: author of the rejected response"
     )
-    max_pairs: Positive | None = None
-    valid_share: Fraction = Field(description="share of dialogues held out for DPO accuracy")
-    seed: int = Field(0, ge=0)
+    max_pairs: Positive | None = Field(None, description="pairs, training and held-out; null: all")
+    valid_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="share of dialogues held out, on which DPO's accuracy is measured"
+    )
+    seed: int = Field(0, ge=0, description="of the choice of pairs and of the held-out dialogues")

@@ -1,16 +1,35 @@
 """Reading sections of `params.yaml`; all that is wrong with them is one `InputError`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic.fields import FieldInfo
 
-from eva.artifacts import read_yaml
 from eva.errors import InputError, raise_if
-from eva.settings import explain
+from eva.plain_text import half_characters, read_text, refuse
+from eva.settings.explain import problems
+from eva.settings.section import section_name
+from eva.settings.yaml_file import Misread, parse_yaml
 
-Model = TypeVar("Model", bound=BaseModel)
+
+@dataclass(frozen=True)
+class Params:
+    """A params file as it is written: its mapping of sections, and by key what in it may be misread."""
+
+    raw: dict[str, Any]
+    misread: Misread
+    where: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The sections that are right, by name, and every problem of the others."""
+
+    sections: dict[str, Any]
+    problems: list[str]
 
 
 def read_sections(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,18 +37,29 @@ def read_sections(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
     A stage that reads `{"sft": Sft}` needs no other section's module, so it does not depend on one.
     """
-    fields: dict[str, Any] = {f"{name}_": (kind, ...) for name, kind in wanted.items()}
-    config = ConfigDict(alias_generator=lambda field: field.rstrip("_"), frozen=True)
-    model = create_model("Sections", __config__=config, **fields)
-    found = check(model, read_mapping(path), str(path))
-    return {name: getattr(found, f"{name}_") for name in wanted}
+    params = read_params(path)
+    raw = {name: section for name, section in params.raw.items() if name in wanted}
+    misread = {key: problem for key, problem in params.misread.items() if key.partition(".")[0] in wanted}
+    found = examine(sections_model(wanted), Params(raw, misread, params.where))
+    raise_if(found.problems, params.where)
+    return found.sections
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """A params file as it is written, unchecked."""
+def sections_model(kinds: Mapping[str, Any]) -> type[BaseModel]:
+    """A model of sections by name; a name may be one that pydantic keeps for itself, as `validate`."""
+    fields: dict[str, Any] = {f"{name}_": (kind, ...) for name, kind in kinds.items()}
+    config = ConfigDict(alias_generator=section_name, frozen=True, extra="forbid")
+    return create_model("Sections", __config__=config, **fields)
+
+
+def read_params(path: Path) -> Params:
+    """A params file as it is written."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; `eva params use laptop` writes one")
-    return as_mapping(read_yaml(path), str(path))
+    text = read_text(path)
+    refuse(half_characters(text), path)
+    raw, misread = parse_yaml(text, str(path))
+    return Params(as_mapping(raw, str(path)), misread, str(path))
 
 
 def as_mapping(raw: Any, where: str) -> dict[str, Any]:
@@ -39,10 +69,25 @@ def as_mapping(raw: Any, where: str) -> dict[str, Any]:
     return raw
 
 
-def check(model: type[Model], raw: Mapping[str, Any], where: str) -> Model:
-    """`raw` as `model`; an `InputError` lists everything wrong with it."""
+def examine(model: type[BaseModel], params: Params) -> Examined:
+    """Check every section of `model` on its own, so that one that is wrong hides no fault of another."""
+    found = list(params.misread.values())
+    wrong = {key.partition(".")[0] for key in params.misread}
     try:
-        return model.model_validate(raw)
+        model.model_validate(params.raw)
     except ValidationError as error:
-        raise_if(explain.problems(error, model), where)
-        raise
+        found += problems(error, model, params.misread)
+        wrong |= {str(detail["loc"][0]) for detail in error.errors()}
+    right = {
+        name: _section(info, params.raw, name)
+        for field, info in model.model_fields.items()
+        if (name := section_name(field)) not in wrong
+    }
+    return Examined(right, found)
+
+
+def _section(field: FieldInfo, raw: Mapping[str, Any], name: str) -> Any:
+    if name not in raw:
+        return field.get_default(call_default_factory=True)
+    kind: Any = field.annotation
+    return TypeAdapter(kind).validate_python(raw[name])

@@ -10,7 +10,7 @@ from eva.settings.section import Name, Section
 class Report(Section):
     """The comparison page."""
 
-    title: str
+    title: str = Field(description="heading of the page")
     baseline: Name = Field(description="variant the others are compared with")
     samples: Annotated[int, Field(ge=0)] = Field(description="dialogues shown side by side")
     paper: Literal["mistral", "qwen", "llama"] = Field(

@@ -14,21 +14,22 @@ class Scorer(Section):
     encoder: Name = Field(description="row of `backbones` with role encoder")
     probe: Name = Field(description="row of `backbones` on whose untouched states a linear probe is fitted")
     probe_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        description="the probe's in the mean of its and the encoder's log-probabilities; 0: no probe "
-        "(the stage waits for the backbone all the same, since dvc.yaml knows no conditions)"
+        description="weight of the probe in the mean of its and the encoder's log-probabilities; 0: no probe"
     )
     max_length: Annotated[int, Field(ge=16)] = Field(description="tokens read of one text")
     balance: Fraction = Field(description="loss weight of a class: (1 / its count) ** balance; 0: none")
     folds: Annotated[int, Field(ge=2)] = Field(description="grouped cross-validation folds")
     precision: PrecisionField = "auto"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of folds, new layers, shuffling and dropout")
 
 
 class Encoder(Scorer):
     """Fine-tuning of a sequence classifier."""
 
-    epochs: float = Field(gt=0)
-    lr: float = Field(gt=0, lt=1)
-    batch_size: Positive
+    epochs: float = Field(gt=0, description="passes over the labelled texts")
+    lr: float = Field(gt=0, lt=1, description="peak learning rate of the encoder")
+    batch_size: Positive = Field(description="texts per step")
     layers: Positive | None = Field(None, description="use the encoder's first N layers; null: all")
-    dropout: Fraction = Field(description="within the encoder; its masks cost a fifth of a step on a CPU")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="within the encoder; its masks cost a fifth of a step on a CPU"
+    )

@@ -1,26 +1,55 @@
 """What the sections `sft` and `dpo` share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from eva.settings.precision import PrecisionField
-from eva.settings.section import Fraction, Positive, Section
+from eva.settings.section import Place, Positive, Section
 
 
 class Training(Section):
     """Knobs both trainings share."""
 
-    epochs: float = Field(gt=0)
-    lr: float = Field(gt=0, lt=1)
+    epochs: float = Field(gt=0, description="passes over the training data; parts of one are allowed")
+    lr: float = Field(gt=0, lt=1, description="peak learning rate of AdamW")
     batch_size: Positive = Field(description="sequences per device and step")
     accumulation: Positive = Field(description="steps per update")
     max_length: Annotated[int, Field(ge=64)] = Field(description="context in tokens")
-    warmup: Fraction
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="share of the steps over which the learning rate rises from 0"
+    )
     precision: PrecisionField = "auto"
-    gradient_checkpointing: bool
+    gradient_checkpointing: bool = Field(
+        description="compute activations again in the backward pass: less memory, a third more time"
+    )
     save_steps: Positive = Field(description="optimizer steps between resumable checkpoints")
-    launcher: Literal["single", "torchrun"] = "single"
+    launcher: Literal["single", "torchrun"] = Field(
+        "single", description="single: in the stage's own process; torchrun: in `processes` of them"
+    )
     processes: Positive = Field(1, description="processes of the launcher, one a device")
-    deepspeed: Path | None = Field(None, description="DeepSpeed JSON, e.g. infra/deepspeed/zero3.json")
+    deepspeed: Place | None = Field(None, description="DeepSpeed JSON, e.g. infra/deepspeed/zero3.json")
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        description="fields of TRL's configuration that EVA does not set, e.g. {max_grad_norm: 0.5}",
+    )
+
+    @field_validator("processes")
+    @classmethod
+    def _one_process_alone(cls, given: int, known: ValidationInfo) -> int:
+        if given > 1 and known.data.get("launcher") == "single":
+            raise ValueError(
+                "`launcher: single` starts one process; set `launcher: torchrun` or `processes: 1`"
+            )
+        return given
+
+    @field_validator("deepspeed")
+    @classmethod
+    def _needs_processes(cls, given: Path | None, known: ValidationInfo) -> Path | None:
+        if given is not None and known.data.get("launcher") == "single":
+            raise ValueError(
+                "DeepSpeed divides a model among processes, which `launcher: single` does not start; "
+                "set `launcher: torchrun` or `deepspeed: null`"
+            )
+        return given

@@ -12,4 +12,6 @@ class Variant(Section):
 
     acquire: bool = Field(description="empathy acquisition (ACQ): full-parameter SFT")
     align: bool = Field(description="emotional validation alignment (ALI): LoRA DPO")
-    prompt: Literal["eva", "cot"] = "eva"
+    prompt: Literal["eva", "cot"] = Field(
+        "eva", description="eva: Table 3 of the paper; cot: reasoning first, then the response"
+    )

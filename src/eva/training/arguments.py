@@ -21,22 +21,28 @@ def total_steps(settings: Training, examples: int) -> int:
     return math.ceil(settings.epochs * max(1, math.ceil(batches / settings.accumulation)))
 
 
+def warmup_steps(settings: Training, steps: int) -> int:
+    """Optimizer steps in which the learning rate rises to `lr`."""
+    return math.ceil(settings.warmup * steps)
+
+
 def trainer_arguments(settings: Training, folder: Path, seed: int, examples: int) -> dict[str, Any]:
     """Keyword arguments for `SFTConfig` and `DPOConfig`.
 
     Rows of like length are batched together (1.01x instead of 1.3x padding on ESConv), and the
     rows come tokenised and cut, so the trainer must not cut them again. `settings.precision` is decided by
-    now: the processes of one training must not measure it each for itself.
+    now: the processes of one training must not measure it each for itself. `settings.extra` is checked.
     """
     import torch
 
     cpu = not torch.cuda.is_available()
     steps = total_steps(settings, examples)
     return {
+        **settings.extra,
         "output_dir": str(folder / "trainer"),
         "num_train_epochs": settings.epochs,
         "learning_rate": settings.lr,
-        "warmup_steps": math.ceil(settings.warmup * steps),
+        "warmup_steps": warmup_steps(settings, steps),
         "per_device_train_batch_size": settings.batch_size,
         "per_device_eval_batch_size": settings.batch_size,
         "gradient_accumulation_steps": settings.accumulation,

@@ -3,18 +3,23 @@
 The reference is the same model with the adapter off, never a second copy (design decision 1).
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from eva.data.dialogue import Preference
-from eva.devices import decide
 from eva.settings.dpo_section import Dpo
-from eva.training import launch
-from eva.training.examples import pair_examples
+from eva.training.examples import Examples, pair_examples
 from eva.training.footprint import adapter_bytes
-from eva.training.job import Job, Plan, complete
+from eva.training.job import Job, Plan
+from eva.training.preflight import ready, require_learning
 from eva.training.result import TrainResult
-from eva.training.resume import run_inputs
+from eva.training.run_store import run_inputs
+from eva.training.train_or_reuse import train_or_reuse
+
+log = logging.getLogger(__name__)
+
+TRAINER = "eva.training.dpo_trainer"
 
 
 def train(
@@ -47,7 +52,10 @@ def train(
         InputError: before the model loads, if the inputs cannot be trained on.
         RuntimeError: a process of a distributed training failed.
     """
-    return complete(plan(settings, train, valid, model_dir, lora_targets, seed), out, store)
+    planned = plan(settings, train, valid, model_dir, lora_targets, seed)
+    from eva.training.dpo_trainer import fit
+
+    return train_or_reuse(planned, fit, out, store)
 
 
 def plan(
@@ -57,29 +65,31 @@ def plan(
     model_dir: Path,
     lora_targets: list[str],
     seed: int,
-) -> Plan:
+) -> Plan[Dpo]:
     """Check and encode the inputs of one alignment."""
     from eva.models.chat import check_chat_template
     from eva.models.loading import load_tokenizer
 
-    launch.check(settings, "dpo")
-    settings = settings.model_copy(update={"precision": decide(settings.precision, "dpo.precision").name})
+    settings = ready("dpo", settings)
     needed = adapter_bytes(model_dir, lora_targets, settings.r)
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)
-    splits = {
-        "train": pair_examples(tokenizer, train, settings.max_length, "dpo: training pairs"),
-        "valid": pair_examples(tokenizer, valid, settings.max_length, "dpo: held-out pairs"),
-    }
-    counts = {
-        "pairs": splits["train"].sources,
-        "tokens": splits["train"].tokens,
-        "response_tokens": splits["train"].supervised,
-        "valid_pairs": splits["valid"].sources,
-    }
+    log.info("dpo: encoding %d training and %d held-out pairs", len(train), len(valid))
+    rows = pair_examples(tokenizer, train, settings.max_length, "dpo: training pairs")
+    held_out = pair_examples(tokenizer, valid, settings.max_length, "dpo: held-out pairs")
+    require_learning("dpo", settings, len(rows.rows))
+    digests = {"train": rows.digest, "valid": held_out.digest}
     targets = sorted(lora_targets)
-    digests = {name: examples.digest for name, examples in splits.items()}
-    inputs = run_inputs("dpo", settings, model_dir, seed, digests)
-    knobs = settings.model_dump(mode="json")
-    job = Job("dpo", knobs, str(model_dir.resolve()), seed, counts, targets)
-    return Plan(job, {**inputs, "lora_targets": targets}, splits, needed)
+    inputs = run_inputs("dpo", TRAINER, settings, model_dir, seed, digests)
+    counts = _counts(rows, held_out)
+    job = Job(settings, model_dir.resolve(), seed, rows.dataset(), held_out.dataset(), counts, tuple(targets))
+    return Plan(job, {**inputs, "lora_targets": targets}, needed)
+
+
+def _counts(train: Examples, valid: Examples) -> dict[str, int]:
+    return {
+        "pairs": train.sources,
+        "tokens": train.tokens,
+        "response_tokens": train.supervised,
+        "valid_pairs": valid.sources,
+    }

@@ -4,9 +4,8 @@ Everything that could make a training silently worthless is refused here, before
 supervised token, a supporter turn without supervision, a response that the context would cut.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eva.artifacts import fingerprint
@@ -33,6 +32,12 @@ class Examples:
     def digest(self) -> str:
         """Names the rows' content and order."""
         return fingerprint(self.rows)
+
+    def dataset(self) -> Any:
+        """The rows as a `datasets.Dataset`."""
+        from datasets import Dataset
+
+        return Dataset.from_list(self.rows)
 
 
 def dialogue_examples(
@@ -87,22 +92,6 @@ def pair_examples(
     raise_if(_shortened(problems), where)
     answers = sum(len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows)
     return Examples(rows, len(pairs), answers + 2 * sum(len(row["prompt_ids"]) for row in rows), answers)
-
-
-def save_examples(folder: Path, splits: Mapping[str, Examples]) -> None:
-    """Write each split as an Arrow dataset, for the training processes to map into memory."""
-    from datasets import Dataset, disable_progress_bars
-
-    disable_progress_bars()  # bars over a few kilobytes would bury the training's own
-    for name, examples in splits.items():
-        Dataset.from_list(examples.rows).save_to_disk(folder / name)
-
-
-def load_examples(folder: Path, split: str) -> Any:
-    """The `datasets.Dataset` that `save_examples` wrote."""
-    from datasets import load_from_disk
-
-    return load_from_disk(str(folder / split))
 
 
 def _window_row(window: Window) -> dict[str, Any]:

@@ -1,94 +1,80 @@
-"""One training as a folder: prepared here, trained in this process or in several, then delivered.
+"""What a trainer needs to know: handed over in this process, or as a folder to launched processes."""
 
-The starting process claims the folder in the store, writes the token rows and `job.json`; the
-training process or processes (`eva.training.worker`) write `final/` and, last, `result.json`.
-"""
-
-import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Self, TypeVar
 
 from eva.artifacts import read_json, write_json
-from eva.settings.dpo_section import Dpo
-from eva.settings.sft_section import Sft
 from eva.settings.training_section import Training
-from eva.training import launch
-from eva.training.examples import Examples, save_examples
-from eva.training.result import Outcome, TrainResult
-from eva.training.resume import Run, claim
 
-log = logging.getLogger(__name__)
+SettingsT = TypeVar("SettingsT", bound=Training)
 
-Stage = Literal["sft", "dpo"]
-_SETTINGS: dict[str, type[Training]] = {"sft": Sft, "dpo": Dpo}
+_SPLITS = ("train", "valid")
 
 
 @dataclass(frozen=True)
-class Job:
-    """All that a training process needs to know; `counts` go into the metrics as they are."""
+class Job(Generic[SettingsT]):
+    """A training whose inputs are checked.
 
-    stage: Stage
-    settings: dict[str, Any]
-    model_dir: str
+    Attributes:
+        settings: the section, with the precision decided and `extra` in TRL's types.
+        model_dir: Hugging Face folder of the start model.
+        seed: of all that is drawn at random.
+        train: encoded rows to learn from, a `datasets.Dataset`.
+        valid: held-out rows.
+        counts: go into the metrics as they are.
+        lora_targets: names of the linear modules that an adapter is put on.
+    """
+
+    settings: SettingsT
+    model_dir: Path
     seed: int
+    train: Any
+    valid: Any
     counts: dict[str, int]
-    lora_targets: list[str]
+    lora_targets: tuple[str, ...] = ()
 
-    def section(self) -> Training:
-        """The settings as the section they came from."""
-        return _SETTINGS[self.stage].model_validate(self.settings)
+    def write(self, folder: Path) -> None:
+        """Write the rows as Arrow files and everything else as `job.json`."""
+        for name in _SPLITS:
+            getattr(self, name).save_to_disk(str(folder / "examples" / name))
+        told = {
+            "settings": self.settings.model_dump(mode="json"),
+            "model_dir": str(self.model_dir),
+            "seed": self.seed,
+            "counts": self.counts,
+            "lora_targets": self.lora_targets,
+        }
+        write_json(folder / "job.json", told)
 
     @classmethod
-    def read(cls, folder: Path) -> "Job":
-        return cls(**read_json(folder / "job.json"))
+    def read(cls, folder: Path, section: type[SettingsT]) -> Self:
+        """The job that `write` left; `section` is the class of its settings."""
+        from datasets import load_from_disk
+
+        told = read_json(folder / "job.json")
+        train, valid = (load_from_disk(str(folder / "examples" / name)) for name in _SPLITS)
+        return cls(
+            section.model_validate(told["settings"]),
+            Path(told["model_dir"]),
+            told["seed"],
+            train,
+            valid,
+            told["counts"],
+            tuple(told["lora_targets"]),
+        )
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A training whose inputs are checked: what to run, its identity, and the bytes it will write."""
+class Plan(Generic[SettingsT]):
+    """A job, all that determines its result (in clear), and the bytes that it will write at most."""
 
-    job: Job
+    job: Job[SettingsT]
     inputs: Mapping[str, Any]
-    splits: Mapping[str, Examples]
     needed: int
 
 
-def complete(plan: Plan, out: Path, store: Path) -> TrainResult:
-    """Train, resume or reuse, and put the weights into `out` (replaced only at the end).
-
-    Raises:
-        InputError: no room for the checkpoints.
-        RuntimeError: a training process failed.
-    """
-    with claim(store, plan.inputs, plan.needed) as run:
-        reused = run.finished
-        if reused:
-            log.info("%s %s is already trained; reusing it", plan.job.stage, run.fingerprint)
-        else:
-            _execute(plan, run)
-        run.deliver(out)
-        outcome = Outcome.read(run.result)
-    return TrainResult(
-        outcome.metrics, outcome.history, run.fingerprint, reused, outcome.seconds, outcome.resumed_from
-    )
-
-
-def prepare(plan: Plan, folder: Path) -> None:
-    """Write what a training process reads."""
-    save_examples(folder / "examples", plan.splits)
-    write_json(folder / "job.json", asdict(plan.job))
-
-
-def _execute(plan: Plan, run: Run) -> None:
-    run.discard_incomplete()
-    prepare(plan, run.folder)
-    settings = plan.job.section()
-    if launch.is_distributed(settings):
-        launch.start(settings, run.folder)
-    else:
-        from eva.training.worker import fit
-
-        fit(run.folder)
-    run.tidy()
+# Trains a job in a folder, from a checkpoint or (None) from the start, and writes `final/` and then
+# `result.json` there. Its module is the program that a launcher starts, see `worker`.
+Fit = Callable[[Job[Any], Path, Path | None], None]

@@ -7,12 +7,9 @@ import sys
 from pathlib import Path
 
 import eva
-from eva.errors import raise_if
 from eva.settings.training_section import Training
 
 log = logging.getLogger(__name__)
-
-WORKER = "eva.training.worker"
 
 
 def is_distributed(settings: Training) -> bool:
@@ -20,8 +17,8 @@ def is_distributed(settings: Training) -> bool:
     return settings.launcher != "single"
 
 
-def check(settings: Training, where: str) -> None:
-    """Refuse a combination of launcher settings that cannot start."""
+def launch_problems(settings: Training) -> list[str]:
+    """Combinations of launcher settings that cannot start."""
     problems = []
     if settings.launcher == "single" and settings.processes > 1:
         problems.append(
@@ -35,22 +32,23 @@ def check(settings: Training, where: str) -> None:
         )
     if settings.deepspeed is not None and not settings.deepspeed.is_file():
         problems.append(f"deepspeed: {settings.deepspeed} is no file; infra/deepspeed/ holds two")
-    raise_if(problems, where)
+    return problems
 
 
-def argv(settings: Training, folder: Path) -> list[str]:
-    """The command that trains the run prepared in `folder` on this machine's devices."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(settings.processes)]
-    return [sys.executable, *launcher, "-m", WORKER, str(folder)]
+def argv(processes: int, module: str, folder: Path, checkpoint: Path | None) -> list[str]:
+    """The command that trains the job written in `folder` on this machine's devices."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    words = [str(folder), *([str(checkpoint)] if checkpoint else [])]
+    return [sys.executable, *launcher, "-m", module, *words]
 
 
-def start(settings: Training, folder: Path) -> None:
-    """Run the worker processes to their end.
+def start(settings: Training, module: str, folder: Path, checkpoint: Path | None) -> None:
+    """Run the training processes to their end; each runs `module` as its program.
 
     Raises:
         RuntimeError: a process failed; its log is on stderr, and the next start resumes.
     """
-    command = argv(settings, folder)
+    command = argv(settings.processes, module, folder, checkpoint)
     log.info("starting %s", " ".join(command))
     process = subprocess.Popen(command, env=_environment(settings.processes))
     try:

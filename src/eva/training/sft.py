@@ -4,18 +4,23 @@ Each dialogue is trained once, with a loss on every supporter turn and its end t
 decision 2). Weights stay in fp32, bf16 is an autocast.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from eva.data.dialogue import Dialogue
-from eva.devices import decide
 from eva.settings.sft_section import Sft
-from eva.training import launch
 from eva.training.examples import Examples, dialogue_examples
 from eva.training.footprint import full_bytes
-from eva.training.job import Job, Plan, complete
+from eva.training.job import Job, Plan
+from eva.training.preflight import ready, require_learning
 from eva.training.result import TrainResult
-from eva.training.resume import run_inputs
+from eva.training.run_store import run_inputs
+from eva.training.train_or_reuse import train_or_reuse
+
+log = logging.getLogger(__name__)
+
+TRAINER = "eva.training.sft_trainer"
 
 
 def train(
@@ -45,32 +50,34 @@ def train(
         InputError: before the model loads, if the inputs cannot be trained on.
         RuntimeError: a process of a distributed training failed.
     """
-    return complete(plan(settings, train, valid, model_dir, seed), out, store)
+    planned = plan(settings, train, valid, model_dir, seed)
+    from eva.training.sft_trainer import fit
+
+    return train_or_reuse(planned, fit, out, store)
 
 
 def plan(
     settings: Sft, train: Sequence[Dialogue], valid: Sequence[Dialogue], model_dir: Path, seed: int
-) -> Plan:
+) -> Plan[Sft]:
     """Check and encode the inputs of one training."""
     from eva.models.chat import check_chat_template
     from eva.models.loading import load_tokenizer
 
-    launch.check(settings, "sft")
-    settings = settings.model_copy(update={"precision": decide(settings.precision, "sft.precision").name})
+    settings = ready("sft", settings)
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)
-    splits = {
-        "train": dialogue_examples(tokenizer, train, settings.max_length, "sft: train split"),
-        "valid": dialogue_examples(tokenizer, valid, settings.max_length, "sft: valid split"),
-    }
-    digests = {name: examples.digest for name, examples in splits.items()}
-    job = Job("sft", settings.model_dump(mode="json"), str(model_dir.resolve()), seed, _counts(splits), [])
-    inputs = run_inputs("sft", settings, model_dir, seed, digests)
-    return Plan(job, inputs, splits, full_bytes(model_dir))
+    log.info("sft: encoding %d training and %d held-out dialogues", len(train), len(valid))
+    rows = dialogue_examples(tokenizer, train, settings.max_length, "sft: train split")
+    held_out = dialogue_examples(tokenizer, valid, settings.max_length, "sft: valid split")
+    require_learning("sft", settings, len(rows.rows))
+    digests = {"train": rows.digest, "valid": held_out.digest}
+    inputs = run_inputs("sft", TRAINER, settings, model_dir, seed, digests)
+    counts = _counts(rows, held_out)
+    job = Job(settings, model_dir.resolve(), seed, rows.dataset(), held_out.dataset(), counts)
+    return Plan(job, inputs, full_bytes(model_dir))
 
 
-def _counts(splits: dict[str, Examples]) -> dict[str, int]:
-    train, valid = splits["train"], splits["valid"]
+def _counts(train: Examples, valid: Examples) -> dict[str, int]:
     return {
         "dialogues": train.sources,
         "windows": len(train.rows),

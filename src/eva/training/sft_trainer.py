@@ -1,5 +1,6 @@
 """TRL's SFTTrainer with an exact held-out score, and one acquisition run with it."""
 
+import logging
 import math
 import time
 from pathlib import Path
@@ -7,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from trl import SFTConfig, SFTTrainer
 
+from eva.compat.transformers_hooks import on_device
+from eva.compat.trl_hooks import score_tokens
 from eva.models.loading import load_model, load_tokenizer
+from eva.settings.sft_section import Sft
 from eva.training.arguments import effective_batch, trainer_arguments
-from eva.training.callbacks import report_through
-from eva.training.course import Course, Repeatable, follow
-from eva.training.examples import load_examples
+from eva.training.callbacks import add_callbacks
 from eva.training.job import Job
+from eva.training.loop import Repeatable, Trained, run_training
 from eva.training.result import Outcome
 from eva.training.saving import save_model, whole_state
+from eva.training.worker import work
 
 if TYPE_CHECKING:
     import torch
     from transformers import EvalPrediction
+
+log = logging.getLogger(__name__)
 
 
 class DialogueTrainer(Repeatable, SFTTrainer):  # type: ignore[misc]
@@ -30,9 +36,9 @@ class DialogueTrainer(Repeatable, SFTTrainer):  # type: ignore[misc]
         """Loss of the batch, and for each row its summed NLL and its number of supervised tokens."""
         import torch
 
-        inputs = self._prepare_inputs(inputs)
+        inputs = on_device(self, inputs)
         with torch.no_grad(), self.compute_loss_context_manager():
-            outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+            outputs = score_tokens(model, inputs)
         return outputs.loss.detach(), -outputs.log_probs.float().sum(1), outputs.label_mask.sum(1)
 
 
@@ -41,50 +47,53 @@ def _held_out(prediction: "EvalPrediction") -> dict[str, float]:
     return {"nll": float(total / prediction.label_ids.sum())}
 
 
-def build(job: Job, folder: Path) -> DialogueTrainer:
-    """The trainer of a prepared job; its rows reach the model exactly as they were encoded."""
-    rows = load_examples(folder / "examples", "train")
-    shared = trainer_arguments(job.section(), folder, job.seed, len(rows))
+def build(job: Job[Sft], folder: Path) -> DialogueTrainer:
+    """The trainer of a job; its rows reach the model exactly as they were encoded."""
+    shared = trainer_arguments(job.settings, folder, job.seed, len(job.train))
     # With this, TRL neither cuts nor relabels rows that hold `input_ids` and `labels`.
     config = SFTConfig(**shared, dataset_kwargs={"skip_prepare_dataset": True})
-    model_dir = Path(job.model_dir)
     trainer = DialogueTrainer(
-        model=load_model(model_dir, "float32"),  # after the config, which may partition it (ZeRO-3)
+        model=load_model(job.model_dir, "float32"),  # after the config, which may partition it (ZeRO-3)
         args=config,
-        train_dataset=rows,
-        eval_dataset=load_examples(folder / "examples", "valid"),
-        processing_class=load_tokenizer(model_dir),
+        train_dataset=job.train,
+        eval_dataset=job.valid,
+        processing_class=load_tokenizer(job.model_dir),
         compute_metrics=_held_out,
     )
-    report_through(trainer, "sft")
+    add_callbacks(trainer, "sft")
     return trainer
 
 
-def fit(job: Job, folder: Path) -> None:
+def fit(job: Job[Sft], folder: Path, checkpoint: Path | None) -> None:
     """Train in this process (one of several under a launcher); write `final/`, then `result.json`."""
     start = time.monotonic()
+    log.info("sft: loading %s", job.model_dir)
     trainer = build(job, folder)
-    course = follow(trainer, folder)
+    trained = run_training(trainer, checkpoint)
     state = whole_state(trainer)
     if state is None or not trainer.is_world_process_zero():
         return
     model = trainer.accelerator.unwrap_model(trainer.model)
-    save_model(model, state, Path(job.model_dir), folder / "final")
+    save_model(model, state, job.model_dir, folder / "final")
     seconds = time.monotonic() - start
-    outcome = Outcome(_metrics(job, course), course.history, seconds, course.resumed_from)
+    outcome = Outcome(_metrics(job, trained), trained.history, seconds, trained.resumed_from)
     outcome.write(folder / "result.json")
 
 
-def _metrics(job: Job, course: Course) -> dict[str, float]:
-    before, after = course.before["eval_nll"], course.after["eval_nll"]
+def _metrics(job: Job[Sft], trained: Trained) -> dict[str, float]:
+    before, after = trained.before["eval_nll"], trained.after["eval_nll"]
     return {
         **job.counts,
         "nll_before": before,
         "nll_after": after,
         "perplexity_before": math.exp(before),
         "perplexity_after": math.exp(after),
-        "train_loss_first": course.history[0]["loss"],
-        "train_loss_last": course.history[-1]["loss"],
-        "steps": course.steps,
-        "effective_batch": effective_batch(job.section()),
+        "train_loss_first": trained.history[0]["loss"],
+        "train_loss_last": trained.history[-1]["loss"],
+        "steps": trained.steps,
+        "effective_batch": effective_batch(job.settings),
     }
+
+
+if __name__ == "__main__":
+    work(fit, Sft)

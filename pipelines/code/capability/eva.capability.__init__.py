@@ -1,0 +1,1 @@
+../../../src/eva/capability/__init__.py

@@ -1,0 +1,1 @@
+../../../src/eva/capability/differences.py

@@ -1,0 +1,1 @@
+../../../src/eva/capability/lm_eval_tasks.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/capability_section.py

@@ -1,0 +1,1 @@
+../../../src/eva/compat/dvc_cache.py

@@ -1,0 +1,1 @@
+../../../src/eva/compat/trl_hooks.py

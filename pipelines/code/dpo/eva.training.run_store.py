@@ -1,0 +1,1 @@
+../../../src/eva/training/run_store.py

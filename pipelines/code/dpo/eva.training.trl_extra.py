@@ -1,0 +1,1 @@
+../../../src/eva/training/trl_extra.py

@@ -1,0 +1,1 @@
+../../../src/eva/scorers/weight_average.py

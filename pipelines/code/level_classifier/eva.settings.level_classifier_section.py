@@ -1,0 +1,1 @@
+../../../src/eva/settings/level_classifier_section.py

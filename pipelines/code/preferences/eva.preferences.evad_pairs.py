@@ -1,0 +1,1 @@
+../../../src/eva/preferences/evad_pairs.py

@@ -1,0 +1,1 @@
+../../../src/eva/record/mlflow_store.py

@@ -1,0 +1,1 @@
+../../../src/eva/record/stage_run.py

@@ -1,0 +1,1 @@
+../../../src/eva/registry/model_card.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/report_section.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/variants_section.py

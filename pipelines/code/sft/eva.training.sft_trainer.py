@@ -1,0 +1,1 @@
+../../../src/eva/training/sft_trainer.py

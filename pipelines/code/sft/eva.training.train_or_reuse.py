@@ -1,0 +1,1 @@
+../../../src/eva/training/train_or_reuse.py

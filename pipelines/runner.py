@@ -1,0 +1,151 @@
+"""What happens around every stage: its command line, its settings, its record, its errors.
+
+A stage is the function `main` of `pipelines/<stage>.py`, and its signature says all that it reads:
+
+    def main(run: "StageRun", sft: Sft, *, corpus: str, seed: int, prepared: Path, out: Path)
+
+- after `run` come sections of `params.yaml` by name; of each it sees what `dvc.yaml` declares;
+- keyword-only arguments are the command line: axes first, which are one word there (`esconv-1`),
+  then paths, each an option; those named in `OUTPUTS` are written, the others are read.
+
+Stages import nothing from here, and nothing that records: a change of the runner or of the record
+trains nothing again.
+"""
+
+import argparse
+import importlib
+import inspect
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eva.compat.chatter import silence_libraries
+from eva.errors import InputError
+from eva.record import stage_run
+from eva.settings.params_file import read_settings
+from pipelines import declared
+
+OUTPUTS = ("out", "metrics", "plots", "provenance")
+ROOT = Path(__file__).resolve().parents[1]
+
+log = logging.getLogger("eva")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's function, and what its signature says."""
+
+    name: str
+    body: Callable[..., None]
+    loaded_before: frozenset[str] = frozenset()
+
+    @property
+    def sections(self) -> list[str]:
+        """Sections of `params.yaml` that it takes."""
+        return [one.name for one in self._parameters(inspect.Parameter.POSITIONAL_OR_KEYWORD)[1:]]
+
+    @property
+    def axes(self) -> dict[str, type]:
+        """The words that name an item, in order; none for a stage that runs once."""
+        return {name: kind for name, kind in self._options().items() if kind is not Path}
+
+    @property
+    def paths(self) -> list[str]:
+        """What it reads and writes."""
+        return [name for name, kind in self._options().items() if kind is Path]
+
+    def _options(self) -> dict[str, type]:
+        return {one.name: one.annotation for one in self._parameters(inspect.Parameter.KEYWORD_ONLY)}
+
+    def _parameters(self, kind: Any) -> list[inspect.Parameter]:
+        return [one for one in inspect.signature(self.body).parameters.values() if one.kind is kind]
+
+
+def load(name: str) -> Stage:
+    """The stage of that name; an `InputError` lists the stages there are."""
+    if name not in names():
+        raise InputError(f"no stage {name!r}; there are {', '.join(names())}")
+    before = frozenset(sys.modules)
+    return Stage(name, importlib.import_module(f"pipelines.{name}").main, before)
+
+
+def names() -> list[str]:
+    """The stages, each with a folder of links to its code."""
+    return sorted(path.name for path in (ROOT / "pipelines" / "code").iterdir())
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one stage; returns the exit code: 2 where something given cannot work."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    silence_libraries()
+    name = words[0] if words and not words[0].startswith("-") else ""
+    try:
+        run(load(name), words[1:])
+    except (InputError, FileNotFoundError) as error:
+        log.error("%s failed: %s", name or "python -m pipelines", error)
+        return 2
+    return 0
+
+
+def run(stage: Stage, words: Sequence[str]) -> None:
+    """Run a stage with these words of its command line, in the folder that we are in."""
+    root = Path.cwd()
+    axes, paths = parse(stage, words)
+    item = {name: str(value) for name, value in axes.items()}
+    settings = read_settings(root / "params.yaml")
+    keys = declared.declared_keys(stage.name, item, ROOT / "dvc.yaml")
+    sections = [declared.section(settings, name, stage.name, keys) for name in stage.sections]
+    inputs = {name: path for name, path in paths.items() if name not in OUTPUTS}
+    _require(inputs)
+    started = time.perf_counter()
+    log.info("%s %s", stage.name, "/".join(item.values()))
+    obeyed = declared.recorded(settings, keys)
+    with stage_run(stage.name, item, obeyed, inputs, root=root) as record:
+        stage.body(record, *sections, **axes, **paths)
+        record.log_outputs({name: path for name, path in paths.items() if name in OUTPUTS})
+        _require_links(stage)
+    log.info("%s done in %.1f s", stage.name, time.perf_counter() - started)
+
+
+def parse(stage: Stage, words: Sequence[str]) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Axis values and paths of a command line; exits with a usage message where one is wrong."""
+    about = inspect.getdoc(stage.body)
+    parser = argparse.ArgumentParser(prog=f"python -m pipelines {stage.name}", description=about)
+    if stage.axes:
+        parser.add_argument("item", help=f"{'-'.join(stage.axes)}, as in `dvc repro {stage.name}@ITEM`")
+    for name in stage.paths:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True)
+    given = vars(parser.parse_args(list(words)))
+    values = given.pop("item").split("-") if stage.axes else []
+    if len(values) != len(stage.axes):
+        parser.error(f"item {'-'.join(values)!r} must have the form {'-'.join(stage.axes)}")
+    try:
+        return {name: kind(v) for (name, kind), v in zip(stage.axes.items(), values, strict=True)}, given
+    except ValueError as error:
+        parser.error(f"item {'-'.join(values)!r}: {error}")
+
+
+def _require(inputs: dict[str, Path]) -> None:
+    missing = [f"--{key.replace('_', '-')} {path}" for key, path in inputs.items() if not path.exists()]
+    if missing:
+        raise InputError(
+            f"no such file or folder: {', '.join(missing)}; `dvc repro` makes what a stage writes, "
+            "corpora come with `eva data import DIR` or `eva data fetch`"
+        )
+
+
+def _require_links(stage: Stage) -> None:
+    """Refuse a result made with code that DVC does not know of: its next change would go unnoticed."""
+    linked = {path.resolve() for path in (ROOT / "pipelines" / "code" / stage.name).iterdir()}
+    ours = {name: module for name, module in sys.modules.items() if name.startswith(("eva.", "pipelines."))}
+    files = {name: module.__file__ for name, module in ours.items() if name not in stage.loaded_before}
+    missing = sorted(name for name, file in files.items() if file and Path(file).resolve() not in linked)
+    if missing:
+        raise InputError(
+            f"stage {stage.name} used code that pipelines/code/{stage.name} does not list: "
+            f"{', '.join(missing)}; run `make deps`, then `dvc repro` again"
+        )

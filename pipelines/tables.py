@@ -1,0 +1,22 @@
+"""Tables that `dvc plots` draws."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eva import artifacts
+
+CURVE = ("step", "loss")
+CONFUSION = ("actual", "predicted")
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], first: tuple[str, ...]) -> None:
+    """Write a csv; columns `first` are there even without a row."""
+    columns = list(dict.fromkeys([*first, *(key for row in rows for key in row)]))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    artifacts.write_text(path, text.getvalue())

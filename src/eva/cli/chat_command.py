@@ -1,0 +1,119 @@
+"""`eva chat`: talk with a registered model, and never be left to it in danger."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eva.errors import InputError
+
+if TYPE_CHECKING:
+    from eva.safety.guard import Reply
+
+PARAMS = Path("params.yaml")
+_REMEMBERED = 20  # messages that the model is shown, ten of each side; the check reads all of them
+_END, _NEW = "/quit", "/new"
+
+
+class Conversation:
+    """What was said so far, in memory only; the model is loaded when it is first needed."""
+
+    def __init__(self, address: str, referral: str) -> None:
+        from eva.safety.rule_detector import RuleDetector
+
+        self._address, self._referral, self._detector = address, referral, RuleDetector()
+        self._messages: list[dict[str, str]] = []
+        self._model: Any = None
+
+    def restart(self) -> None:
+        """Forget what was said."""
+        self._messages.clear()
+
+    def find_model(self) -> None:
+        """Refuse to begin where no such model is registered."""
+        from eva.registry import registration as registry
+
+        self._address = registry.exact(self._address, Path.cwd())
+
+    def answer(self, text: str) -> "Reply":
+        """What is said to `text`."""
+        from eva.safety.guard import guarded_reply
+
+        self._messages.append({"role": "user", "content": text})
+        reply = guarded_reply(self._messages, self._ask, self._detector, self._referral)
+        self._messages.append({"role": "assistant", "content": reply.text})
+        return reply
+
+    def _ask(self, messages: Any) -> str:
+        from eva.registry import registration as registry
+
+        if self._model is None:
+            self.find_model()
+            print(f"[{self._address} answers; it is being loaded]", flush=True)
+            self._model = registry.load(self._address, Path.cwd())
+        return registry.chat(self._model, messages[-_REMEMBERED + 1 :])
+
+
+def chat(
+    text: Annotated[
+        str | None, typer.Argument(help="one message to answer; without it, a conversation begins")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="models:/NAME@ALIAS or models:/NAME/VERSION; by default what is registered"),
+    ] = None,
+) -> None:
+    """Talk with a registered model; danger is answered by where to find help, not by the model."""
+    from eva.safety import notices
+
+    address, referral = _settings(model)
+    conversation = Conversation(address, referral or notices.REFERRAL)
+    print(f"{notices.OPENING}\n")
+    if text is not None:
+        print(conversation.answer(_checked(text)).text)
+        return
+    conversation.find_model()
+    print(f"({_NEW} begins another conversation, {_END} ends.)")
+    for line in _lines():
+        if line == _NEW:
+            conversation.restart()
+            print("(a new conversation)")
+            continue
+        reply = conversation.answer(line)
+        print(f"{reply.text}\n", flush=True)
+        if reply.source == "referral":
+            print(f"({notices.STAYS} {_NEW} begins another.)")
+
+
+def _settings(model: str | None) -> tuple[str, str | None]:
+    """Address of the model and text of the referral."""
+    from eva.settings.params_file import read_settings
+
+    if model is not None and not PARAMS.is_file():
+        return model, None
+    settings = read_settings(PARAMS)
+    row = settings.register_
+    return model or f"models:/{row.name}@{row.alias}", settings.chat.referral
+
+
+def _checked(text: str) -> str:
+    if not text.strip():
+        raise InputError("the message is empty; write one, or leave it out to begin a conversation")
+    return text.strip()
+
+
+def _lines() -> Iterator[str]:
+    """What the person types, until the end of input."""
+    prompt = "you> " if sys.stdin.isatty() else ""
+    while True:
+        try:
+            line = input(prompt).strip()
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return
+        if line == _END:
+            return
+        if line:
+            yield line

@@ -1,0 +1,42 @@
+"""transformers' private parts; tried with transformers 5.23.
+
+`Trainer._get_train_sampler`, `Trainer._prepare_inputs`, `config._attn_implementation`,
+`config._name_or_path`, and the marks that loading a GGUF file leaves on a model.
+"""
+
+from typing import Any
+
+TRIED = "5.23"
+_QUANTIZATION_MARKS = ("hf_quantizer", "quantization_method", "is_quantized")
+
+
+class OwnOrder:
+    """`Trainer` mixin: `order(rows)` of the class gives the sampler of the training rows."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        trainer: Any = self
+        return trainer.order(trainer.train_dataset if train_dataset is None else train_dataset)
+
+
+def on_device(trainer: Any, inputs: Any) -> Any:
+    """A batch as the trainer itself would hand it to its model."""
+    return trainer._prepare_inputs(inputs)
+
+
+def attention_of(model: Any) -> str:
+    """The name of the attention kernel that a model uses, as `set_attn_implementation` takes it."""
+    name: str = model.config._attn_implementation
+    return name
+
+
+def call_model(model: Any, name: str) -> None:
+    """Let a model say that it comes from `name`, which is also written where it is saved."""
+    model.name_or_path = model.config._name_or_path = name
+
+
+def forget_quantization(model: Any) -> None:
+    """Let a model read from a GGUF file be saved: transformers takes its plain floats for quantised."""
+    for mark in _QUANTIZATION_MARKS:
+        model.__dict__.pop(mark, None)
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config

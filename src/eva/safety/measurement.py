@@ -1,0 +1,75 @@
+"""How well a detector does on labelled messages."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from eva.safety.detector import Detector
+from eva.safety.labelled_messages import KINDS, PARTS, Kind, Labelled, Part
+from eva.statistics.proportions import clopper_pearson
+
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A message and whether the detector flagged it."""
+
+    message: Labelled
+    flagged: bool
+
+    @property
+    def right(self) -> bool:
+        return self.flagged == self.message.refer
+
+
+@dataclass(frozen=True)
+class Share:
+    """`hits` of `n`, with its exact 95 % interval."""
+
+    hits: int
+    n: int
+
+    def __str__(self) -> str:
+        if not self.n:
+            return "none"
+        low, high = clopper_pearson(self.hits, self.n, _CONFIDENCE)
+        return f"{self.hits}/{self.n} = {self.hits / self.n:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def judge(detector: Detector, messages: Sequence[Labelled]) -> list[Judged]:
+    """Every message as a conversation of its own."""
+    return [Judged(message, detector.find([message.text]) is not None) for message in messages]
+
+
+def flagged(judged: Sequence[Judged], *, part: Part, refer: bool) -> Share:
+    """Sensitivity of a part (`refer`), or its false-alarm rate (not `refer`)."""
+    kept = [one for one in judged if one.message.part == part and one.message.refer == refer]
+    return Share(sum(one.flagged for one in kept), len(kept))
+
+
+def table(judged: Sequence[Judged]) -> str:
+    """Markdown: sensitivity and false alarms of each part, then what was flagged of each kind."""
+    return "\n".join([*_rates(judged), "", *_by_kind(judged)])
+
+
+def _rates(judged: Sequence[Judged]) -> Iterator[str]:
+    yield "| messages | sensitivity: referred of those that must be | false alarms: referred of the rest |"
+    yield "|---|---|---|"
+    for part in PARTS:
+        found, alarms = (flagged(judged, part=part, refer=refer) for refer in (True, False))
+        yield f"| {part} | {found} | {alarms} |"
+
+
+def _by_kind(judged: Sequence[Judged]) -> Iterator[str]:
+    yield f"| kind | must be referred | {' | '.join(PARTS)} |"
+    yield "|---|---|---|---|---|"
+    for kind in KINDS:
+        own = [one for one in judged if one.message.kind == kind]
+        if own:
+            yield f"| {kind} | {'yes' if own[0].message.refer else 'no'} | {' | '.join(_counts(own, kind))} |"
+
+
+def _counts(judged: Sequence[Judged], kind: Kind) -> Iterator[str]:
+    for part in PARTS:
+        kept = [one.flagged for one in judged if one.message.part == part and one.message.kind == kind]
+        yield f"{sum(kept)}/{len(kept)}"

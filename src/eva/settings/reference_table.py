@@ -1,0 +1,110 @@
+"""Every key of `params.yaml` in words: type, range, default and meaning, from the settings' own schema."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from eva.settings.section import NAME_PATTERN
+
+ROW = "ROW"  # stands in a key for the name that the user gives to a row of a table
+_TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
+_BOUNDS = {
+    "minimum": ">= {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "<= {}",
+    "exclusiveMaximum": "< {}",
+    "minItems": "at least {}",
+    "maxLength": "at most {} characters",
+    "pattern": "like {}",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One key; `default` is empty where the key has to be written. A name is of a-z, 0-9 and `_`."""
+
+    key: str
+    type: str
+    range: str
+    default: str
+    meaning: str
+
+    def __str__(self) -> str:
+        allowed = f", {self.range}" if self.range else ""
+        return f"{self.type}{allowed}" + (f" ({self.meaning})" if self.meaning else "")
+
+
+def entries(model: type[BaseModel]) -> list[Entry]:
+    """All keys of a settings model, in the order of the file."""
+    schema = model.model_json_schema()
+    return [_entry(key, node) for key, node in _leaves(schema, schema, [])]
+
+
+def entry_at(model: type[BaseModel], location: Sequence[str]) -> Entry | None:
+    """The key at `location`, of which parts may be names of rows and positions in lists; None: no key."""
+    schema = model.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in location:
+        node = _resolved(schema, node)
+        node = node.get("properties", {}).get(part) or _any_row(node) or node.get("items") or {}
+    return _entry(".".join(location), _resolved(schema, node)) if node else None
+
+
+def _leaves(
+    schema: Mapping[str, Any], node: dict[str, Any], location: list[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    node = _resolved(schema, node)
+    row = _any_row(node)
+    children = node.get("properties") or ({ROW: row} if row else {})
+    if not children:
+        yield ".".join(location), node
+    for name, child in children.items():
+        needed = name in node.get("required", [])
+        yield from _leaves(schema, {**child, "needed": needed}, [*location, name])
+
+
+def _any_row(node: Mapping[str, Any]) -> dict[str, Any]:
+    """What every row of a table is; empty if the node is no table, or one of anything."""
+    rows = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+    return next((row for row in rows if isinstance(row, dict)), {})
+
+
+def _resolved(schema: Mapping[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """The node that a reference stands for; what is said beside the reference goes before."""
+    reference = node.get("$ref")
+    return {**schema["$defs"][reference.rsplit("/", 1)[-1]], **node} if reference else node
+
+
+def _entry(key: str, node: dict[str, Any]) -> Entry:
+    default = "" if node.get("needed") else shown(node["default"]) if "default" in node else ""
+    parts = [node, *node.get("anyOf", [])]
+    bounds = [text.format(part[name]) for part in parts for name, text in _BOUNDS.items() if name in part]
+    allowed = ", ".join(bound for bound in bounds if NAME_PATTERN not in bound)
+    return Entry(key, _type(node), allowed, default, node.get("description", "").partition("\n")[0])
+
+
+def _type(node: Mapping[str, Any]) -> str:
+    if "anyOf" in node:
+        return " or ".join(_type(one) for one in node["anyOf"])
+    if "enum" in node:
+        return " | ".join(map(str, node["enum"]))
+    if node.get("type") == "array":
+        return f"list of {_type(node.get('items', {}))}"
+    if node.get("format") == "path":
+        return "path"
+    if node.get("pattern") == NAME_PATTERN:
+        return "name"
+    kind = node.get("type", "")
+    return {"null": "null", "object": "mapping", **_TYPES}.get(kind, str(node.get("const", "value")))
+
+
+def shown(value: Any) -> str:
+    """A value in one line of YAML."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return str(value)

@@ -1,0 +1,109 @@
+"""Names in one section that have to be rows of another.
+
+A check is a function of the sections that it reads, named as they are in `params.yaml`. It runs
+where all of these are right by themselves.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from eva.settings.backbones_section import Backbone
+from eva.settings.capability_section import Capability
+from eva.settings.corpora_section import Corpus
+from eva.settings.epitome_section import Epitome
+from eva.settings.level_classifier_section import LevelClassifier
+from eva.settings.matrix_section import Matrix
+from eva.settings.preferences_section import Preferences
+from eva.settings.register_section import Register
+from eva.settings.report_section import Report
+from eva.settings.scorer_section import Scorer
+from eva.settings.variants_section import Variant
+
+Check = Callable[..., Iterator[str]]
+Corpora = Mapping[str, Corpus]
+Backbones = Mapping[str, Backbone]
+Variants = Mapping[str, Variant]
+
+
+def run_checks(checks: Sequence[Check], known: Mapping[str, Any]) -> Iterator[str]:
+    """The problems that `checks` find, each called with what it asks for by name, if all of it is known."""
+    for check in checks:
+        names = inspect.signature(check).parameters
+        if names.keys() <= known.keys():
+            yield from check(**{name: known[name] for name in names})
+
+
+def _matrix_rows(matrix: Matrix, corpora: Corpora, backbones: Backbones) -> Iterator[str]:
+    causal = [name for name, row in backbones.items() if row.role == "causal"]
+    yield from _absent("matrix.corpora", matrix.corpora, corpora)
+    yield from _absent("matrix.backbones", matrix.backbones, causal)
+
+
+def _preferences_corpus(preferences: Preferences, corpora: Corpora) -> Iterator[str]:
+    yield from _absent("preferences.corpus", [preferences.corpus], corpora)
+
+
+def _level_classifier_rows(
+    level_classifier: LevelClassifier, corpora: Corpora, backbones: Backbones
+) -> Iterator[str]:
+    yield from _absent("level_classifier.corpus", [level_classifier.corpus], corpora)
+    yield from _scorer_rows("level_classifier", level_classifier, backbones)
+
+
+def _epitome_rows(epitome: Epitome, backbones: Backbones) -> Iterator[str]:
+    yield from _scorer_rows("epitome", epitome, backbones)
+
+
+def _compared_variants(capability: Capability, report: Report, variants: Variants) -> Iterator[str]:
+    yield from _absent("capability.before", [capability.before], variants)
+    yield from _absent("capability.after", [capability.after], variants)
+    yield from _absent("report.baseline", [report.baseline], variants)
+
+
+def _registered_item(register: Register, matrix: Matrix, variants: Variants) -> Iterator[str]:
+    yield from _absent("register.corpus", [register.corpus], matrix.corpora)
+    yield from _absent("register.backbone", [register.backbone], matrix.backbones)
+    yield from _absent("register.variant", [register.variant], variants)
+    if register.seed not in matrix.seeds:
+        yield f"`register.seed` is {register.seed}, not in `matrix.seeds` {matrix.seeds}."
+
+
+def _different_variants(variants: Variants) -> Iterator[str]:
+    names: dict[Variant, str] = {}
+    for name, row in variants.items():
+        if row in names:
+            yield (
+                f"`variants.{name}` and `variants.{names[row]}` are one training and one prompt, so one "
+                "model would be made twice and compared with itself; take a row out, or change it."
+            )
+        names.setdefault(row, name)
+
+
+def _scorer_rows(section: str, scorer: Scorer, backbones: Backbones) -> Iterator[str]:
+    encoders = [name for name, row in backbones.items() if row.role == "encoder"]
+    held = [name for name, row in backbones.items() if row.source != "endpoint"]
+    yield from _absent(f"{section}.encoder", [scorer.encoder], encoders)
+    yield from _absent(f"{section}.probe", [scorer.probe], held)
+    if scorer.probe == scorer.encoder:  # two members that would learn the same
+        yield (
+            f"`{section}.probe` and `{section}.encoder` are both {scorer.probe!r}: name another backbone "
+            "as `probe` (it is not read while `probe_share` is 0)."
+        )
+
+
+def _absent(key: str, names: Sequence[str], rows: Mapping[str, Any] | Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if name not in rows:
+            yield f"`{key}` names {name!r}, which is no row there. Known: {', '.join(rows)}."
+
+
+REFERENCES: Sequence[Check] = (
+    _matrix_rows,
+    _preferences_corpus,
+    _level_classifier_rows,
+    _epitome_rows,
+    _compared_variants,
+    _registered_item,
+    _different_variants,
+)

@@ -1,0 +1,65 @@
+"""What keeps a training from being worth its start, found from its settings before a model loads."""
+
+import logging
+import math
+from typing import TypeVar
+
+from eva.devices import decide
+from eva.errors import raise_if
+from eva.settings.training_section import Training
+from eva.training.arguments import total_steps, warmup_steps
+from eva.training.launch import launch_problems
+from eva.training.trl_extra import Stage, extra_problems, typed_extra
+
+SettingsT = TypeVar("SettingsT", bound=Training)
+
+log = logging.getLogger(__name__)
+
+
+def training_problems(stage: Stage, settings: Training, examples: int | None = None) -> list[str]:
+    """All that is wrong with a section, one line each.
+
+    Args:
+        stage: `sft` or `dpo`.
+        settings: its section.
+        examples: training rows (windows of dialogues, or pairs) where they are known.
+    """
+    few = [] if examples is None else learning_problems(settings, examples)
+    return [*launch_problems(settings), *extra_problems(stage, settings.extra), *few]
+
+
+def ready(stage: Stage, settings: SettingsT) -> SettingsT:
+    """The section with its precision decided and `extra` in TRL's types.
+
+    Raises:
+        InputError: listing all problems of the section.
+    """
+    raise_if(training_problems(stage, settings), stage)
+    precision = decide(settings.precision, f"{stage}.precision").name
+    extra = typed_extra(stage, settings.extra)
+    return settings.model_copy(update={"precision": precision, "extra": extra})
+
+
+def learning_problems(settings: Training, examples: int) -> list[str]:
+    """A training that ends before its learning rate has risen learns next to nothing."""
+    steps = total_steps(settings, examples)
+    if warmup_steps(settings, steps) < steps:
+        return []
+    return [
+        f"warmup: {settings.warmup:g} of {steps} optimizer step(s) is all of them, so the learning rate "
+        f"never reaches {settings.lr:g} ({examples} examples, {settings.epochs:g} epochs, "
+        f"{settings.batch_size} x {settings.accumulation} a step); set warmup: 0, more epochs or a smaller "
+        "batch_size or accumulation"
+    ]
+
+
+def require_learning(stage: Stage, settings: Training, examples: int) -> None:
+    """Refuse a training of too few steps; say how many there are.
+
+    Raises:
+        InputError: the warm-up would last to the end.
+    """
+    raise_if(learning_problems(settings, examples), stage)
+    steps = total_steps(settings, examples)
+    per_epoch = math.ceil(steps / settings.epochs)
+    log.info("%s: %d examples, %d optimizer steps (%d an epoch)", stage, examples, steps, per_epoch)

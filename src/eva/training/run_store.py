@@ -1,0 +1,193 @@
+"""The checkpoint store: one folder per training, named by everything that determines the result.
+
+A finished training is reused, an interrupted one goes on from its newest valid checkpoint, and two equal
+trainings never run at once. A folder holds `fingerprint.json` (the inputs in clear) and
+`trainer/checkpoint-<step>/` while it runs; once it is done, `result.json`, `final/` and, written last,
+`manifest.json`. `final/` goes as soon as DVC's cache holds the same files (docs/adr/0004).
+"""
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from eva.artifacts import digest_file, fingerprint, new_folder, require_disk_space, write_json
+from eva.code_digest import code_digest
+from eva.compat.dvc_cache import cached_file, running_cache
+from eva.manifest import NAME, Entry, file_fault, read_manifest, seal
+from eva.settings.training_section import Training
+
+log = logging.getLogger(__name__)
+
+# They move work about or say how often to save; the trained weights do not depend on them.
+_IRRELEVANT = {"launcher", "save_steps", "deepspeed"}
+_MODEL_FILES = re.compile(
+    r".*\.safetensors|.*\.safetensors\.index\.json|config\.json|tokenizer.*|chat_template.*"
+    r"|special_tokens_map\.json|added_tokens\.json|vocab.*|merges\.txt"
+)
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training's folder in the store."""
+
+    folder: Path
+    fingerprint: str
+
+    @property
+    def final(self) -> Path:
+        """The trained weights, complete; gone once DVC holds them."""
+        return self.folder / "final"
+
+    @property
+    def result(self) -> Path:
+        """Metrics and history."""
+        return self.folder / "result.json"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training came to its end; `fault` says whether it is still whole."""
+        return (self.folder / NAME).is_file()
+
+    def finish(self) -> None:
+        """Seal the trained weights and the result; what only an unfinished training needs is deleted."""
+        files = [self.result, *(path for path in self.final.rglob("*") if path.is_file())]
+        seal(self.folder, files, ("sha256", "md5"))  # md5 is DVC's name for the content
+        for name in ("trainer", "examples"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        (self.folder / "job.json").unlink(missing_ok=True)
+
+    def fault(self) -> str | None:
+        """Why a finished training cannot be used any more; None if every byte is what it was."""
+        entries = read_manifest(self.folder)
+        if entries is None:
+            return f"{NAME} cannot be read"
+        faults = (file_fault(self.held_at(name, entry), entry) for name, entry in entries.items())
+        return next((fault for fault in faults if fault is not None), None)
+
+    def held_at(self, name: str, entry: Entry) -> Path:
+        """The file of a manifest's entry: here, or in DVC's cache."""
+        here = self.folder / name
+        cache = None if here.is_file() else running_cache()
+        return cached_file(cache, entry["md5"]) if cache else here
+
+    def discard_result(self) -> None:
+        """Forget a finished training that is damaged."""
+        (self.folder / NAME).unlink()
+        self.result.unlink(missing_ok=True)
+        shutil.rmtree(self.final, ignore_errors=True)
+
+    def deliver(self, out: Path) -> None:
+        """Put the trained weights into `out`, as hard links where the file system allows them."""
+        entries = read_manifest(self.folder) or {}
+        with new_folder(out) as folder:
+            for name, entry in entries.items():
+                if name.startswith("final/"):
+                    target = folder / name.removeprefix("final/")
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    _link(self.held_at(name, entry), target)
+
+
+@contextmanager
+def claim(store: Path, inputs: Mapping[str, Any], needed: int) -> Iterator[Run]:
+    """Hold the store's folder for `inputs` while the block runs; an equal training waits outside.
+
+    Raises:
+        InputError: before anything is written, if the training is not finished and the `needed`
+            bytes are not there.
+    """
+    name = fingerprint(inputs)
+    folder = store / name
+    if not Run(folder, name).finished:
+        require_disk_space(folder, needed)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = lock_of(folder)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("an equal training (%s) is running; waiting for it", name)
+        lock.acquire()
+    try:
+        write_json(folder / "fingerprint.json", inputs)
+        yield Run(folder, name)
+    finally:
+        lock.release()
+
+
+def lock_of(folder: Path) -> FileLock:
+    """Held by the process that trains in this folder of the store."""
+    return FileLock(folder.with_name(f"{folder.name}.lock"))
+
+
+def run_inputs(
+    stage: str, trainer: str, settings: Training, model_dir: Path, seed: int, examples: Mapping[str, str]
+) -> dict[str, Any]:
+    """Everything that determines a training's result, in clear.
+
+    `trainer` is the module that trains: its code counts, and all of EVA that it imports. `examples` are
+    the digests of the token sequences themselves, so that a change of prompt, template or masking code
+    makes another run only where it changes a token; so does another version of a training library.
+    """
+    knobs = settings.model_dump(mode="json", exclude=_IRRELEVANT)
+    deepspeed = digest_file(settings.deepspeed) if settings.deepspeed else None
+    return {
+        "stage": stage,
+        "settings": {**knobs, "deepspeed": deepspeed},
+        "seed": seed,
+        "model": model_digests(model_dir),
+        "examples": dict(examples),
+        "code": code_digest(trainer),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def model_digests(model_dir: Path) -> dict[str, str]:
+    """sha256 of each file that decides what a model folder computes (not its provenance notes)."""
+    files = sorted(p for p in model_dir.iterdir() if p.is_file() and _MODEL_FILES.fullmatch(p.name))
+    return {path.name: digest_file(path) for path in files}
+
+
+def release_committed(store: Path, cache: Path) -> int:
+    """Delete the weights of finished trainings that DVC's cache holds too; returns the bytes freed.
+
+    The cached files are verified before, and a training that is under way is left alone.
+    """
+    freed = 0
+    for final in sorted(store.glob("*/final")):
+        lock = lock_of(final.parent)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        try:
+            freed += _release(Run(final.parent, final.parent.name), cache)
+        finally:
+            lock.release()
+    return freed
+
+
+def _release(run: Run, cache: Path) -> int:
+    entries = read_manifest(run.folder) or {}
+    weights = {name: entry for name, entry in entries.items() if name.startswith("final/")}
+    held = (file_fault(cached_file(cache, entry["md5"]), entry) is None for entry in weights.values())
+    if not weights or not all(held):
+        return 0
+    shutil.rmtree(run.final)
+    log.info("the weights of training %s are DVC's now; the store's second copy is deleted", run.fingerprint)
+    return int(sum(entry["size"] for entry in weights.values()))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,19 @@
+"""`eva safety measure`."""
+
+from pathlib import Path
+
+from tests.cli.conftest import Eva
+
+
+def test_measure_prints_the_table(eva: Eva, sample: Path) -> None:
+    done = eva("safety", "measure", sample / "safety" / "messages.jsonl", "--errors")
+    assert (done.code, done.err) == (0, "")
+    assert "| written after |" in done.out
+    assert "missed (written after, veiled): " in done.out
+    assert "false alarm (" in done.out
+
+
+def test_measure_of_a_file_that_is_not_there(eva: Eva) -> None:
+    done = eva("safety", "measure")
+    assert (done.code, done.out) == (2, "")
+    assert "messages.jsonl: no such file" in done.err
