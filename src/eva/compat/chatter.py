@@ -8,10 +8,11 @@ import warnings
 _NOISY = (
     "alembic", "datasets", "filelock", "great_expectations", "httpx", "httpx2", "mlflow", "urllib3",
 )  # fmt: skip
+_OURS = ("eva", "pipelines", "__main__")
 
 
 def silence_libraries() -> None:
-    """Errors of third-party libraries stay; call it once, when a program starts."""
+    """Leave errors and most warnings of libraries; call it when a program has set up its log."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     # "Loading weights", "Writing model shards": read when huggingface_hub is imported.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -23,3 +24,14 @@ def silence_libraries() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_wanted)  # some libraries set their own level to INFO
+    logging.getLogger("DeepSpeed").addFilter(_is_error)  # it has a handler of its own
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+    return record.name.startswith(_OURS) or record.levelno >= logging.WARNING
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR

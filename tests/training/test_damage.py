@@ -1,0 +1,154 @@
+"""What is stored is checked before use: bytes flipped for real, files cut, processes killed in mid-write."""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eva.artifacts import fingerprint, read_json
+from eva.training.checkpoints import newest_checkpoint
+from eva.training.job import Plan
+from eva.training.sft import plan
+from eva.training.sft_trainer import fit
+from eva.training.train_or_reuse import train_or_reuse
+
+
+def flip(path: Path, at: float = 0.6, count: int = 64) -> None:
+    """Invert some bytes of a file; its size and its time stay."""
+    status, content = path.stat(), bytearray(path.read_bytes())
+    start = int(at * (len(content) - count))
+    content[start : start + count] = bytes(255 - byte for byte in content[start : start + count])
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.fixture(scope="module")
+def planned(tiny: Path, dialogues: Any, sft: Any) -> Plan[Any]:
+    settings = sft.model_copy(update={"epochs": 2, "save_steps": 2})
+    return plan(settings, dialogues[:6], dialogues[6:], tiny, 1)
+
+
+@pytest.fixture(scope="module")
+def interrupted(planned: Plan[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with its last two checkpoints, 4 and 6 of 6 steps, and what it becomes."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    fit(planned.job, folder, None)
+    return folder
+
+
+@pytest.fixture
+def folder(interrupted: Path, tmp_path: Path) -> Path:
+    shutil.copytree(interrupted / "trainer", tmp_path / "trainer")
+    return tmp_path
+
+
+def test_every_checkpoint_is_sealed_with_all_its_files(folder: Path) -> None:
+    for checkpoint in folder.glob("trainer/checkpoint-*"):
+        names = {path.name for path in checkpoint.iterdir()}
+        sealed = set(read_json(checkpoint / "manifest.json"))
+        assert sealed == names - {"manifest.json"}
+        assert {"model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"} <= sealed
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt", "trainer_state.json"]
+)
+def test_flipped_bytes_send_the_training_back_to_the_checkpoint_before(
+    folder: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = folder / "trainer/checkpoint-6"
+    assert newest_checkpoint(folder) == checkpoint
+    flip(checkpoint / name)
+    with caplog.at_level(logging.WARNING):
+        assert newest_checkpoint(folder) == folder / "trainer/checkpoint-4"
+    assert f"{name} does not match its sha256 digest" in caplog.text and "checkpoint-6" in caplog.text
+
+
+def test_it_resumes_from_the_valid_one_to_the_same_weights(
+    planned: Plan[Any], folder: Path, interrupted: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    run = store / fingerprint(planned.inputs)
+    shutil.copytree(folder / "trainer", run / "trainer")
+    flip(run / "trainer/checkpoint-6/optimizer.pt")
+    result = train_or_reuse(planned, fit, tmp_path / "out", store)
+    assert result.resumed_from == 4
+    alone = read_json(interrupted / "result.json")
+    assert (result.metrics, result.history) == (alone["metrics"], alone["history"])
+    weights = (tmp_path / "out/model.safetensors").read_bytes()
+    assert weights == (interrupted / "final/model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "manifest"])
+def test_a_damaged_finished_training_is_never_reused(
+    planned: Plan[Any], interrupted: Path, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = []
+
+    def copied(job: Any, folder: Path, checkpoint: Path | None) -> None:
+        calls.append(folder)
+        shutil.copytree(interrupted / "final", folder / "final")
+        shutil.copy(interrupted / "result.json", folder / "result.json")
+
+    store = tmp_path / "store"
+    first = train_or_reuse(planned, copied, tmp_path / "first", store)
+    assert train_or_reuse(planned, copied, tmp_path / "again", store).reused and len(calls) == 1
+    run = store / first.fingerprint
+    file = run / ("manifest.json" if damage == "manifest" else "final/model.safetensors")
+    content = file.read_bytes()
+    file.unlink()  # it is a hard link of what was delivered
+    if damage != "gone":
+        file.write_bytes(content[:-9] if damage in ("cut", "manifest") else content)
+    if damage == "flipped":
+        flip(file)
+    with caplog.at_level(logging.WARNING):
+        second = train_or_reuse(planned, copied, tmp_path / "second", store)
+    assert not second.reused and len(calls) == 2
+    assert ("manifest.json" if damage == "manifest" else "model.safetensors") in caplog.text
+    weights = (tmp_path / "second/model.safetensors").read_bytes()
+    assert weights == (interrupted / "final/model.safetensors").read_bytes()
+
+
+_KILLED = """
+import os, signal, sys
+from eva.training import callbacks, sft_trainer, worker
+import eva.manifest, torch
+saves = 0
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+if {when!r} == "manifest":
+    whole = callbacks.seal
+    def seal(folder, files):
+        whole(folder, files) if folder.name == "checkpoint-2" else die()
+    callbacks.seal = seal
+else:
+    whole = torch.save
+    def save(value, path, *args, **kwargs):
+        whole(value, path, *args, **kwargs)
+        if "checkpoint-4" in str(path) and str(path).endswith("optimizer.pt"):
+            os.truncate(path, os.path.getsize(path) // 2)
+            die()
+    torch.save = save
+from eva.settings.sft_section import Sft
+worker.work(sft_trainer.fit, Sft)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["manifest", "optimizer"])
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
+    planned: Plan[Any], tmp_path: Path, when: str
+) -> None:
+    planned.job.write(tmp_path)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    program = [sys.executable, "-c", _KILLED.format(when=when), str(tmp_path)]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert (tmp_path / "trainer/checkpoint-4").is_dir()
+    assert newest_checkpoint(tmp_path) == tmp_path / "trainer/checkpoint-2"
