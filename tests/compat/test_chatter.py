@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _PROGRAM = """
 import logging, sys
 logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -13,6 +15,8 @@ silence_libraries()
 from eva.models.loading import load_model
 from eva.models.tiny import build_tiny
 from pathlib import Path
+
+import pytest
 build_tiny("llama", "causal", Path(sys.argv[1]))
 load_model(Path(sys.argv[1])).save_pretrained(sys.argv[1] + "-copy")
 logging.getLogger("a.library").info("chatter")
@@ -23,6 +27,7 @@ logging.getLogger("eva.here").info("ours")
 """
 
 
+@pytest.mark.slow
 def test_only_our_lines_and_warnings_are_printed(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
