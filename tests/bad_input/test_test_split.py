@@ -1,4 +1,4 @@
-"""Nothing of a test split gets into training (design decision 9)."""
+"""Nothing of a test split gets into training (ADR 13)."""
 
 import json
 from pathlib import Path

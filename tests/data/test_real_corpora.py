@@ -45,7 +45,7 @@ def test_esconv_train_strategies_agree_with_a_plain_count(
 
 
 def test_weak_levels_of_single_utterances_have_the_published_trend(esconv: dict[str, list[Dialogue]]) -> None:
-    """Shares by quartile over all of ESConv train, before joining (design decision 7)."""
+    """Shares by quartile over all of ESConv train, before joining (ADR 11)."""
     counts = {level: [0, 0, 0, 0] for level in LEVELS}
     for dialogue in esconv["train"]:
         labels = [STRATEGY_LEVELS[name] for turn in dialogue.turns for name in turn.strategies]

@@ -1,6 +1,6 @@
 """The one dialogue type that every corpus becomes, and the level theory around it.
 
-A `Turn` is all that one speaker says before the other speaks (design decision 4: consecutive
+A `Turn` is all that one speaker says before the other speaks (ADR 8: consecutive
 utterances of one speaker are joined). Roles are chat roles: the help-seeker is `user`, the
 supporter is `assistant`.
 """
@@ -22,7 +22,7 @@ LEVEL_NAMES = {
 }
 NO_LEVEL = 0  # the class `none`: an utterance that carries no level of validation
 
-# Weak labels from ESConv's strategies (design decision 7).
+# Weak labels from ESConv's strategies (ADR 11).
 STRATEGY_LEVELS = {
     "Question": 1,
     "Restatement or Paraphrasing": 2,
@@ -170,7 +170,7 @@ class Preference:
 
 
 def quartile(turn: int, n_turns: int) -> int:
-    """Quartile 1..4 of a supporter turn: ceil(4 * turn / n_turns) (design decision 5)."""
+    """Quartile 1..4 of a supporter turn: ceil(4 * turn / n_turns) (ADR 9)."""
     if not 1 <= turn <= n_turns:
         raise ValueError(f"turn {turn} is not within 1..{n_turns}")
     return math.ceil(4 * turn / n_turns)

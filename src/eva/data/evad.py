@@ -71,7 +71,7 @@ def match_evad(records: Iterable[EvadRecord], splits: Mapping[str, list[Dialogue
 
 
 def for_training(matches: Iterable[EvadMatch]) -> list[EvadMatch]:
-    """Those whose dialogue is in train or valid: nothing of a test split may train (design decision 9)."""
+    """Those whose dialogue is in train or valid: nothing of a test split may train (ADR 13)."""
     return [match for match in matches if match.split in {"train", "valid"}]
 
 

@@ -1,4 +1,4 @@
-"""From an official corpus to the dialogues that are trained on and scored (design decision 4)."""
+"""From an official corpus to the dialogues that are trained on and scored (ADR 8)."""
 
 import logging
 import statistics as stats
@@ -177,7 +177,7 @@ def _turn_counts(dialogues: list[Dialogue]) -> dict[str, Any]:
 def level_counts(dialogues: Iterable[Dialogue]) -> dict[str, list[int]]:
     """Supporter turns of each weak level (1 to 4) in each quartile of their dialogue.
 
-    Design decision 7; turns without a level are not counted.
+    Levels from strategies (ADR 11); turns without one are not counted.
     """
     counts = {str(level): [0, 0, 0, 0] for level in LEVELS}
     for dialogue in dialogues:

@@ -51,7 +51,7 @@ def collapse(text: str) -> str:
 
 
 def join(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
-    """Make one turn of each run of one speaker's utterances (design decision 4)."""
+    """Make one turn of each run of one speaker's utterances (ADR 8)."""
     turns = []
     for role, run in groupby(utterances, key=lambda utterance: utterance.role):
         said = list(run)

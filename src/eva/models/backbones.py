@@ -1,4 +1,4 @@
-"""Backbones as ordinary Hugging Face folders, wherever they come from (design decision 10).
+"""Backbones as ordinary Hugging Face folders, wherever they come from (ADR 14).
 
 A folder holds safetensors, tokenizer and, for a causal model, a chat template. It appears in one
 step or not at all.

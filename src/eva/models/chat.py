@@ -1,4 +1,4 @@
-"""Conversations as token sequences for training and generation (design decisions 2 to 4).
+"""Conversations as token sequences for training and generation (ADR 6 to 8).
 
 One template and one prompt serve both; what does not fit the context is cut so that no supporter
 turn loses its supervision or its score. This module is the front door of the chat format: the

@@ -1,6 +1,6 @@
 """Loading what a stage wrote: model folders, LoRA adapters, and the two small files that name them.
 
-Weights are safetensors only and no code of a model folder runs (design decision 10).
+Weights are safetensors only and no code of a model folder runs (ADR 14).
 """
 
 from dataclasses import asdict, dataclass, fields

@@ -1,6 +1,6 @@
 """What the model is told before the conversation, and how its answer is read.
 
-One prompt serves training, generation and serving (design decision 3); only the variant `cot`
+One prompt serves training, generation and serving (ADR 7); only the variant `cot`
 has its own.
 """
 

@@ -1,7 +1,7 @@
 """The chat template: conversations as text and as tokens, with the supporter's turns marked.
 
 Messages are chat turns without a system message: they start with the user and alternate. The
-loss mask covers exactly what the supporter says and the token that ends the turn (decision 2).
+loss mask covers exactly what the supporter says and the token that ends the turn (ADR 6).
 """
 
 from collections.abc import Sequence

@@ -52,7 +52,7 @@ def _dialogue_id(match: EvadMatch) -> str:
 
 
 def _pair(match: EvadMatch) -> Preference:
-    """One pair; a leading supporter turn goes, because chat templates refuse it (design decision 4)."""
+    """One pair; a leading supporter turn goes, because chat templates refuse it (ADR 8)."""
     record = match.record
     said = record.history[1:] if record.history[0].role == "assistant" else record.history
     return Preference(

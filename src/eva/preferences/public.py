@@ -1,4 +1,4 @@
-"""Recipe `public`: pairs from a corpus with strategies, for want of EVAD (design decision 8).
+"""Recipe `public`: pairs from a corpus with strategies, for want of EVAD (ADR 12).
 
 The chosen response is a human supporter turn whose weak level fits its position; the rejected one
 is what the untouched backbone says there, or a human turn of a level that does not fit.

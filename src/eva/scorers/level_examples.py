@@ -45,7 +45,7 @@ def text_of(context: Sequence[str], response: str, context_turns: int) -> Text:
 
 
 def from_turns(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
-    """Every supporter turn, with the weak level of its strategies (design decision 7)."""
+    """Every supporter turn, with the weak level of its strategies (ADR 11)."""
     return [
         LevelExample(
             turn.dialogue.id,

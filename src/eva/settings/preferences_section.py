@@ -8,7 +8,7 @@ from eva.settings.section import Name, Positive, Section
 
 
 class Preferences(Section):
-    """Where preference pairs come from (design decision 8)."""
+    """Where preference pairs come from (ADR 12)."""
 
     recipe: Literal["evad", "public"] = Field(
         description="evad: the file `data.evad`; public: pairs from the corpus's strategies"

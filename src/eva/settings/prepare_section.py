@@ -6,7 +6,7 @@ from eva.settings.section import Section
 
 
 class Prepare(Section):
-    """Dialogue rules (design decision 4)."""
+    """Dialogue rules (ADR 8)."""
 
     keep_supporter_first: bool = Field(
         description="keep dialogues that the supporter starts, leading supporter turn removed"

@@ -1,6 +1,6 @@
 """Emotional validation alignment (ALI): DPO of a LoRA adapter (paper section 4.1.2, Equation 4).
 
-The reference is the same model with the adapter off, never a second copy (design decision 1).
+The reference is the same model with the adapter off, never a second copy (ADR 5).
 """
 
 import logging

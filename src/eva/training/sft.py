@@ -1,7 +1,7 @@
 """Empathy acquisition (ACQ): full-parameter fine-tuning on whole dialogues (paper section 4.1.1).
 
-Each dialogue is trained once, with a loss on every supporter turn and its end token (design
-decision 2). Weights stay in fp32, bf16 is an autocast.
+Each dialogue is trained once, with a loss on every supporter turn and its end token (ADR 6).
+Weights stay in fp32, bf16 is an autocast.
 """
 
 import logging
