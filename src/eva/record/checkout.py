@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from eva.artifacts import digest_file, fingerprint
@@ -51,18 +52,65 @@ def answer_store(root: Path) -> Path:
 
 
 def describe_code(root: Path) -> Code:
-    """Commit, whether files differ from it, and one digest of commit, code and parameters."""
-    commit = _git(root, "rev-parse", "--verify", "-q", "HEAD").strip() or None
-    listing = _git(root, "ls-files", "-co", "--exclude-standard", "-z", "--", *_SOURCES)
-    names = sorted({name for name in listing.split("\0") if name and (root / name).is_file()})
-    contents = [(name, digest_file(root / name)) for name in names]
-    dirty = commit is None or bool(_git(root, "status", "--porcelain", "--", *_SOURCES).strip())
+    """Commit, whether files differ from it, and one digest of commit, code and parameters.
+
+    The digest is taken of the files themselves, so that it tells two checkouts apart also where git
+    says nothing: then `commit` is None, and a warning says why.
+    """
+    contents = [(path.relative_to(root).as_posix(), digest_file(path)) for path in _sources(root)]
+    try:
+        commit = _commit(root)
+        dirty = bool(_git(root, "status", "--porcelain", "--", *_SOURCES))
+    except GitError as error:
+        _warn_once(f"{root}: no commit is recorded with this run, only a digest of the files: {error}")
+        commit, dirty = None, True
     return Code(commit, dirty, fingerprint([commit, contents]))
+
+
+class GitError(RuntimeError):
+    """Git has no answer; the message says why and what to do."""
+
+
+def _sources(root: Path) -> list[Path]:
+    """The files below `_SOURCES`, without what interpreters and tools leave behind."""
+    found = (path for name in _SOURCES for path in (root / name, *(root / name).rglob("*")))
+    return sorted(path for path in found if path.is_file() and not _is_leaving(path.relative_to(root)))
+
+
+def _is_leaving(path: Path) -> bool:
+    return any(part.startswith((".", "__pycache__")) or part.endswith(".egg-info") for part in path.parts)
+
+
+def _commit(root: Path) -> str:
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if not _git(root, "ls-files", "--", *_SOURCES):
+        raise GitError(f"the git repository {top} holds no file of this checkout; `git init` and commit here")
+    try:
+        return _git(root, "rev-parse", "--verify", "HEAD")
+    except GitError:
+        raise GitError("git has no commit yet; `git commit` makes results traceable") from None
 
 
 def _git(root: Path, *words: str) -> str:
     try:
-        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, check=False)
+    except OSError as error:
+        raise GitError(f"git cannot be run ({error.strerror}); install it") from None
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise GitError(_explained(root, next(iter(said), f"git {words[0]} ended with {done.returncode}")))
+    return done.stdout.decode(errors="replace").strip()
+
+
+def _explained(root: Path, fault: str) -> str:
+    if "dubious ownership" in fault:
+        return (
+            "git does not trust a folder of another user; if you do: "
+            f"`git config --global --add safe.directory {root}`"
+        )
+    return fault
+
+
+@lru_cache
+def _warn_once(text: str) -> None:
+    log.warning(text)
