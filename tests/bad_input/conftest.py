@@ -16,6 +16,7 @@ from eva.data import prepare as preparation
 from eva.models.backbones import materialise
 from eva.settings.backbones_section import Backbone
 from eva.settings.params_file import read_settings
+from eva.settings.profiles import profile_text
 
 # Where a stage records that it ran and failed: `eva runs` and MLflow show failures on purpose.
 AXES = ("corpus", "backbone", "seed", "variant", "mechanism")
@@ -93,7 +94,7 @@ class Checkout:
 @pytest.fixture
 def checkout(tmp_path: Path, root: Path) -> Checkout:
     """The smoke profile and a copy of the sample corpus."""
-    shutil.copy(root / "profiles" / "smoke.yaml", tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     shutil.copytree(root / "data" / "sample", tmp_path / "data" / "sample")
     return Checkout(tmp_path, root)
 

@@ -13,23 +13,24 @@ import yaml
 from eva.capability import lm_eval_tasks as harness
 from eva.errors import InputError
 from eva.models.loading import Policy
-from eva.settings.params_file import load_settings, read_settings
+from eva.settings.params_file import load_settings
+from eva.settings.profiles import profile_settings, read_profile
 
 
 def _params(root: Path, **changes: Any) -> dict[str, Any]:
-    raw: dict[str, Any] = yaml.safe_load((root / "profiles" / "smoke.yaml").read_text())
+    raw: dict[str, Any] = read_profile(root / "profiles", "smoke").raw
     raw["capability"] |= changes
     return raw
 
 
 def test_the_paper_profile_names_the_tasks_of_table_13(root: Path) -> None:
-    tasks = read_settings(root / "profiles" / "paper.yaml").capability.tasks
+    tasks = profile_settings(root / "profiles", "paper").capability.tasks
     assert tasks == ["hellaswag", "coqa", "mmlu", "wikitext", "humaneval"]
 
 
 @pytest.mark.parametrize("profile", ["laptop", "smoke", "study"])
 def test_other_profiles_measure_nothing(root: Path, profile: str) -> None:
-    assert read_settings(root / "profiles" / f"{profile}.yaml").capability.tasks == []
+    assert profile_settings(root / "profiles", profile).capability.tasks == []
 
 
 def test_variants_must_be_rows_and_differ(root: Path) -> None:

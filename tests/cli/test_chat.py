@@ -18,6 +18,7 @@ from eva.registry.serving import served
 from eva.safety.notices import OPENING, REFERRAL, STAYS
 from eva.settings.backbones_section import Backbone
 from eva.settings.generate_section import Generate
+from eva.settings.profiles import profile_text
 
 __all__ = ["empty_database"]
 
@@ -33,7 +34,7 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Say:
 
 @pytest.fixture
 def params(here: Path, root: Path) -> Path:
-    shutil.copy(root / "profiles" / "smoke.yaml", here / "params.yaml")
+    (here / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     return here / "params.yaml"
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Eva
 
+from eva.settings.profiles import profile_text
+
 
 @pytest.fixture
 def checkout(here: Path, root: Path, sample: Path) -> Path:
     """A folder with the smoke profile as params.yaml and the sample corpus."""
-    shutil.copy(root / "profiles" / "smoke.yaml", here / "params.yaml")
+    (here / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     shutil.copytree(sample, here / "data" / "sample")
     return here
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from tests.endpoint.conftest import dialogue
 from tests.endpoint.server import KEY, serving
 
 from eva.artifacts import write_jsonl
+from eva.settings.profiles import profile_text
 
 TO_ENDPOINT = (
     "--prepared",
@@ -32,7 +32,7 @@ TO_ENDPOINT = (
 @pytest.fixture
 def corpus(here: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A prepared test split and the smoke settings; an endpoint nobody listens at."""
-    shutil.copy(root / "profiles" / "smoke.yaml", here / "params.yaml")
+    (here / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     write_jsonl(here / "prepared" / "test.jsonl", [dialogue(name, 4).to_dict() for name in "ab"])
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -16,6 +16,7 @@ from eva.data.evad import load_evad
 from eva.data.responses import read_responses
 from eva.metrics import catalogue as registry
 from eva.metrics.score import score
+from eva.settings.profiles import profile_text
 
 TEXT_ONLY = "diversity,length,response_type,repetition"
 
@@ -92,7 +93,7 @@ def test_without_references_overlap_is_left_out_and_lines_are_named(eva: Eva, he
 
 
 def test_settings_come_from_params_yaml(eva: Eva, responses: Path, root: Path) -> None:
-    shutil.copy(root / "profiles" / "smoke.yaml", "params.yaml")
+    Path("params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     assert "over 50 resamples" in eva("score", "ours.jsonl", "--metrics", "length").out
     shutil.move("params.yaml", "other.yaml")
     assert "over 1000 resamples" in eva("score", "ours.jsonl", "--metrics", "length").out

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Eva, Outcome, row, write_rows
 
+from eva.settings.profiles import profile_text
+
 
 @pytest.fixture
 def good(here: Path) -> Path:
@@ -99,7 +101,7 @@ def test_faulty_settings(eva: Eva, good: Path, here: Path) -> None:
 
 
 def test_nothing_that_can_be_computed(eva: Eva, here: Path, root: Path) -> None:
-    text = (root / "profiles" / "smoke.yaml").read_text()
+    text = profile_text(root / "profiles", "smoke")
     line = next(line for line in text.splitlines() if line.startswith("  metrics:"))
     (here / "params.yaml").write_text(text.replace(line, "  metrics: [evaeval]"))
     write_rows(here / "good.jsonl", [row()])

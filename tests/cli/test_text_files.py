@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Eva, Outcome, row
 
+from eva.settings.profiles import profile_text
+
 ROWS = [row("a", 1, 1, response="Ünd dann? 🙂"), row("b", 1, 1, response="That is hard.")]
 LINES = [json.dumps(one, ensure_ascii=False) for one in ROWS]
 TEXT = "\n".join(LINES) + "\n"
@@ -112,6 +114,6 @@ def test_settings_too(eva: Eva, here: Path, content: bytes, said: str) -> None:
 
 
 def test_settings_with_a_byte_order_mark_are_read(eva: Eva, here: Path, root: Path) -> None:
-    profile = (root / "profiles" / "smoke.yaml").read_bytes()
+    profile = profile_text(root / "profiles", "smoke").encode()
     (here / "params.yaml").write_bytes(codecs.BOM_UTF8 + profile)
     assert "byte-order" not in eva("params", "check").err

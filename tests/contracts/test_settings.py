@@ -9,15 +9,17 @@ import yaml
 from pydantic import BaseModel
 
 from eva.errors import InputError
+from eva.settings.origins import flat
 from eva.settings.params_file import Settings, load_settings, read_settings
 from eva.settings.prepare_section import Prepare
+from eva.settings.profiles import BASE, profile_names, profile_settings, read_difference, read_profile
 from eva.settings.reading import read_sections
 from eva.settings.register_section import Register
 from eva.settings.section import Name, Section
 from eva.settings.variants_section import Variant
 
 ROOT = Path(__file__).resolve().parents[2]
-PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
+PROFILES = profile_names(ROOT / "profiles")
 
 
 @pytest.fixture
@@ -25,13 +27,24 @@ def raw() -> dict[str, Any]:
     return yaml.safe_load((ROOT / "profiles" / "laptop.yaml").read_text())
 
 
-@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
-def test_profile_is_valid(path: Path) -> None:
-    assert read_settings(path).variants
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profile_is_valid(profile: str) -> None:
+    assert profile_settings(ROOT / "profiles", profile).variants
 
 
 def test_params_are_the_laptop_profile() -> None:
     assert (ROOT / "params.yaml").read_text() == (ROOT / "profiles" / "laptop.yaml").read_text()
+
+
+@pytest.mark.parametrize("profile", [name for name in PROFILES if name != BASE])
+def test_a_profile_holds_nothing_that_the_base_says_too(profile: str) -> None:
+    base = flat(read_profile(ROOT / "profiles", BASE).raw)
+    same = [
+        key
+        for key, value in flat(read_difference(ROOT / "profiles", profile)).items()
+        if key in base and repr(base[key]) == repr(value)
+    ]
+    assert not same
 
 
 def _models(model: type[BaseModel]) -> set[type[BaseModel]]:

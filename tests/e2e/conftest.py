@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from eva.settings.profiles import profile_text
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -88,7 +90,7 @@ def make_clone(folder: Path) -> Clone:
         if (ROOT / name).is_file() and not name.startswith("data/raw/"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-    shutil.copy(folder / "profiles" / "smoke.yaml", folder / "params.yaml")
+    (folder / "params.yaml").write_text(profile_text(folder / "profiles", "smoke"))
     (folder / "dvc.lock").unlink(missing_ok=True)
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "smoke"]):

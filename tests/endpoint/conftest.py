@@ -7,7 +7,7 @@ from tests.endpoint.server import KEY
 
 from eva.data.dialogue import Dialogue, Turn
 from eva.settings.generate_section import Generate
-from eva.settings.params_file import read_settings
+from eva.settings.profiles import profile_settings
 
 
 def dialogue(name: str, exchanges: int) -> Dialogue:
@@ -26,7 +26,7 @@ def dialogues() -> list[Dialogue]:
 
 @pytest.fixture(scope="session")
 def settings(root: Path) -> Generate:
-    return read_settings(root / "profiles" / "smoke.yaml").generate
+    return profile_settings(root / "profiles", "smoke").generate
 
 
 @pytest.fixture(autouse=True)

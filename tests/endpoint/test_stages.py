@@ -13,6 +13,7 @@ from tests.endpoint.server import KEY, Served, serving
 from eva.artifacts import read_json, write_jsonl
 from eva.errors import InputError
 from eva.settings.params_file import load_settings
+from eva.settings.profiles import read_profile
 
 ROW = {"role": "causal", "source": "endpoint", "id": "served-model", "trainable": False}
 
@@ -21,7 +22,7 @@ ROW = {"role": "causal", "source": "endpoint", "id": "served-model", "trainable"
 def checkout(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     """The smoke profile with the row `api`, and a prepared corpus."""
     made = Checkout(tmp_path, root)
-    params = yaml.safe_load((root / "profiles" / "smoke.yaml").read_text())
+    params = read_profile(root / "profiles", "smoke").raw
     params["backbones"]["api"] = {**ROW, "endpoint": {"concurrency": 2, "input_price": 1, "output_price": 1}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     write_jsonl(tmp_path / "prepared" / "test.jsonl", [dialogue(name, 2).to_dict() for name in "ab"])
@@ -77,7 +78,7 @@ def _key_is_nowhere(checkout: Checkout, server: Served) -> None:
 
 @pytest.mark.parametrize("change", [{"role": "encoder"}, {"trainable": True}])
 def test_what_an_endpoint_cannot_be(root: Path, change: dict[str, object]) -> None:
-    params = yaml.safe_load((root / "profiles" / "smoke.yaml").read_text())
+    params = read_profile(root / "profiles", "smoke").raw
     params["backbones"]["api"] = {**ROW, **change}
     with pytest.raises(InputError, match="an endpoint can only be asked"):
         load_settings(params)

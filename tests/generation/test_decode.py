@@ -9,6 +9,7 @@ from eva.data.responses import Response
 from eva.generation.response import Partial
 from eva.models.chat import encode_prompt
 from eva.plain_text import storable
+from eva.settings.profiles import profile_settings
 
 WORDS = ("job", "family", "tired", "worried", "hard", "friend", "help", "talk", "sleep", "alone", "work")
 GREEDY = {"temperature": 0, "repetition_penalty": 1.1}
@@ -41,9 +42,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def settings(root):
-    from eva.settings.params_file import read_settings
-
-    default = read_settings(root / "profiles" / "smoke.yaml").generate
+    default = profile_settings(root / "profiles", "smoke").generate
     return lambda **change: default.model_copy(update={"max_new_tokens": 10, **change})
 
 

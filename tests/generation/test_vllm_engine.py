@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from eva.artifacts import read_jsonl, write_json
+from eva.settings.profiles import profile_settings
 
 STAND_IN = """
 from dataclasses import dataclass
@@ -65,9 +66,8 @@ def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path
     from eva.models.chat import encode_prompt, end_of_turn
     from eva.models.loading import Policy, load_tokenizer
     from eva.models.tiny import build_tiny
-    from eva.settings.params_file import read_settings
 
-    settings = read_settings(root / "profiles" / "smoke.yaml").generate
+    settings = profile_settings(root / "profiles", "smoke").generate
     build_tiny("llama", "causal", tmp_path / "tiny")
     write_json(tmp_path / "lora" / "adapter_config.json", {"r": 24})
     (tmp_path / "lora" / "adapter_model.safetensors").touch()

@@ -8,14 +8,15 @@ from eva.data.epitome import load_epitome
 from eva.data.prepare import prepare
 from eva.scorers.epitome_scorer import train_scorer
 from eva.scorers.levels import train_level_classifier
-from eva.settings.params_file import Settings, read_settings
+from eva.settings.params_file import Settings
+from eva.settings.profiles import profile_settings
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def settings(root: Path) -> Settings:
-    return read_settings(root / "profiles" / "study.yaml")
+    return profile_settings(root / "profiles", "study")
 
 
 def test_emotional_reactions(

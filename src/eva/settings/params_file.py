@@ -60,16 +60,17 @@ TABLES = ("corpora", "backbones", "variants")  # sections of named rows
 
 def read_settings(path: Path) -> Settings:
     """Read and check a params file; an `InputError` lists everything wrong with it."""
-    params = read_params(path)
-    examined = examine_settings(params)
-    raise_if(examined.problems, params.where)
-    return Settings.model_validate(params.raw)
+    return load_params(read_params(path))
 
 
 def load_settings(raw: Any, where: str = "params") -> Settings:
     """Check a parsed params mapping; an `InputError` lists everything wrong with it."""
-    params = Params(as_mapping(raw, where), {}, where)
-    raise_if(examine_settings(params).problems, where)
+    return load_params(Params(as_mapping(raw, where), {}, where))
+
+
+def load_params(params: Params) -> Settings:
+    """Check what was read; an `InputError` lists everything wrong with it."""
+    raise_if(examine_settings(params).problems, params.where)
     return Settings.model_validate(params.raw)
 
 
