@@ -1,0 +1,29 @@
+"""The order of preference pairs: dialogue by dialogue, so that a batch shares its histories."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+from torch.utils.data import Sampler
+
+
+class DialogueOrder(Sampler[int]):
+    """Row numbers of one epoch: dialogues in random order, the pairs of each together and in turn.
+
+    The order depends on seed and epoch alone, so a training resumed in mid-epoch goes on in it.
+    """
+
+    def __init__(self, dialogues: Sequence[str], seed: int, epoch: Callable[[], int]) -> None:
+        """Take each row's dialogue, and a way to ask for the epoch."""
+        self._rows: dict[str, list[int]] = {}
+        for row, dialogue in enumerate(dialogues):
+            self._rows.setdefault(dialogue, []).append(row)
+        self._n, self._seed, self._epoch = len(dialogues), seed, epoch
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[int]:
+        order = sorted(self._rows)
+        generator = random.Random(f"{self._seed}:{self._epoch()}")  # noqa: S311 - must repeat, no secret
+        generator.shuffle(order)
+        return (row for dialogue in order for row in self._rows[dialogue])
