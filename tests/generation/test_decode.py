@@ -189,7 +189,7 @@ def test_layers_with_sliding_windows_do_not_share_prefixes(tiny):
 
     from transformers import LlamaConfig, MistralConfig, Qwen2Config
 
-    from eva.generation.branches import supports_branches
+    from eva.models.branching import supports_branches
 
     for config, supported in [
         (LlamaConfig(), True),

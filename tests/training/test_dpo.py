@@ -26,14 +26,15 @@ def trained(
 
 @pytest.fixture(scope="module")
 def trainer(tiny: Path, pairs: list[Preference], dpo: Dpo, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A trainer whose adapter has been moved off zero by hand."""
+    """TRL's own trainer, its adapter moved off zero by hand."""
     import torch
 
     from eva.training.dpo import plan
     from eva.training.dpo_trainer import build
 
     folder = tmp_path_factory.mktemp("trainer")
-    planned = plan(dpo, pairs[:6], pairs[6:], tiny, TARGETS, 1)
+    pairwise = dpo.model_copy(update={"trainer": "trl"})
+    planned = plan(pairwise, pairs[:6], pairs[6:], tiny, TARGETS, 1)
     trainer = build(planned.job, folder)
     for name, parameter in trainer.model.named_parameters():
         if "lora_B" in name:

@@ -1,7 +1,8 @@
 """transformers' private parts; tried with transformers 5.23.
 
-`Trainer._get_train_sampler`, `Trainer._prepare_inputs`, `config._attn_implementation`,
-`config._name_or_path`, and the marks that loading a GGUF file leaves on a model.
+`Trainer._get_train_sampler`, `Trainer._prepare_inputs`, `TrainingArguments.hf_deepspeed_config`,
+`config._attn_implementation`, `config._name_or_path`, and the marks that loading a GGUF file leaves on
+a model.
 """
 
 from typing import Any
@@ -21,6 +22,11 @@ class OwnOrder:
 def on_device(trainer: Any, inputs: Any) -> Any:
     """A batch as the trainer itself would hand it to its model."""
     return trainer._prepare_inputs(inputs)
+
+
+def divided(config: Any) -> bool:
+    """Whether the configuration makes DeepSpeed divide the weights among processes (ZeRO-3)."""
+    return config.deepspeed is not None and bool(config.hf_deepspeed_config.is_zero3())
 
 
 def attention_of(model: Any) -> str:

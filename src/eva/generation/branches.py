@@ -14,28 +14,6 @@ import torch
 from eva.generation.sampling import Decoding, Sampler, grow
 
 
-def supports_branches(model: Any) -> bool:
-    """Whether every layer sees the whole context (a sliding window would hide the prefix)."""
-    config = model.config
-    if getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None):
-        return False
-    layers = getattr(config, "layer_types", None) or ["full_attention"]
-    return all(layer == "full_attention" for layer in layers)
-
-
-def share_trunks(prompts: Sequence[list[int]]) -> list[list[int]]:
-    """Group prompts so that in each group all are prefixes of the first; returns their indices."""
-    groups: list[list[int]] = []
-    for index in sorted(range(len(prompts)), key=lambda i: -len(prompts[i])):
-        prompt = prompts[index]
-        home = next((g for g in groups if prompts[g[0]][: len(prompt)] == prompt), None)
-        if home is None:
-            groups.append([index])
-        else:
-            home.append(index)
-    return groups
-
-
 def decode_branches(
     model: Any,
     trunk: list[int],

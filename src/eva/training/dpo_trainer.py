@@ -1,23 +1,27 @@
-"""TRL's DPOTrainer on our own token rows, and one alignment run with it."""
+"""One alignment run: on dialogue trees, or with TRL's DPOTrainer on the same token rows."""
 
 import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peft import LoraConfig
+from peft import LoraConfig, get_peft_model
 from trl import DPOConfig, DPOTrainer
 
-from eva.compat.transformers_hooks import on_device
+from eva.compat.transformers_hooks import divided, on_device
 from eva.compat.trl_hooks import RowsAsEncoded, score_tokens
+from eva.devices import seeded
+from eva.models.branching import supports_branches
 from eva.models.loading import load_model, load_tokenizer
 from eva.settings.dpo_section import Dpo
 from eva.training.arguments import effective_batch, trainer_arguments
 from eva.training.callbacks import add_callbacks
 from eva.training.job import Job
 from eva.training.loop import Repeatable, Trained, run_training
+from eva.training.reference_scores import with_reference
 from eva.training.result import Outcome
 from eva.training.saving import State, save_adapter, whole_state
+from eva.training.tree_trainer import Objective, TreeTrainer
 from eva.training.worker import work
 
 if TYPE_CHECKING:
@@ -66,37 +70,69 @@ def _held_out(prediction: "EvalPrediction") -> dict[str, float]:
     }
 
 
-def build(job: Job[Dpo], folder: Path) -> PairTrainer:
-    """The trainer of a job, its model wrapped in a fresh adapter."""
+def build(job: Job[Dpo], folder: Path) -> Any:
+    """The trainer that the settings ask for, its model wrapped in a fresh adapter."""
+    # The configuration first: under ZeRO-3 it decides how the model is loaded. The base is frozen, so
+    # bf16 loses no update; PEFT keeps the adapter in fp32.
+    config = _config(job, folder)
+    model = load_model(job.model_dir, "bfloat16" if job.settings.precision == "bf16" else "float32")
+    silence_dropout(model)
+    trainer = (_trees if job.settings.trainer == "tree" else _pairs)(job, folder, config, model)
+    add_callbacks(trainer, "dpo")
+    return trainer
+
+
+def _config(job: Job[Dpo], folder: Path) -> DPOConfig:
     settings = job.settings
-    config = DPOConfig(
+    return DPOConfig(
         **trainer_arguments(settings, folder, job.seed, len(job.train)),
         beta=settings.beta,
-        loss_type=["sigmoid"],
+        loss_type=list(settings.loss),
+        loss_weights=list(settings.loss.values()),
         disable_dropout=False,  # TRL's default would set LoRA's own dropout to 0
         precompute_ref_log_probs=False,
     )
-    lora = LoraConfig(
+
+
+def _adapter(job: Job[Dpo]) -> LoraConfig:
+    settings = job.settings
+    return LoraConfig(
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=list(job.lora_targets),
         task_type="CAUSAL_LM",
     )
-    # The base is frozen, so bf16 loses no update; PEFT keeps the adapter in fp32.
-    model = load_model(job.model_dir, "bfloat16" if settings.precision == "bf16" else "float32")
-    silence_dropout(model)
-    trainer = PairTrainer(
+
+
+def _trees(job: Job[Dpo], folder: Path, config: DPOConfig, model: Any) -> TreeTrainer:
+    train = job.train
+    if not divided(config):  # the parts of a divided model do not compute before its engine exists
+        train = with_reference(model, train, job.settings, folder)
+    if not supports_branches(model):
+        log.info("dpo: the model has sliding windows, so each response is read alone after its history")
+    with seeded(job.seed):
+        adapted = get_peft_model(model, _adapter(job))
+    return TreeTrainer(
+        objective=Objective(job.settings.loss, job.settings.beta, job.settings.tree_tokens),
+        model=adapted,
+        args=config,
+        train_dataset=train,
+        eval_dataset=job.valid,
+        compute_metrics=_held_out,
+    )
+
+
+def _pairs(job: Job[Dpo], folder: Path, config: DPOConfig, model: Any) -> PairTrainer:
+    return PairTrainer(
         model=model,
         args=config,
         train_dataset=job.train,
         eval_dataset=job.valid,
         processing_class=load_tokenizer(job.model_dir),
         compute_metrics=_held_out,
-        peft_config=lora,
+        peft_config=_adapter(job),
     )
-    add_callbacks(trainer, "dpo")
-    return trainer
 
 
 def silence_dropout(model: Any) -> None:

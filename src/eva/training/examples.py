@@ -74,7 +74,7 @@ def dialogue_examples(
 def pair_examples(
     tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Preference], max_length: int, where: str
 ) -> Examples:
-    """Rows `{prompt_ids, chosen_ids, rejected_ids, length}`; both responses answer one prompt.
+    """Rows `{dialogue, prompt_ids, chosen_ids, rejected_ids, length}`; both responses answer one prompt.
 
     A history that is too long loses its oldest turns; a response is never cut. `supervised` counts
     both responses, `length` is that of the longer sequence.
@@ -117,6 +117,7 @@ def _pair_row(tokenizer: "PreTrainedTokenizerBase", pair: Preference, max_length
     if any(len(w.input_ids) == max_length for w in windows) and not _whole(tokenizer, pair, chosen, rejected):
         raise InputError(f"a response does not fit into {max_length} tokens; raise `max_length`")
     return {
+        "dialogue": pair.dialogue_id,
         "prompt_ids": min(prompts, key=len),  # they differ only where a single user turn had to be cut
         "chosen_ids": chosen,
         "rejected_ids": rejected,

@@ -50,7 +50,7 @@ class Repeatable(OwnOrder):
             scores: Row = super().evaluate(*args, **kwargs)  # type: ignore[misc]
         return scores
 
-    def order(self, rows: Any) -> LengthGroups:
+    def order(self, rows: Any) -> Any:
         """Rows of like length share a batch, in an order that depends on seed and epoch alone."""
         trainer: Any = self
         arguments = trainer.args

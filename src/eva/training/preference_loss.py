@@ -5,12 +5,12 @@ Names and definitions are TRL's (`DPOConfig.loss_type`), so that a setting means
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from eva.settings.dpo_section import LossName
 
 if TYPE_CHECKING:
     import torch
-
-LossName = Literal["sigmoid", "ipo", "sigmoid_norm", "sft"]
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 from transformers import Trainer
 
 from eva.models.branching import supports_branches
+from eva.settings.dpo_section import LossName
 from eva.training.dialogue_order import DialogueOrder
 from eva.training.dialogue_tree import Tree
+from eva.training.loop import Repeatable
 from eva.training.pair_batch import PairBatch, adapter_off
-from eva.training.preference_loss import LossName, PairScores, pair_losses
+from eva.training.preference_loss import PairScores, pair_losses
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class Preference:
+class Objective:
     """The objective: TRL's names of losses with their weights, beta, and tokens read at once."""
 
     losses: Mapping[LossName, float]
@@ -27,7 +29,7 @@ class Preference:
     tree_tokens: int
 
 
-class TreeTrainer(Trainer):  # type: ignore[misc]
+class TreeTrainer(Repeatable, Trainer):  # type: ignore[misc]
     """Trains an adapter on rows of `pair_examples`, a batch of them as a few trees.
 
     A row's `reference` holds its two log-probabilities under the reference; rows without it get them
@@ -35,7 +37,7 @@ class TreeTrainer(Trainer):  # type: ignore[misc]
     pairs however they are grouped, so gradients equal those of pair-by-pair training.
     """
 
-    def __init__(self, *, objective: Preference, **arguments: Any) -> None:
+    def __init__(self, *, objective: Objective, **arguments: Any) -> None:
         super().__init__(data_collator=_as_they_are, **arguments)
         self.objective = objective
         self.model_accepts_loss_kwargs = False  # the loss is a mean over pairs: the trainer scales it
@@ -127,8 +129,8 @@ class TreeTrainer(Trainer):  # type: ignore[misc]
         self._seen["logps/chosen"] += scores.chosen.detach().tolist()
         self._seen["logps/rejected"] += scores.rejected.detach().tolist()
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> DialogueOrder:
-        rows = self.train_dataset if train_dataset is None else train_dataset
+    def order(self, rows: Any) -> DialogueOrder:
+        """The pairs of a dialogue together, dialogues in an order that depends on seed and epoch alone."""
         return DialogueOrder(rows["dialogue"], self.args.seed, lambda: int(self.state.epoch or 0))
 
 

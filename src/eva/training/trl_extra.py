@@ -32,8 +32,9 @@ _REASONS = {
         "completion_only_loss assistant_only_loss chat_template_path eos_token pad_token "
         "dataloader_drop_last"
     ),
-    "EVA trains the paper's loss against the start model": (
-        "loss_type loss_weights precompute_ref_log_probs precompute_ref_batch_size sync_ref_model "
+    "set `loss`": "loss_type loss_weights",
+    "EVA takes the reference from the start model": (
+        "precompute_ref_log_probs precompute_ref_batch_size sync_ref_model "
         "ref_model_mixup_alpha ref_model_sync_steps disable_dropout use_liger_kernel liger_kernel_config"
     ),
     "EVA scores the held-out rows itself": (

@@ -1,0 +1,1 @@
+../../../src/eva/training/tree_trainer.py
