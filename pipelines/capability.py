@@ -34,6 +34,7 @@ def main(
         artifacts.write_json(out, {**names, "inapplicable": inapplicable, "scores": {}})
         artifacts.write_json(metrics, {})
         return
+    run.announce()
     from eva.capability.differences import compare
 
     found = compare(first, second, capability.model_copy(update={"task_path": task_path})).to_dict()

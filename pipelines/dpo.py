@@ -46,6 +46,7 @@ def main(
         artifacts.write_json(metrics, {"trained": 0})
         write_table(plots, [], CURVE)
         return
+    run.announce()
     from eva.training.dpo import train as align
 
     targets = backbones[backbone].lora_targets

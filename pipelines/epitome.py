@@ -26,6 +26,7 @@ def main(
     plots: Path,
 ) -> None:
     """Train and cross-validate the scorer of one mechanism (IP, EX or ER)."""
+    run.announce()
     given = load_epitome(pairs, mechanism)
     result = train_scorer(epitome, mechanism, encoder, probe, given, out)
     artifacts.write_json(metrics, result.scorecard.headline())

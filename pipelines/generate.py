@@ -37,6 +37,7 @@ def main(
         artifacts.write_json(provenance, {"inapplicable": which.inapplicable})
         artifacts.write_json(metrics, {"responses": 0})
         return
+    run.announce()
     dialogues = subset(read_split(prepared, "test"), generate.max_dialogues)
     if is_served(Path(which.model)):
         served = Served.read(Path(which.model) / FILE)

@@ -26,6 +26,7 @@ def main(
     plots: Path,
 ) -> None:
     """Train and cross-validate the level classifier; V comes from its out-of-fold predictions."""
+    run.announce()
     splits = {split: read_split(prepared, split) for split in ("train", "valid", "test")}
     dropped = read_dropped(prepared)
     result = train_level_classifier(level_classifier, encoder, probe, splits, labels, out, dropped)

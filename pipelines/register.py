@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.models.loading import Policy
-from eva.record import read_record, record_path
 from eva.registry.model_card import model_card
 from eva.registry.promotion import gate
 from eva.settings.generate_section import Generate
@@ -29,9 +28,13 @@ def main(
     out: Path,
 ) -> None:
     """Upload one variant's merged model; the alias goes to it only if the gate passes."""
+    from eva.registry.lineage import lineage_tags, makers
     from eva.registry.registration import register as upload
+    from eva.registry.registration import require_run
     from eva.registry.serving import served
 
+    run.announce()
+    run_id = require_run(run.run_id, register.name, Path.cwd())
     which = Policy.read(policy / "policy.json")
     metrics = {
         f"{name}/{key}": value
@@ -54,7 +57,7 @@ def main(
         "dvc_lock": _digest_if_there(Path("dvc.lock")),
         "commit": run.record.commit or "none",
         "training": which.fingerprint or "none",
-        **_makers(axes),
+        **lineage_tags(makers(axes, Path.cwd()), Path.cwd()),
     }
     model = served(Path(which.model), Path(which.adapter) if which.adapter else None, which.prompt, generate)
     registration = upload(
@@ -64,24 +67,12 @@ def main(
         metrics=metrics,
         tags=lineage,
         card=model_card(register.name, lineage, metrics),
-        run_id=run.record.run_id,
+        run_id=run_id,
         root=Path.cwd(),
     )
     artifacts.write_json(out, asdict(decision))
     run.log_tags({"model": registration.uri})
     run.log_metrics(metrics)
-
-
-def _makers(axes: dict[str, str]) -> dict[str, str]:
-    """The run that made each link of the item's chain, and the digests of what it read."""
-    found = {}
-    for name in ("sft", "dpo", "generate", "evaluate"):
-        path = record_path(Path.cwd(), name, axes)
-        if path.is_file():
-            record = read_record(path)
-            found[f"run.{name}"] = record.run_id or "none"
-            found |= {f"{name}.{key}": one.digest for key, one in record.inputs.items()}
-    return found
 
 
 def _digest_if_there(path: Path) -> str:

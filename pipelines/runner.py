@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from eva.compat.chatter import silence_libraries
+from eva.devices import decisions
 from eva.errors import InputError
 from eva.record import stage_run
 from eva.settings.params_file import read_settings
@@ -107,6 +108,7 @@ def run(stage: Stage, words: Sequence[str]) -> None:
     with stage_run(stage.name, item, obeyed, inputs, root=root) as record:
         stage.body(record, *sections, **axes, **paths)
         record.log_outputs({name: path for name, path in paths.items() if name in OUTPUTS})
+        record.log_precision(decisions())
         _require_links(stage)
     log.info("%s done in %.1f s", stage.name, time.perf_counter() - started)
 

@@ -40,6 +40,7 @@ def main(
     if not backbones[backbone].trainable:
         _point_at(model, out, metrics, plots, f"{backbone} is generation only, so it has no ACQ")
         return
+    run.announce()
     from eva.training.sft import train as acquire
 
     train = subset(read_split(prepared, "train"), sft.max_train)

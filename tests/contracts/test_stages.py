@@ -58,6 +58,14 @@ def test_no_stage_but_register_depends_on_what_records(name: str) -> None:
     assert not set(dependencies.linked(name)) & {f"pipelines.{part}.py" for part in ("runner", "declared")}
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_the_record_is_an_out_that_nothing_depends_on(name: str) -> None:
+    """So DVC pushes, pulls and restores it with the outs that it tells of."""
+    record = f"runs/{name}/${{key}}.json" if runner.load(name).axes else f"runs/{name}.json"
+    assert record in STAGES[name]["outs"]
+    assert not [dep for dep in STAGES[name]["deps"] if dep.startswith("runs")]
+
+
 @pytest.mark.parametrize("package", ["src/eva", "pipelines"])
 def test_uncovered_package_roots_hold_no_code(package: str) -> None:
     """The lists leave these two files out, so that a version bump retrains nothing."""

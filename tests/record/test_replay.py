@@ -17,6 +17,7 @@ def execute(root: Path, value: float) -> None:
     with stage_run(
         "prepare", ITEM, {"prepare": {"seed": 0}}, {"raw": root / "corpus.jsonl"}, root=root
     ) as run:
+        run.announce()
         run.log_metrics({"rows": value})
         run.log_history([{"step": 1, "rows": value}])
         run.log_outputs({"out": out})
@@ -54,8 +55,10 @@ def test_replay_into_an_empty_store_gives_the_same_record(checkout: Path, empty_
     assert contents(checkout) == before
     latest = read_record(record_path(checkout, "prepare", ITEM))
     assert latest.metrics == {"rows": 2}
-    assert stores.connect(checkout).client.get_run(latest.run_id).data.metrics["rows"] == 2
-    parent = stores.connect(checkout).client.get_run(latest.parent_run_id)
+    opened = stores.connect(checkout)
+    (run,) = opened.find(record=latest.digest)
+    assert run.data.metrics["rows"] == 2
+    parent = opened.client.get_run(run.data.tags["mlflow.parentRunId"])
     assert parent.info.run_name.startswith("pipeline ")
 
     again = replay(checkout)
@@ -72,7 +75,8 @@ def test_replay_logs_a_run_that_mlflow_was_absent_for(
         execute(checkout, 3)
     assert replay(checkout).logged == 1
     latest = read_record(record_path(checkout, "prepare", ITEM))
-    assert stores.connect(checkout).client.get_run(latest.run_id).info.status == "FINISHED"
+    (run,) = stores.connect(checkout).find(record=latest.digest)
+    assert run.info.status == "FINISHED"
 
 
 def test_replay_completes_a_run_whose_logging_broke_off(
@@ -82,8 +86,9 @@ def test_replay_completes_a_run_whose_logging_broke_off(
         patch.setattr(stores, "_log_files", lambda *_: (_ for _ in ()).throw(ConnectionError("gone")))
         execute(checkout, 4)
     assert "gone" in caplog.text
-    run_id = read_record(record_path(checkout, "prepare", ITEM)).run_id
-    assert stores.connect(checkout).client.get_run(run_id).info.status == "RUNNING"
+    (begun,) = stores.connect(checkout).find(stage="prepare")
+    run_id = begun.info.run_id
+    assert begun.info.status == "RUNNING"
     assert replay(checkout).logged == 1
     assert [run.info.run_id for run in stores.connect(checkout).find(stage="prepare")] == [run_id]
     assert stores.connect(checkout).client.get_run(run_id).info.status == "FINISHED"

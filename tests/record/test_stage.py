@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eva.record import Record, StageRun, find_record, outputs_digest, read_record, record_path, stage_run
+from eva.record import Record, StageRun, find_maker, read_record, record_path, stage_run
 from eva.record import mlflow_store as stores
 from eva.settings.prepare_section import Prepare
 
@@ -31,14 +30,21 @@ def train(root: Path, run: StageRun, text: str = "weights") -> None:
     run.log_artifact(plot)
 
 
-def execute(root: Path, text: str = "weights") -> Record:
+def execute(root: Path, text: str = "weights", *, announce: bool = True) -> Record:
     with stage_run("sft", ITEM, SECTIONS, {"corpus": root / "corpus.jsonl"}, root=root) as run:
+        if announce:
+            run.announce()
         train(root, run, text)
     return read_record(record_path(root, "sft", ITEM))
 
 
-def mlflow_run(root: Path, run_id: str | None) -> Any:
-    return stores.connect(root).client.get_run(run_id)
+def mlflow_run(root: Path, record: Record) -> Any:
+    (run,) = stores.connect(root).find(record=record.digest)
+    return stores.connect(root).client.get_run(run.info.run_id)
+
+
+def parent_id(root: Path, record: Record) -> str:
+    return str(mlflow_run(root, record).data.tags["mlflow.parentRunId"])
 
 
 def test_record_file_tells_the_whole_run(checkout: Path) -> None:
@@ -57,15 +63,15 @@ def test_record_file_tells_the_whole_run(checkout: Path) -> None:
 def test_mlflow_shows_the_same_as_the_file(checkout: Path) -> None:
     record = execute(checkout)
     opened = stores.connect(checkout)
-    run = opened.client.get_run(record.run_id)
+    run = mlflow_run(checkout, record)
     assert run.info.status == "FINISHED" and run.info.run_name == "sft@esconv-tiny-1-eva"
     assert run.data.metrics["eval_loss"] == 2.5 and run.data.metrics["odd name_"] == 1
-    assert [m.value for m in opened.client.get_metric_history(record.run_id, "curve/loss")] == [3.0, 2.5]
+    assert [m.value for m in opened.client.get_metric_history(run.info.run_id, "curve/loss")] == [3.0, 2.5]
     assert run.data.params["sft.lr"] == "1e-05" and len(run.data.params["sft.nested.note"]) == 6000
     assert run.data.tags["eva.outputs"] == record.outputs_digest
     assert run.data.tags["eva.seed"] == "1" and "models/sft.bin" in run.data.tags["mlflow.note.content"]
     assert [d.dataset.name for d in run.inputs.dataset_inputs] == ["corpus"]
-    assert {f.path for f in opened.client.list_artifacts(record.run_id)} == {
+    assert {f.path for f in opened.client.list_artifacts(run.info.run_id)} == {
         "artifacts.json",
         "plots",
         "record.json",
@@ -75,23 +81,25 @@ def test_mlflow_shows_the_same_as_the_file(checkout: Path) -> None:
 
 def test_stages_of_one_commit_and_params_share_a_closed_parent(checkout: Path) -> None:
     first, second = execute(checkout), execute(checkout)
-    assert first.parent_run_id == second.parent_run_id and first.run_id != second.run_id
-    parent = mlflow_run(checkout, first.parent_run_id)
+    above = parent_id(checkout, first)
+    assert above == parent_id(checkout, second) and first.digest != second.digest
+    parent = stores.connect(checkout).client.get_run(above)
     assert parent.info.status == "FINISHED"
-    assert mlflow_run(checkout, first.run_id).data.tags["mlflow.parentRunId"] == first.parent_run_id
-    assert parent.info.end_time == mlflow_run(checkout, second.run_id).info.end_time
+    assert parent.info.end_time == mlflow_run(checkout, second).info.end_time
 
     (checkout / "params.yaml").write_text("sft: {lr: 1.0e-4}\n")
     third = execute(checkout)
-    assert third.parent_run_id != first.parent_run_id and third.dirty
+    assert parent_id(checkout, third) != above and third.dirty
 
 
 def test_parent_is_handed_down_by_a_scheduler(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     handed = stores.connect(checkout).create("nightly 7", {}, int(time.time() * 1000))
     monkeypatch.setenv("EVA_PARENT_RUN_ID", handed)
-    assert execute(checkout).parent_run_id == handed
+    assert parent_id(checkout, execute(checkout)) == handed
+    quiet = execute(checkout, announce=False)
     monkeypatch.setenv("EVA_PARENT_RUN_ID", "0" * 32)
-    assert execute(checkout).parent_run_id not in (handed, "0" * 32)
+    assert parent_id(checkout, execute(checkout)) not in (handed, "0" * 32)
+    assert parent_id(checkout, quiet) == handed
 
 
 def test_failure_is_recorded_and_leaves_the_latest_good_record(checkout: Path) -> None:
@@ -100,13 +108,14 @@ def test_failure_is_recorded_and_leaves_the_latest_good_record(checkout: Path) -
         pytest.raises(RuntimeError, match="out of memory"),
         stage_run("sft", ITEM, SECTIONS, {"corpus": checkout / "corpus.jsonl"}, root=checkout) as run,
     ):
+        run.announce()
         run.log_metrics({"eval_loss": 9})
         raise RuntimeError("out of memory")
     assert read_record(record_path(checkout, "sft", ITEM)) == good
-    failed = mlflow_run(checkout, run.record.run_id)
+    failed = stores.connect(checkout).client.get_run(str(run.run_id))
     assert failed.info.status == "FAILED"
     assert failed.data.tags["eva.error"] == "RuntimeError: out of memory"
-    assert mlflow_run(checkout, good.parent_run_id).info.status == "FAILED"
+    assert stores.connect(checkout).client.get_run(parent_id(checkout, good)).info.status == "FAILED"
 
 
 def test_missing_input_stops_before_anything_is_made(checkout: Path) -> None:
@@ -124,7 +133,7 @@ def test_unreachable_mlflow_does_not_lose_the_stage(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     record = execute(bare)
-    assert record.run_id is None and record.status == "FINISHED" and record.metrics["eval_loss"] == 2.5
+    assert record.status == "FINISHED" and record.metrics["eval_loss"] == 2.5
     assert "eva runs replay" in caplog.text and "127.0.0.1:9" in caplog.text
 
 
@@ -134,28 +143,56 @@ def test_queued_experiment_records_into_the_main_checkout(checkout: Path) -> Non
     (copy / "corpus.jsonl").write_text("{}\n")
     record = execute(copy)
     assert stores.address(copy) == f"sqlite:///{checkout}/mlflow.db"
-    assert mlflow_run(checkout, record.run_id).info.status == "FINISHED"
+    assert mlflow_run(checkout, record).info.status == "FINISHED"
     assert not (copy / "mlflow.db").exists()
     assert len(list((checkout / "runs" / "history").iterdir())) == 1
 
 
-def test_cached_outputs_find_the_run_that_made_them(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_on_disk_finds_the_run_that_made_it(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = execute(checkout, "old"), execute(checkout, "new")
-    model = {"model": checkout / "models" / "sft.bin"}
-    assert find_record("sft", ITEM, outputs_digest(model, checkout), checkout) == second
-    model["model"].write_text("old")  # what `dvc checkout` of an earlier commit does
-    restored = outputs_digest(model, checkout)
+    model = checkout / "models" / "sft.bin"
+    assert find_maker("sft", ITEM, checkout) == second
+    model.write_text("old")  # a folder copied from somewhere, without its record
     with monkeypatch.context() as patch:  # the files alone know it
         patch.setattr(stores, "connect", lambda _: pytest.fail("MLflow is not needed"))
-        assert find_record("sft", ITEM, restored, checkout) == first
+        assert find_maker("sft", ITEM, checkout) == first
 
     for path in (checkout / "runs").rglob("*.json"):
         path.unlink()
-    found = find_record("sft", ITEM, restored, checkout)
-    assert found is not None and found.run_id == first.run_id and found.digest == first.digest
-    model["model"].write_text("never made by a run")
-    assert find_record("sft", ITEM, outputs_digest(model, checkout), checkout) is None
-    assert find_record("dpo", ITEM, restored, checkout) is None
+    assert find_maker("sft", ITEM, checkout) == first
+    model.write_text("never made by a run")
+    assert find_maker("sft", ITEM, checkout) is None
+    assert find_maker("dpo", ITEM, checkout) is None
+
+
+def test_a_run_that_is_not_announced_imports_no_mlflow_and_is_logged_by_the_next_that_is(
+    checkout: Path,
+) -> None:
+    program = (
+        "import sys; from pathlib import Path; from eva.record import stage_run\n"
+        "with stage_run('prepare', {}, {}, {}, root=Path(sys.argv[1])): pass\n"
+        "print([name for name in ('mlflow', 'torch', 'pandas') if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-c", program, str(checkout)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    quiet = read_record(record_path(checkout, "prepare", {}))
+    assert stores.connect(checkout).find(record=quiet.digest) == []
+
+    announced = execute(checkout)
+    assert mlflow_run(checkout, quiet).info.status == "FINISHED"
+    assert parent_id(checkout, quiet) == parent_id(checkout, announced)
+    assert not list((checkout / "runs" / "pending").iterdir())
+
+
+def test_the_precision_that_was_used_is_recorded(checkout: Path) -> None:
+    with stage_run("sft", ITEM, SECTIONS, {}, root=checkout) as run:
+        run.announce()
+        run.log_precision({"sft.precision": "fp32"})
+    record = read_record(record_path(checkout, "sft", ITEM))
+    assert record.precision == {"sft.precision": "fp32"}
+    assert mlflow_run(checkout, record).data.tags["eva.precision.sft.precision"] == "fp32"
 
 
 STAGE = """
@@ -164,6 +201,7 @@ from pathlib import Path
 from eva.record import stage_run
 root = Path(sys.argv[1])
 with stage_run("prepare", {"corpus": sys.argv[2]}, {}, {}, root=root) as run:
+    run.announce()
     Path(root, f"started-{sys.argv[2]}").touch()
     time.sleep(float(sys.argv[3]))
 """
@@ -205,7 +243,7 @@ def test_stages_that_start_together_in_an_empty_checkout_share_store_and_parent(
     assert [process.wait(400) for process in processes] == [0, 0, 0]
     opened = stores.connect(bare)
     paths = sorted((bare / "runs" / "prepare").iterdir())
-    parents = {json.loads(path.read_text())["parent_run_id"] for path in paths}
+    parents = {parent_id(bare, read_record(path)) for path in paths}
     assert len(paths) == 3 and len(parents) == 1
     runs = opened.client.search_runs([opened.experiment])
     assert len(runs) == 4, "three stages and one parent"

@@ -11,7 +11,7 @@ from eva.models.loading import load_tokenizer
 from eva.record import mlflow_store as stores
 from eva.record import stage_run
 from eva.registry.promotion import Decision
-from eva.registry.registration import Registration, chat, load, register
+from eva.registry.registration import Registration, chat, load, register, require_run
 from eva.registry.serving import Served, served, serving_template
 from eva.settings.backbones_section import Backbone
 from eva.settings.generate_section import Generate
@@ -68,9 +68,10 @@ def greedy() -> Generate:
 
 def registered(root: Path, model: Served, decision: Decision) -> Registration:
     with stage_run("register", {}, {}, {}, root=root) as run:
+        run.announce()
         return register(
             model, "eva-tiny", decision, metrics={"evaluate/evaeval/avg": 0.25, "evaluate/unmeasured": None},
-            tags={"commit": "abc", "run.dpo": "0" * 32}, card=CARD, run_id=run.record.run_id, root=root,
+            tags={"commit": "abc", "run.dpo": "0" * 32}, card=CARD, run_id=str(run.run_id), root=root,
         )  # fmt: skip
 
 
@@ -155,10 +156,7 @@ def test_refused_model_is_registered_without_the_alias(checkout: Path, backbone:
 
 def test_without_mlflow_nothing_is_registered(checkout: Path) -> None:
     with pytest.raises(InputError, match="could not be reached"):
-        register(
-            Served(None, None, {}), "x", Decision("candidate", True, []),  # type: ignore[arg-type]
-            metrics={}, tags={}, card=CARD, run_id=None, root=checkout,
-        )  # fmt: skip
+        require_run(None, "x", checkout)
 
 
 def test_chat_must_end_with_the_user() -> None:

@@ -19,6 +19,8 @@ def report(
     ] = None,
 ) -> None:
     """Print the comparison table and where the page is."""
+    from eva.record.replay import settle_pending
+
     table = folder / "comparison.txt"
     if not table.is_file():
         raise InputError(f"{table}: no such file; `dvc repro report` writes it")
@@ -27,6 +29,7 @@ def report(
 
         write_text(markdown, as_markdown(read_json(folder / "report.json")))
     print(read_text(table))
+    settle_pending(Path.cwd())
     print(f"page (opens offline): {(folder / 'index.html').resolve()}")
 
 

@@ -1,11 +1,11 @@
-"""Which run made the outputs that are on disk now."""
+"""Which run made what is on disk now."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from eva.artifacts import read_json
+from eva.artifacts import digest_path, read_json
 from eva.record import mlflow_store as store
 from eva.record import records
 from eva.record.records import Record
@@ -13,35 +13,49 @@ from eva.record.records import Record
 log = logging.getLogger(__name__)
 
 
-def current_record(
-    stage: str, item: Mapping[str, Any], outputs: Mapping[str, Path], root: Path
-) -> Record | None:
-    """The run that made `outputs` as they are now, restored from a cache or not; None if unknown."""
+def find_maker(stage: str, item: Mapping[str, Any], root: Path) -> Record | None:
+    """The run of a stage's item that made the bytes that are there now; None if it is unknown.
+
+    The record that DVC restores with the outs is the one as a rule. Where outs came another way (a
+    copied folder, a checkout without `runs/`), the history of this checkout and MLflow are asked for a
+    run with these outputs.
+    """
     root = root.resolve()
-    return find_record(stage, item, records.outputs_digest(outputs, root), root)
+    known: dict[str, str | None] = {}
+    for record in _recorded(stage, item, root):
+        outs = record.outputs.values()
+        if outs and all(_digest(out.path, root, known) == out.digest for out in outs):
+            return record
+    return None
 
 
-def find_record(stage: str, item: Mapping[str, Any], outputs_digest: str, root: Path) -> Record | None:
-    """The run of this item with these outputs: from `runs/`, else its history, else MLflow."""
+def _digest(path: str, root: Path, known: dict[str, str | None]) -> str | None:
+    if path not in known:
+        known[path] = digest_path(root / path) if (root / path).exists() else None
+    return known[path]
+
+
+def _recorded(stage: str, item: Mapping[str, Any], root: Path) -> Iterator[Record]:
+    """Finished runs of the item, those first that are likeliest and cheapest to find."""
     latest = records.record_path(root, stage, item)
-    if latest.is_file() and (record := records.read_record(latest)).outputs_digest == outputs_digest:
-        return record
+    if latest.is_file():
+        yield records.read_record(latest)
     name = "@".join(filter(None, [stage, records.item_name(item)]))
-    kept = [entry for entry in records.history(root, name) if entry.outputs_digest == outputs_digest]
-    finished = [entry for entry in kept if entry.status == "FINISHED"]
-    return finished[-1] if finished else _from_mlflow(stage, item, outputs_digest, root)
+    yield from (entry for entry in reversed(list(records.history(root, name))) if entry.status == "FINISHED")
+    yield from _in_mlflow(stage, item, root)
 
 
-def _from_mlflow(stage: str, item: Mapping[str, Any], outputs_digest: str, root: Path) -> Record | None:
+def _in_mlflow(stage: str, item: Mapping[str, Any], root: Path) -> Iterator[Record]:
     axes = {axis: str(value) for axis, value in item.items()}
     try:
         opened = store.connect(root)
-        runs = opened.find(stage=stage, outputs=outputs_digest, **axes)
-        runs = [run for run in runs if run.info.status == "FINISHED"]
-        if not runs:
-            return None
-        path = opened.client.download_artifacts(runs[-1].info.run_id, "record.json")
+        runs = [run for run in opened.find(stage=stage, **axes) if run.info.status == "FINISHED"]
+        for run in reversed(runs):
+            yield _record_of(opened, run)
     except Exception as error:  # an absent store only means that the maker is unknown
         log.warning("MLflow at %s cannot say which run made %s: %s", store.address(root), stage, error)
-        return None
-    return records.parse_record(read_json(Path(path)), f"record.json of run {runs[-1].info.run_id}")
+
+
+def _record_of(opened: store.Store, run: Any) -> Record:
+    path = opened.client.download_artifacts(run.info.run_id, "record.json")
+    return records.parse_record(read_json(Path(path)), f"record.json of run {run.info.run_id}")

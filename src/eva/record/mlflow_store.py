@@ -105,7 +105,8 @@ def run_tags(record: Record, parent: str | None) -> dict[str, str]:
     """The tags by which a run is found; known when it starts."""
     tags = {
         "eva.stage": record.stage,
-        "eva.item": "/".join(record.item.values()),
+        "eva.item": item_tag(record),
+        "eva.started": record.started,
         "eva.pipeline": record.pipeline,
         "eva.commit": record.commit or "none",
         "eva.dirty": str(record.dirty).lower(),
@@ -117,6 +118,11 @@ def run_tags(record: Record, parent: str | None) -> dict[str, str]:
         **({"mlflow.parentRunId": parent} if parent else {}),
     }
     return {key: value[:_LONGEST_TAG] for key, value in tags.items()}
+
+
+def item_tag(record: Record) -> str:
+    """The item as its runs are tagged with it."""
+    return "/".join(record.item.values())
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -163,6 +169,7 @@ def _closing_tags(record: Record) -> dict[str, str]:
         "mlflow.note.content": note,
         **({"eva.error": record.error} if record.error else {}),
         **{f"eva.{key}": value for key, value in record.tags.items()},
+        **{f"eva.precision.{setting}": name for setting, name in record.precision.items()},
         **{f"eva.version.{key}": value for key, value in record.versions.items()},
     }
 

@@ -8,32 +8,31 @@ that waits for one would run for ever after a crash. Its status and end are thos
 
 import logging
 import os
-import time
 
-from eva.record.checkout import Code
-from eva.record.mlflow_store import Store, creation_lock
+from eva.record.mlflow_store import Store, creation_lock, started_ms
+from eva.record.records import Record
 
 log = logging.getLogger(__name__)
 
 VARIABLE = "EVA_PARENT_RUN_ID"
 
 
-def parent_of(store: Store, code: Code) -> str:
-    """The parent's run id: handed down, or found by the code's digest, or made."""
-    handed = os.environ.get(VARIABLE)
+def handed_down() -> str | None:
+    """The parent that a scheduler wants its stages to have."""
+    return os.environ.get(VARIABLE) or None
+
+
+def parent_of(store: Store, record: Record) -> str:
+    """The parent's run id: handed down, or found by the digest of the record's code, or made."""
+    handed = record.parent_run_id
     if handed and store.exists(handed):
         return handed
     if handed:
         log.warning("%s=%s: no such run in %s; using the one of this commit", VARIABLE, handed, store.address)
-    return find_or_create(store, code)
-
-
-def find_or_create(store: Store, code: Code, started_ms: int | None = None) -> str:
-    """The one parent of this code; the lock and the second look keep it one under races."""
-    with creation_lock(store.root):
-        if not store.find(parent=code.digest):
-            _create(store, code, started_ms)
-        return str(store.find(parent=code.digest)[0].info.run_id)
+    with creation_lock(store.root):  # with the second look it keeps the parent one under races
+        if not store.find(parent=record.pipeline):
+            _create(store, record)
+        return str(store.find(parent=record.pipeline)[0].info.run_id)
 
 
 def close_parent(store: Store, parent: str, status: str, ended_ms: int) -> None:
@@ -41,18 +40,17 @@ def close_parent(store: Store, parent: str, status: str, ended_ms: int) -> None:
     store.client.set_terminated(parent, status, end_time=ended_ms)
 
 
-def _create(store: Store, code: Code, started_ms: int | None) -> None:
-    shown = (code.commit[:8] if code.commit else "uncommitted") + (
-        "+changes" if code.commit and code.dirty else ""
-    )
+def _create(store: Store, record: Record) -> None:
+    commit, dirty = record.commit, record.dirty
+    shown = (commit[:8] if commit else "uncommitted") + ("+changes" if commit and dirty else "")
     tags = {
-        "eva.parent": code.digest,
-        "eva.pipeline": code.digest,
-        "eva.commit": code.commit or "none",
-        "eva.dirty": str(code.dirty).lower(),
+        "eva.parent": record.pipeline,
+        "eva.pipeline": record.pipeline,
+        "eva.commit": commit or "none",
+        "eva.dirty": str(dirty).lower(),
         "mlflow.source.type": "PROJECT",
-        **({"mlflow.source.git.commit": code.commit} if code.commit else {}),
+        **({"mlflow.source.git.commit": commit} if commit else {}),
     }
-    started = started_ms or int(time.time() * 1000)
+    started = started_ms(record)
     parent = store.create(f"pipeline {shown}", tags, started)
     store.client.set_terminated(parent, "FINISHED", end_time=started)

@@ -1,23 +1,27 @@
 """One JSON file per stage run: the truth that the MLflow record is a view of. No MLflow here.
 
-`runs/<stage>/<item>.json` (or `runs/<stage>.json`) is the latest finished run of an item;
-`runs/history/` of the main checkout keeps every run, failed ones and queued experiments too.
+`runs/<stage>/<item>.json` (or `runs/<stage>.json`) is an out of its stage in `dvc.yaml`: DVC pushes,
+pulls and restores it together with the other outs of that run, so it always tells how they were made.
+It is written once and never changed, which is why it holds no MLflow id.
+`runs/history/` of the main checkout keeps every run made there, failed ones and queued experiments
+too; `runs/pending/` names those that MLflow has not been told of.
 """
 
 import os
 import resource
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from eva.artifacts import digest_path, fingerprint, read_json, write_json
+from eva.artifacts import digest_path, fingerprint, read_json, write_json, write_text
 from eva.errors import InputError
 from eva.record.checkout import main_checkout
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "deepspeed", "mlflow", "dvc")
+_AXES = ("corpus", "backbone", "seed", "variant")
 _RSS_UNIT = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
 
 
@@ -31,7 +35,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Record:
-    """Everything one stage run did; `seconds` is wall time, `peak_rss_mb` the largest process."""
+    """Everything one stage run did.
+
+    `settings` are the keys of `params.yaml` that `dvc.yaml` declares for the stage; `seconds` is wall
+    time, `peak_rss_mb` the largest process; `parent_run_id` is the MLflow run that a scheduler handed
+    down; `precision` is the number format that was used, by the setting that chose it.
+    """
 
     stage: str
     item: dict[str, str]
@@ -53,8 +62,8 @@ class Record:
     versions: dict[str, str]
     reused: bool = False
     error: str | None = None
-    run_id: str | None = None
     parent_run_id: str | None = None
+    precision: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -64,8 +73,8 @@ class Record:
 
     @property
     def digest(self) -> str:
-        """Names the run by its content; a replay gives new MLflow ids but the same digest."""
-        return fingerprint(asdict(replace(self, run_id=None, parent_run_id=None)))
+        """Names the run by its content; MLflow runs carry it as the tag `eva.record`."""
+        return fingerprint(asdict(self))
 
     @property
     def outputs_digest(self) -> str:
@@ -96,18 +105,32 @@ def outputs_digest(outputs: Mapping[str, Path], root: Path) -> str:
     return _joined({name: stored(path, root) for name, path in outputs.items()})
 
 
-def write_record(record: Record, root: Path, *, latest: bool = True) -> None:
-    """Keep `record` in the history and, if it finished and `latest`, as the one of its item."""
-    value = asdict(record)
-    write_json(_history(root) / f"{record.name}.{record.digest}.json", value)
-    if latest and record.status == "FINISHED":
+def write_record(record: Record, root: Path) -> None:
+    """Keep `record` in the history, note that MLflow lacks it, and write the stage's out if it finished."""
+    value, name = asdict(record), _file_name(record)
+    write_json(_history(root) / name, value)
+    write_text(_pending(root) / name, "")
+    if record.status == "FINISHED":
         write_json(record_path(root, record.stage, record.item), value)
+
+
+def pending(root: Path) -> list[Record]:
+    """Runs made in this checkout that MLflow has not been told of, oldest first."""
+    names = [path.name for path in _pending(root).glob("*.json")]
+    kept = (path for name in names if (path := _history(root) / name).is_file())
+    return sorted(map(read_record, kept), key=lambda record: record.started)
+
+
+def settle(record: Record, root: Path) -> None:
+    """MLflow holds this run completely."""
+    (_pending(root) / _file_name(record)).unlink(missing_ok=True)
 
 
 def latest_paths(root: Path) -> list[Path]:
     """The files of `record_path` that exist."""
     runs = root / "runs"
-    return sorted(path for path in runs.rglob("*.json") if path.relative_to(runs).parts[0] != "history")
+    local = ("history", "pending")
+    return sorted(path for path in runs.rglob("*.json") if path.relative_to(runs).parts[0] not in local)
 
 
 def read_record(path: Path) -> Record:
@@ -118,7 +141,9 @@ def read_record(path: Path) -> Record:
 def parse_record(value: Any, where: str) -> Record:
     """A record from its JSON value; `where` is used in the error."""
     try:
+        value = {name: entry for name, entry in value.items() if name != "run_id"}  # held before 0.2
         nested = {
+            "item": {axis: value["item"][axis] for axis in sorted(value["item"], key=_place)},
             "inputs": {name: Stored(**entry) for name, entry in value["inputs"].items()},
             "outputs": {name: Stored(**entry) for name, entry in value["outputs"].items()},
             "artifacts": [Stored(**entry) for entry in value["artifacts"]],
@@ -129,6 +154,11 @@ def parse_record(value: Any, where: str) -> Record:
             f"{where}: not the record of a run ({error}); remove it, "
             f"its fields are {', '.join(entry.name for entry in fields(Record))}"
         ) from None
+
+
+def _place(axis: str) -> tuple[int, str]:
+    """The order of axes in an item's name, which a JSON file with sorted keys does not keep."""
+    return (_AXES.index(axis), "") if axis in _AXES else (len(_AXES), axis)
 
 
 def history(root: Path, name: str = "") -> Iterator[Record]:
@@ -167,6 +197,14 @@ def _own_peak_mb() -> float:
 
 def _history(root: Path) -> Path:
     return main_checkout(root) / "runs" / "history"
+
+
+def _pending(root: Path) -> Path:
+    return main_checkout(root) / "runs" / "pending"
+
+
+def _file_name(record: Record) -> str:
+    return f"{record.name}.{record.digest}.json"
 
 
 def _joined(outputs: Mapping[str, Stored]) -> str:

@@ -1,13 +1,15 @@
-"""Rebuild the MLflow record from the files in `runs/`."""
+"""Writing recorded runs into MLflow: what this checkout has not told it yet, or all that it lacks."""
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from eva.record import mlflow_store as store
 from eva.record import parent, records
-from eva.record.checkout import Code
+from eva.record.checkout import main_checkout
 from eva.record.records import Record
 
 log = logging.getLogger(__name__)
@@ -22,50 +24,64 @@ class Replayed:
 
 
 def replay(root: Path) -> Replayed:
-    """Log every recorded run that MLflow lacks; the files get the new run ids.
+    """Log every recorded run that MLflow lacks: the history of this checkout and the outs of its stages.
 
     A second call logs nothing: a complete run is known by the tag `eva.record`.
     """
     root = root.resolve()
-    opened = store.connect(root)
+    return _log_missing(store.connect(root), list(_known(root)), root)
+
+
+def log_pending(opened: store.Store, root: Path) -> Replayed:
+    """Log the runs of this checkout that MLflow has not been told of, in the order of their start."""
+    return _log_missing(opened, records.pending(root), root)
+
+
+def settle_pending(root: Path) -> None:
+    """`log_pending` if there is anything to log; otherwise MLflow is not even imported.
+
+    Without MLflow there is only a warning: the runs stay pending.
+    """
+    if not records.pending(root):
+        return
+    try:
+        log_pending(store.connect(root), root)
+    except Exception as error:
+        log.warning("MLflow at %s was not told of the latest runs: %s", store.address(root), error)
+
+
+def _log_missing(opened: store.Store, wanted: list[Record], root: Path) -> Replayed:
     logged = present = 0
-    for record in _known(root):
-        if opened.find(record=record.digest):
-            present += 1
-            continue
-        _log(opened, record, root)
-        logged += 1
+    folder = main_checkout(root) / ".eva" / "locks"
+    with FileLock(folder / "replay.lock", timeout=600):  # two at once would log each run twice
+        for record in wanted:
+            if opened.find(record=record.digest):
+                present += 1
+            else:
+                _log(opened, record)
+                logged += 1
+            records.settle(record, root)
     return Replayed(logged, present)
 
 
-def _log(opened: store.Store, record: Record, root: Path) -> None:
-    above = _parent(opened, record)
-    run_id = record.run_id if opened.exists(record.run_id) else None
+def _log(opened: store.Store, record: Record) -> None:
+    """Write a run completely, into the one that was begun for it or a new one."""
+    above = parent.parent_of(opened, record)
+    run_id = _begun(opened, record)
     if run_id is None:
         run_id = opened.create(record.name, store.run_tags(record, above), store.started_ms(record))
-    written = replace(record, run_id=run_id, parent_run_id=above)
-    store.write(opened, run_id, written)
+    store.write(opened, run_id, record)
     parent.close_parent(opened, above, record.status, store.ended_ms(record))
-    _point_files(written, root)
-    log.info("logged %s as %s", record.name, run_id)
 
 
-def _parent(opened: store.Store, record: Record) -> str:
-    if record.parent_run_id is not None and opened.exists(record.parent_run_id):
-        return record.parent_run_id
-    code = Code(record.commit, record.dirty, record.pipeline)
-    return parent.find_or_create(opened, code, store.started_ms(record))
-
-
-def _point_files(record: Record, root: Path) -> None:
-    """Update the history file, and the latest record only if it is this very run."""
-    latest = records.record_path(root, record.stage, record.item)
-    is_latest = latest.is_file() and records.read_record(latest).digest == record.digest
-    records.write_record(record, root, latest=is_latest)
+def _begun(opened: store.Store, record: Record) -> str | None:
+    """The run that was started for this record and never completed."""
+    begun = opened.find(stage=record.stage, item=store.item_tag(record), started=record.started)
+    return str(begun[0].info.run_id) if begun else None
 
 
 def _known(root: Path) -> Iterator[Record]:
-    """Every record once: a fresh clone may have the latest ones without the history."""
+    """Every record once: a fresh clone has the outs of its stages without the history."""
     seen: set[str] = set()
     latest = [records.read_record(path) for path in records.latest_paths(root)]
     for record in sorted([*records.history(root), *latest], key=lambda entry: entry.started):

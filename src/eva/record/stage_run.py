@@ -21,6 +21,7 @@ from eva.record import checkout, parent, records
 from eva.record import mlflow_store as store
 from eva.record.checkout import Code, describe_code
 from eva.record.records import Record
+from eva.record.replay import log_pending
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ class StageRun:
 
     def __init__(self, record: Record, root: Path) -> None:
         self.record = record
+        self.run_id: str | None = None
+        self._opened: store.Store | None = None
         self._root = root
         self._began = time.monotonic()
         self._outputs: dict[str, Path] = {}
@@ -41,6 +44,7 @@ class StageRun:
         self._metrics: dict[str, float] = {}
         self._history: list[dict[str, float]] = []
         self._tags: dict[str, str] = {}
+        self._precision: dict[str, str] = {}
         self._reused = False
 
     @property
@@ -52,6 +56,28 @@ class StageRun:
     def answer_store(self) -> Path:
         """Where paid answers of endpoints are kept."""
         return checkout.answer_store(self._root)
+
+    def announce(self) -> None:
+        """Start the run in MLflow now, so that it can be watched: for stages that last longer than a minute.
+
+        Importing MLflow takes seconds. Runs that are not announced are told to MLflow by the next one
+        that is, and the last ones by `register`, `eva report` or `eva runs replay`. Without MLflow the
+        stage goes on.
+        """
+        try:
+            opened = store.connect(self._root)
+            log_pending(opened, self._root)
+            _end_abandoned(opened, self.record)
+            tags = store.run_tags(self.record, parent.parent_of(opened, self.record))
+            name, started = self.record.name, store.started_ms(self.record)
+            self.run_id = opened.create(name, {**tags, **_process_tags()}, started)
+            self._opened = opened
+        except Exception as error:  # whatever fails here, hours of training must not be lost for it
+            log.warning(
+                "MLflow at %s cannot be used (%s: %s): %s goes on and is recorded in runs/ only; "
+                "`eva runs replay` logs it later",
+                store.address(self._root), type(error).__name__, error, self.record.name,
+            )  # fmt: skip
 
     def log_metrics(self, metrics: Mapping[str, float | None]) -> None:
         """Final numbers of the stage, by name; None is what could not be measured."""
@@ -75,6 +101,10 @@ class StageRun:
         """Words to find the run by; MLflow shows them with `eva.` before the name."""
         self._tags |= tags
 
+    def log_precision(self, chosen: Mapping[str, str]) -> None:
+        """The number formats that were used, by the setting that chose them."""
+        self._precision |= chosen
+
     def mark_reused(self) -> None:
         """The stage found its result finished in the checkpoint store and did not train."""
         self._reused = True
@@ -93,6 +123,18 @@ class StageRun:
         text = f"{type(error).__name__}: {error}".strip(": ")
         return replace(self._measured("KILLED" if killed else "FAILED"), error=text)
 
+    def close(self, record: Record) -> None:
+        """Write the record; a run that was announced is completed in MLflow."""
+        records.write_record(record, self._root)
+        if self._opened is None:
+            return
+        try:
+            log_pending(self._opened, self._root)
+        except Exception as error:  # the result is on disk; only its view is incomplete
+            log.warning(
+                "%s is recorded in runs/, but not in MLflow (%s); use `eva runs replay`", record.name, error
+            )
+
     def _measured(self, status: str) -> Record:
         return replace(
             self.record,
@@ -100,6 +142,7 @@ class StageRun:
             metrics={**self._metrics, **_gpu_peak()},
             history=self._history,
             tags=self._tags,
+            precision=self._precision,
             reused=self._reused,
             seconds=round(time.monotonic() - self._began, 3),
             peak_rss_mb=records.peak_rss_mb(),
@@ -117,13 +160,13 @@ def stage_run(
 ) -> Iterator[StageRun]:
     """Record one execution of a stage.
 
-    The record file is written before anything is told to MLflow, so a broken or absent MLflow
-    loses nothing: `eva runs replay` logs it later.
+    The record file is written before anything else is told to MLflow, so a broken or absent MLflow
+    loses nothing: `eva runs replay` logs it later. MLflow is not even imported until `announce`.
 
     Args:
         stage: The stage's word.
         item: Its axis values, `{"corpus": "esconv", …}`, in the order of the path; empty if none.
-        settings: The sections of `params.yaml` that it obeys, by name; settings models or mappings.
+        settings: The keys of `params.yaml` that it obeys; settings models or plain values.
         inputs: Files and folders that it reads, by name; they must exist.
         root: The checkout that the paths are relative to and the record is written below.
     """
@@ -131,14 +174,13 @@ def stage_run(
     code = describe_code(root)
     run = StageRun(_begin(stage, item, settings, inputs, root, code), root)
     with _sigterm_raises():
-        opened = _open(run, code, root)
         try:
             yield run
             record = run.finished()
         except BaseException as error:
-            _close(run.broken(error), opened, root)
+            run.close(run.broken(error))
             raise
-        _close(record, opened, root)
+        run.close(record)
 
 
 def _begin(
@@ -169,6 +211,7 @@ def _begin(
         seconds=0.0,
         peak_rss_mb=0.0,
         versions=records.library_versions(),
+        parent_run_id=parent.handed_down(),
     )
 
 
@@ -176,43 +219,9 @@ def _plain(section: Any) -> Any:
     return section.model_dump(mode="json") if isinstance(section, BaseModel) else section
 
 
-def _open(run: StageRun, code: Code, root: Path) -> store.Store | None:
-    """Start the run in MLflow; without MLflow the stage still runs."""
-    try:
-        opened = store.connect(root)
-        above = parent.parent_of(opened, code)
-        _end_abandoned(opened, run.record)
-        tags = {**store.run_tags(run.record, above), **_process_tags()}
-        run_id = opened.create(run.record.name, tags, store.started_ms(run.record))
-    except Exception as error:  # whatever fails here, hours of training must not be lost for it
-        log.warning(
-            "MLflow at %s cannot be used (%s: %s): %s goes on and is recorded in runs/ only; "
-            "`eva runs replay` logs it later",
-            store.address(root), type(error).__name__, error, run.record.name,
-        )  # fmt: skip
-        return None
-    run.record = replace(run.record, run_id=run_id, parent_run_id=above)
-    return opened
-
-
-def _close(record: Record, opened: store.Store | None, root: Path) -> None:
-    records.write_record(record, root)
-    if opened is None or record.run_id is None or record.parent_run_id is None:
-        return
-    try:
-        store.write(opened, record.run_id, record)
-        parent.close_parent(opened, record.parent_run_id, record.status, store.ended_ms(record))
-    except Exception as error:  # the result is on disk; only its view is incomplete
-        log.warning(
-            "%s is recorded in runs/, but not in MLflow (%s); use `eva runs replay`", record.name, error
-        )
-
-
 def _end_abandoned(opened: store.Store, record: Record) -> None:
     """A run of this item whose process was killed outright on this host would stay RUNNING for ever."""
-    for run in opened.find(
-        stage=record.stage, item="/".join(record.item.values()), host=socket.gethostname()
-    ):
+    for run in opened.find(stage=record.stage, item=store.item_tag(record), host=socket.gethostname()):
         if run.info.status == "RUNNING" and not _alive(int(run.data.tags["eva.pid"])):
             opened.client.set_tag(run.info.run_id, "eva.error", "the process was killed")
             opened.client.set_terminated(run.info.run_id, "KILLED")

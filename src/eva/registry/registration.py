@@ -46,7 +46,7 @@ def register(
     metrics: Mapping[str, float | None],
     tags: Mapping[str, str],
     card: str,
-    run_id: str | None,
+    run_id: str,
     root: Path,
 ) -> Registration:
     """Upload a model as a new version of `name`; the alias goes to it only if the gate passed.
@@ -58,14 +58,9 @@ def register(
         metrics: Shown on the version; also where the gate looked.
         tags: Lineage: commit, data and params digests, run ids of the stages, prompt hash, …
         card: Model card, Markdown that begins with a YAML block naming the `license`.
-        run_id: The `register` stage's own run; None if MLflow was unreachable, an `InputError` here.
+        run_id: The `register` stage's own run, see `require_run`.
         root: The checkout.
     """
-    if run_id is None:
-        raise InputError(
-            f"{name} cannot be registered: MLflow at {store.address(root)} could not be reached when the "
-            "stage started; start it (`make up`) or unset MLFLOW_TRACKING_URI, then `dvc repro register`"
-        )
     opened = store.connect(root)
     logged = _upload(opened, served, name, card, tags, run_id)
     version = str(logged.registered_model_version)
@@ -83,6 +78,16 @@ def exact(uri: str, root: Path) -> str:
     remedy = "`dvc repro register` trains what is missing and puts the model there"
     found = find_version(store.connect(root), uri, remedy)
     return f"models:/{found.name}/{found.version}"
+
+
+def require_run(run_id: str | None, name: str, root: Path) -> str:
+    """The run of the `register` stage; an `InputError` where MLflow could not start one."""
+    if run_id is None:
+        raise InputError(
+            f"{name} cannot be registered: MLflow at {store.address(root)} could not be reached when the "
+            "stage started; start it (`make up`) or unset MLFLOW_TRACKING_URI, then `dvc repro register`"
+        )
+    return run_id
 
 
 def load(uri: str, root: Path) -> Any:
