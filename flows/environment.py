@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from eva.loopback import without_proxy
+
 TELEMETRY_OFF = {
     "DO_NOT_TRACK": "true",  # MLflow takes no other spelling
     "DVC_NO_ANALYTICS": "1",
@@ -15,10 +17,10 @@ TELEMETRY_OFF = {
 
 
 def base_environment() -> dict[str, str]:
-    """Ours, with telemetry off, and this interpreter as the one that `python` finds."""
+    """Ours, with telemetry off, no proxy for this machine, and this interpreter as what `python` finds."""
     folder = str(Path(sys.executable).parent)
     path = [folder, *(p for p in os.environ.get("PATH", "").split(os.pathsep) if p != folder)]
-    return {**os.environ, **TELEMETRY_OFF, "PATH": os.pathsep.join(path)}
+    return {**without_proxy(os.environ), **TELEMETRY_OFF, "PATH": os.pathsep.join(path)}
 
 
 def stage_environment(parent_run_id: str | None) -> dict[str, str]:

@@ -26,6 +26,7 @@ from typing import Any
 from eva.compat.chatter import silence_libraries
 from eva.devices import decisions
 from eva.errors import InputError
+from eva.loopback import bypass_proxy
 from eva.record import stage_run
 from eva.settings.params_file import read_settings
 from pipelines import declared
@@ -83,6 +84,7 @@ def main(words: Sequence[str]) -> int:
     """Run one stage; returns the exit code: 2 where something given cannot work."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     silence_libraries()
+    bypass_proxy()
     name = words[0] if words and not words[0].startswith("-") else ""
     try:
         run(load(name), words[1:])

@@ -99,13 +99,14 @@ def test_a_wrong_digest_leaves_nothing(site: Site, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_download_does_not_replace_what_is_there(site: Site, tmp_path: Path) -> None:
+def test_an_edited_file_is_named_and_not_replaced(site: Site, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/file.bin").write_bytes(b"older")
-    site.files["/who/what/file.bin"] = b"other"
-    with pytest.raises(InputError, match="expected digest"):
+    (tmp_path / "mine/file.bin").write_bytes(b"edited")
+    site.files["/who/what/file.bin"] = BODY
+    with pytest.raises(InputError, match=r"mine/file\.bin: not the official content.*move it away"):
         fetch(["mine"], tmp_path, {GITHUB: site.address}, one_file())
-    assert (tmp_path / "mine/file.bin").read_bytes() == b"older"
+    assert (tmp_path / "mine/file.bin").read_bytes() == b"edited"
+    assert not site.asked
 
 
 def test_a_broken_connection_is_resumed_where_it_ended(site: Site, tmp_path: Path) -> None:
@@ -148,8 +149,52 @@ def test_only_the_named_members_leave_an_archive(site: Site, tmp_path: Path) -> 
     sources = {"ed": (RemoteFile(GITHUB, "ed.tar.gz", digest, members=("train.csv", "test.csv")),)}
     fetch(["ed"], tmp_path / "raw", {GITHUB: site.address}, sources)
     written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    assert written == ["raw/ed/test.csv", "raw/ed/train.csv"]
+    assert written == ["raw/ed/fetched.json", "raw/ed/test.csv", "raw/ed/train.csv"]
     assert (tmp_path / "raw/ed/train.csv").read_text() == "content of ed/train.csv"
+
+
+@pytest.fixture
+def unpacked(site: Site, tmp_path: Path) -> dict[str, tuple[RemoteFile, ...]]:
+    """Sources of an archive with two members, which was fetched once."""
+    packed = archive("ed/train.csv", "ed/test.csv")
+    site.files["/ed.tar.gz"] = packed
+    digest = f"sha256:{hashlib.sha256(packed).hexdigest()}"
+    sources = {"ed": (RemoteFile(GITHUB, "ed.tar.gz", digest, members=("train.csv", "test.csv")),)}
+    fetch(["ed"], tmp_path, {GITHUB: site.address}, sources)
+    assert len(site.asked) == 1
+    return sources
+
+
+def test_an_unpacked_archive_is_not_fetched_again(
+    site: Site, tmp_path: Path, unpacked: dict[str, tuple[RemoteFile, ...]]
+) -> None:
+    fetch(["ed"], tmp_path, {GITHUB: site.address}, unpacked)
+    assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_an_altered_member_is_named_and_not_replaced(
+    site: Site, tmp_path: Path, unpacked: dict[str, tuple[RemoteFile, ...]], noted: bool
+) -> None:
+    member = tmp_path / "ed" / "test.csv"
+    member.write_text(member.read_text().replace("content", "context"))
+    if not noted:  # as after `eva data import`
+        (tmp_path / "ed" / "fetched.json").unlink()
+    with pytest.raises(InputError, match=r"ed/test\.csv: not the official content"):
+        fetch(["ed"], tmp_path, {GITHUB: site.address}, unpacked)
+    assert member.read_text() == "context of ed/test.csv"
+    member.unlink()
+    fetch(["ed"], tmp_path, {GITHUB: site.address}, unpacked)
+    assert member.read_text() == "content of ed/test.csv"
+
+
+def test_members_from_elsewhere_are_verified(
+    site: Site, tmp_path: Path, unpacked: dict[str, tuple[RemoteFile, ...]]
+) -> None:
+    (tmp_path / "ed" / "fetched.json").unlink()
+    for number in (2, 2):
+        fetch(["ed"], tmp_path, {GITHUB: site.address}, unpacked)
+        assert len(site.asked) == number
 
 
 def test_an_archive_without_a_member_is_refused(site: Site, tmp_path: Path) -> None:

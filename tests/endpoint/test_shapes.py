@@ -114,6 +114,17 @@ def test_what_is_no_answer_is_shown_and_not_kept(ask: Ask, tmp_path: Path, way: 
     assert not list(tmp_path.glob("kept/*"))
 
 
+def test_a_server_of_this_machine_is_asked_without_a_proxy(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    with serving(tmp_path / "log", way="shaped") as server:
+        assert ask(server)[0] == 0
+
+
 def test_a_key_that_is_a_word_stays_readable_in_messages(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

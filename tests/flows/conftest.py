@@ -134,7 +134,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Pro
 
 def make_project(folder: Path, root: Path) -> Project:
     (folder / "src" / "eva").mkdir(parents=True)
-    for name in ("__init__.py", "errors.py"):
+    for name in ("__init__.py", "artifacts.py", "errors.py", "loopback.py", "plain_text.py"):
         shutil.copy(root / "src" / "eva" / name, folder / "src" / "eva" / name)
     shutil.copytree(root / "flows", folder / "flows", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "prefect.yaml", folder)
@@ -145,7 +145,8 @@ def make_project(folder: Path, root: Path) -> Project:
     (folder / "fails").write_text("")
     (folder / "data").mkdir()
     (folder / "data" / "raw.txt").write_text("raw")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_"))}
+    foreign = ("PREFECT_", "MLFLOW_", "NO_PROXY", "no_proxy")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return Project(
         folder,
         {
@@ -153,6 +154,8 @@ def make_project(folder: Path, root: Path) -> Project:
             "PYTHONPATH": "src",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
             "EVA_TEST_JOURNAL": str(folder / "journal"),
+            "HTTP_PROXY": "http://127.0.0.1:9",  # as in a company; nothing there answers
+            "http_proxy": "http://127.0.0.1:9",
             "EVA_PREFECT_PORT": str(free_port()),
             "EVA_MLFLOW_PORT": str(free_port()),
         },

@@ -17,6 +17,7 @@ from eva.cli import scorers_commands as scorers
 from eva.cli.extras import extra_with
 from eva.compat.chatter import silence_libraries
 from eva.errors import InputError
+from eva.loopback import bypass_proxy
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,6 +40,7 @@ app.add_typer(safety.app, name="safety")
 def main() -> None:
     """Run the command line; bad input and a missing extra are one message and exit code 2."""
     silence_libraries()
+    bypass_proxy()
     try:
         app()
     except InputError as error:

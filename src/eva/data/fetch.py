@@ -3,13 +3,13 @@
 import logging
 import shutil
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from eva.artifacts import new_folder
+from eva.artifacts import digest_file, new_folder, read_json, write_json
 from eva.data.sources import SOURCES, RemoteFile
 from eva.errors import InputError, raise_if
 
@@ -20,6 +20,7 @@ _ATTEMPTS = 3
 _TIMEOUT_SECONDS = 30
 _NOT_SATISFIABLE = 416
 _PARTIAL_CONTENT = 206
+_NOTE = "fetched.json"  # beside the members of an archive: its digest, and theirs
 
 
 def fetch(
@@ -32,7 +33,8 @@ def fetch(
 
     A file gets its name only once its digest is the pinned one. What was downloaded of an
     interrupted file stays as `<name>.part` and is continued. `hosts` replaces official hosts by
-    mirrors. Files already there with the right digest are not downloaded again.
+    mirrors. Files already there with the right digest are not downloaded again; one with another content
+    is an `InputError` and stays as it is.
     """
     wanted = list(targets)
     known = ", ".join(sources)
@@ -63,7 +65,7 @@ def _fetch_one(remote: RemoteFile, folder: Path, hosts: Mapping[str, str]) -> No
             "use `eva data import DIR`"
         )
     if remote.members:
-        _unpack(part, remote.members, folder)
+        _unpack(part, remote, folder)
         part.unlink()
     else:
         folder.mkdir(exist_ok=True)
@@ -72,10 +74,32 @@ def _fetch_one(remote: RemoteFile, folder: Path, hosts: Mapping[str, str]) -> No
 
 
 def _is_there(remote: RemoteFile, folder: Path) -> bool:
+    """Whether the verified files are in place; an `InputError` names one that was changed since."""
     if remote.members:
-        return all((folder / member).is_file() for member in remote.members)
+        return _members_are_there(remote, folder)
     path = folder / remote.name
-    return path.is_file() and remote.agrees(path)
+    if path.is_file() and not remote.agrees(path):
+        raise InputError(_not_official([path]))
+    return path.is_file()
+
+
+def _members_are_there(remote: RemoteFile, folder: Path) -> bool:
+    """By the digests that were noted when the verified archive was unpacked."""
+    noted = read_json(folder / _NOTE) if (folder / _NOTE).is_file() else {}
+    if noted.get("archive") != remote.digest:
+        return False
+    present = [folder / name for name in remote.members if (folder / name).is_file()]
+    changed = [path for path in present if digest_file(path) != noted["members"][path.name]]
+    if changed:
+        raise InputError(_not_official(changed))
+    return len(present) == len(remote.members)
+
+
+def _not_official(paths: Sequence[Path]) -> str:
+    return (
+        f"{', '.join(map(str, paths))}: not the official content; edited, damaged or from elsewhere. It was "
+        "left as it is: to have the official one, move it away and fetch again"
+    )
 
 
 def _download(url: str, part: Path) -> None:
@@ -114,14 +138,23 @@ def _continue(url: str, part: Path) -> bool:
     return part.stat().st_size >= expected
 
 
-def _unpack(archive: Path, members: tuple[str, ...], folder: Path) -> None:
-    """Write the named files of a tar archive, whatever folder they stand in there, and nothing else."""
+def _unpack(archive: Path, remote: RemoteFile, folder: Path) -> None:
+    """Put the members of a verified archive into `folder`, with a note of their digests.
+
+    Only the named files are written, whatever folder they stand in there. Other content that stands in
+    their place is not replaced: an `InputError` names it.
+    """
     with tarfile.open(archive) as tar, new_folder(folder) as fresh:
         plain = {Path(entry.name).name: entry for entry in tar if entry.isfile()}
-        missing = [name for name in members if name not in plain]
+        missing = [name for name in remote.members if name not in plain]
         raise_if((f"has no file {name}" for name in missing), archive.name)
-        for name in members:
+        for name in remote.members:
             content = tar.extractfile(plain[name])
             assert content is not None  # noqa: S101 - `isfile` was checked above
             with (fresh / name).open("wb") as file:
                 shutil.copyfileobj(content, file, _CHUNK)
+        digests = {name: digest_file(fresh / name) for name in remote.members}
+        present = [folder / name for name in remote.members if (folder / name).is_file()]
+        if changed := [path for path in present if digest_file(path) != digests[path.name]]:
+            raise InputError(_not_official(changed))
+        write_json(fresh / _NOTE, {"archive": remote.digest, "members": digests})
