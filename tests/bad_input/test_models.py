@@ -1,19 +1,25 @@
-"""What cannot be trained on is refused before a model loads (its weights are damaged here)."""
+"""What cannot be trained on, or used, is refused before a model loads: one message, exit code 2."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.bad_input.conftest import Checkout
+from tests.models.broken import ADAPTERS, FOLDERS, SOUND, Spoil, make_adapter, no_pad_and_no_end
 
 from eva.data.dialogue import Preference
-from eva.models.loading import Start
+from eva.models.loading import Policy, Start
 
 pytestmark = pytest.mark.slow
 
 ITEM = "esconv-tiny_llama-1-eva"
-WITHOUT_END = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+WITHOUT_END = (
+    "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
 
 
 def _without_tokenizer(folder: Path) -> None:
@@ -32,7 +38,7 @@ def _without_end_token(folder: Path) -> None:
 SPOILT = [
     (_without_tokenizer, "no tokenizer (none of tokenizer.json"),
     (_without_template, "has no chat template"),
-    (_without_end_token, "writes no end-of-turn token after an assistant turn"),
+    (_without_end_token, "writes no end-of-turn token after each assistant turn"),
 ]
 
 
@@ -43,12 +49,93 @@ def _backbone(checkout: Checkout, source: Path) -> str:
     return checkout.refusal("backbone", backbone="tiny_llama", out="models/out/tiny_llama")
 
 
-def _sft(checkout: Checkout, prepared: Path) -> str:
-    return checkout.refusal(
-        "sft", corpus="esconv", backbone="tiny_llama", seed=1, variant="eva", prepared=prepared,
-        model="models/backbone/tiny_llama", out=f"models/sft/{ITEM}", metrics=f"metrics/sft/{ITEM}.json",
-        plots=f"plots/sft/{ITEM}.csv",
+def _by_name(spoil: Spoil) -> str:
+    return spoil.__name__
+
+
+@pytest.fixture
+def folder(checkout: Checkout, tiny: Path) -> Path:
+    """A sound model folder, as a user has it."""
+    return Path(shutil.copytree(tiny, checkout.path / "mine"))
+
+
+@pytest.mark.parametrize("spoil", FOLDERS, ids=_by_name)
+def test_backbone_refuses_a_folder_that_does_not_fit_together(
+    checkout: Checkout, folder: Path, spoil: Spoil
+) -> None:
+    spoil(folder)
+    said = _backbone(checkout, folder)
+    assert re.search(FOLDERS[spoil], said)
+    assert "backbone tiny_llama (local " in said  # whose fault it is, and no temporary folder
+    assert "/." not in said
+    assert "trust" not in said
+
+
+@pytest.mark.parametrize("change", SOUND, ids=_by_name)
+def test_backbone_accepts_what_is_only_unusual(checkout: Checkout, folder: Path, change: Spoil) -> None:
+    change(folder)
+    checkout.edit(backbones__tiny_llama={"role": "causal", "source": "local", "id": str(folder)})
+    done = checkout.stage("backbone", backbone="tiny_llama", out="models/backbone/tiny_llama")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_has_no_padding_token_trains(checkout: Checkout, prepared: Path, folder: Path) -> None:
+    no_pad_and_no_end(folder)
+    checkout.edit(
+        backbones__tiny_llama={"role": "causal", "source": "local", "id": str(folder)}, sft__epochs=0.1
+    )
+    done = checkout.stage("backbone", backbone="tiny_llama", out="models/backbone/tiny_llama")
+    assert done.returncode == 0, done.stderr
+    done = checkout.stage("sft", **_sft_arguments(prepared))
+    assert done.returncode == 0, done.stderr
+
+
+def _policy(checkout: Checkout, folder: Path, spoil: Spoil, variant: str = "eva") -> None:
+    """The variant's model with an adapter that does not fit."""
+    adapter = checkout.path / "adapter"
+    if not adapter.is_dir():
+        make_adapter(folder, adapter)
+        spoil(adapter)
+    Policy("mine", "adapter", "eva", None).write(checkout.path / "dpo" / variant / "policy.json")
+
+
+@pytest.mark.parametrize("spoil", ADAPTERS, ids=_by_name)
+def test_generate_refuses_an_adapter_that_does_not_fit(
+    checkout: Checkout, prepared: Path, folder: Path, spoil: Spoil
+) -> None:
+    _policy(checkout, folder, spoil)
+    said = checkout.refusal(
+        "generate", corpus="esconv", backbone="tiny_llama", seed=1, variant="eva", prepared=prepared,
+        policy="dpo/eva", out="made/eva.jsonl", provenance="made/eva.json", metrics="metrics/eva.json",
     )  # fmt: skip
+    assert re.search(ADAPTERS[spoil], said)
+
+
+def test_capability_refuses_an_adapter_that_does_not_fit(checkout: Checkout, folder: Path) -> None:
+    pytest.importorskip("lm_eval", reason="pip install -e '.[capability]' -c constraints.txt")
+    spoil = next(iter(ADAPTERS))
+    for variant in ("base", "eva"):
+        _policy(checkout, folder, spoil, variant)
+    tasks = [path.stem for path in (checkout.path / "data/sample/tasks").glob("*.yaml")][:1]
+    checkout.edit(capability__tasks=tasks)
+    said = checkout.refusal(
+        "capability",
+        **{"corpus": "esconv", "backbone": "tiny_llama", "seed": 1, "before": "dpo/base", "after": "dpo/eva"},
+        **{"task-path": "data/sample/tasks", "out": "capability/1.json", "metrics": "metrics/1.json"},
+    )
+    assert re.search(ADAPTERS[spoil], said)
+
+
+def _sft_arguments(prepared: Path) -> dict[str, object]:
+    return {
+        "corpus": "esconv", "backbone": "tiny_llama", "seed": 1, "variant": "eva", "prepared": prepared,
+        "model": "models/backbone/tiny_llama", "out": f"models/sft/{ITEM}",
+        "metrics": f"metrics/sft/{ITEM}.json", "plots": f"plots/sft/{ITEM}.csv",
+    }  # fmt: skip
+
+
+def _sft(checkout: Checkout, prepared: Path) -> str:
+    return checkout.refusal("sft", **_sft_arguments(prepared))
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT, ids=[spoil.__name__ for spoil, _ in SPOILT])

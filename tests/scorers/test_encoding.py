@@ -70,3 +70,13 @@ def test_a_causal_tokenizer_gets_a_start_and_a_seam(causal: Path) -> None:
     assert tokenizer.decode(pair.input_ids[1:]) == "I lost my job\nWhat happened?"
     assert _words(tokenizer, pair, 1) == _words(tokenizer, lone, 1) == "What happened?"
     assert len(empty.input_ids) == 1
+
+
+def test_a_text_that_spells_special_tokens_stays_text(tokenizer: Any) -> None:
+    said = f"a {tokenizer.sep_token} b {tokenizer.cls_token}"
+    pair, plain = encode(tokenizer, [(said, said), ("x", "y")], 64)
+    special = set(tokenizer.all_special_ids)
+    assert [i for i in pair.input_ids if i in special] == [i for i in plain.input_ids if i in special]
+    assert "".join(tokenizer.decode([i for i in pair.input_ids if i not in special]).split()) == "".join(
+        (said * 2).split()
+    )

@@ -9,9 +9,10 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eva.artifacts import digest_path, new_folder, require_disk_space, write_json
+from eva.artifacts import digest_path, new_folder, require_disk_space, write_json, write_text
 from eva.errors import InputError, raise_if
-from eva.models.loading import load_tokenizer, model_problems
+from eva.models.folder_checks import check_folder
+from eva.models.loading import SENTENCEPIECE, model_problems
 from eva.models.packages import materialise_package
 from eva.settings.backbones_section import Backbone
 
@@ -23,7 +24,7 @@ ALLOWED = (
     "model*.safetensors",
     "*.json",
     "*.jinja",
-    "tokenizer.model",
+    *SENTENCEPIECE,
     "vocab.txt",
     "merges.txt",
     "LICENSE*",
@@ -55,14 +56,14 @@ def materialise(name: str, backbone: Backbone, out: Path) -> Materialised:
         raise_if(model_problems(Path(backbone.id)), f"backbone {name}")
     with new_folder(out) as folder:
         _fetch(backbone, folder)
-        raise_if(model_problems(folder), f"backbone {name} ({backbone.source} {backbone.id})")
+        template_sha = _checked(folder, backbone, f"backbone {name} ({backbone.source} {backbone.id})")
         record = Materialised(
             name=name,
             source=backbone.source,
             id=backbone.id,
             revision=backbone.revision,
             digest=digest_path(folder),
-            template_sha=_template_sha(folder, backbone),
+            template_sha=template_sha,
         )
         write_json(folder / "backbone.json", asdict(record))
     log.info("backbone %s: %s %s -> %s", name, backbone.source, backbone.id, out)
@@ -97,14 +98,14 @@ def _fetch(backbone: Backbone, folder: Path) -> None:
         build_tiny(backbone.id, backbone.role, folder)
 
 
-def _template_sha(folder: Path, backbone: Backbone) -> str | None:
-    """Check that the tokenizer can do its job; the prompt's hash for a causal model."""
-    tokenizer = load_tokenizer(folder)
+def _checked(folder: Path, backbone: Backbone, name: str) -> str | None:
+    """Check the folder, and write into it the chat template that is used; the prompt's hash."""
+    tokenizer = check_folder(folder, backbone.role, name)
     if backbone.role == "encoder":
         return None
-    from eva.models.chat import check_template, prompt_sha
+    from eva.models.chat import prompt_sha
 
-    check_template(tokenizer)
+    write_text(folder / "chat_template.jinja", str(tokenizer.chat_template))
     return prompt_sha(tokenizer, "eva")
 
 

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from eva.artifacts import read_json, write_json
 from eva.errors import InputError, raise_if
+from eva.models.weights import check_adapter, load_whole, skeleton
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+SENTENCEPIECE = ("tokenizer.model", "spm.model", "spiece.model", "sentencepiece.bpe.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,24 @@ class Policy(Pointer):
     inapplicable: str | None = None
 
 
-def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a model folder, with a padding token; `InputError` if it has none."""
-    raise_if(_tokenizer_problems(folder), str(folder))
+def load_tokenizer(folder: Path, name: str | None = None) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a model folder, called `name` in messages.
+
+    It has a padding and an end token: where a causal model's names none, the end of a turn is both.
+    Its chat template is the one that is used, see `eva.models.template_source`. Raises `InputError`
+    if there is none that can be read without code of its own.
+    """
+    raise_if(_tokenizer_problems(folder), name or str(folder))
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    if tokenizer.pad_token is None:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # libraries raise whatever they like about a file that they cannot read
+        raise InputError(_unreadable(folder, name or str(folder), error)) from None
+    tokenizer.name_or_path = name or str(folder)
+    if tokenizer.chat_template:
+        _settle(tokenizer)
+    elif tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
@@ -73,15 +88,14 @@ def load_model(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
     """The causal model of a folder on the CPU, in `dtype` (`float32` or `bfloat16`), in eval mode."""
     raise_if(model_problems(folder), str(folder))
     from transformers import AutoModelForCausalLM
+    from transformers.integrations import is_deepspeed_zero3_enabled
 
-    model = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=dtype,
-        attn_implementation="sdpa",
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    )
+    options = {"dtype": dtype, "attn_implementation": "sdpa"}
+    if is_deepspeed_zero3_enabled():  # it partitions what it loads, so shapes cannot be compared
+        safe = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, **safe, **options)
+    else:
+        model = load_whole(AutoModelForCausalLM, folder, **options)
     return model.eval()
 
 
@@ -91,8 +105,7 @@ def load_policy(model_dir: Path, adapter_dir: Path | None, dtype: str = "float32
     In float32 the adapter is merged into the weights. In bfloat16 it stays beside them: its updates
     are smaller than the rounding of the weights and would be lost in a merge.
     """
-    problems = model_problems(model_dir) + (adapter_problems(adapter_dir) if adapter_dir else [])
-    raise_if(problems, str(adapter_dir or model_dir))
+    check_policy(model_dir, adapter_dir)
     import torch
 
     model: Any = load_model(model_dir, dtype)
@@ -103,6 +116,18 @@ def load_policy(model_dir: Path, adapter_dir: Path | None, dtype: str = "float32
         if dtype == "float32":
             model = model.merge_and_unload()
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+
+def check_policy(model_dir: Path, adapter_dir: Path | None) -> None:
+    """Refuse weights that do not fit, in every key and shape, before any of them are loaded.
+
+    Libraries leave out what has no place in the model, which then answers as if there were no adapter.
+    """
+    problems = model_problems(model_dir) + (adapter_problems(adapter_dir) if adapter_dir else [])
+    raise_if(problems, str(adapter_dir or model_dir))
+    model = skeleton(model_dir)
+    if adapter_dir is not None:
+        check_adapter(model, adapter_dir)
 
 
 def model_problems(folder: Path) -> list[str]:
@@ -129,7 +154,41 @@ def adapter_problems(folder: Path) -> list[str]:
 def _tokenizer_problems(folder: Path) -> list[str]:
     if not folder.is_dir():
         return [f"no such folder as {folder}; give a folder in Hugging Face layout"]
-    known = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
+    known = ("tokenizer.json", *SENTENCEPIECE, "vocab.txt", "vocab.json")
     if not any((folder / name).is_file() for name in known):
         return [f"no tokenizer (none of {', '.join(known)}): copy the backbone's tokenizer files here"]
     return []
+
+
+def _unreadable(folder: Path, name: str, error: Exception) -> str:
+    """Why a tokenizer did not load, and what to do; without advice to run its code."""
+    settings = folder / "tokenizer_config.json"
+    if settings.is_file() and "auto_map" in read_json(settings):
+        return (
+            f"{name}: its tokenizer needs code of its own (`auto_map` in tokenizer_config.json), which EVA "
+            "never runs; save it as a plain `tokenizer.json`, or choose another model"
+        )
+    only = [file for file in SENTENCEPIECE if (folder / file).is_file()]
+    if only and not (folder / "tokenizer.json").is_file():
+        return (
+            f"{name}: its tokenizer is a SentencePiece model alone ({only[0]}), which could not be read; "
+            "where `sentencepiece` is installed, convert it once with "
+            "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER), which writes tokenizer.json"
+        )
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].replace(str(folder), name)
+    return f"{name}: its tokenizer cannot be read ({said}); copy the model's own tokenizer files"
+
+
+def _settle(tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Write the template that is used into the tokenizer, and the tokens that it lacks."""
+    from eva.models.chat_form import chat_form
+
+    try:
+        form = chat_form(tokenizer)
+    except InputError:
+        return  # whoever puts a conversation to it says why it cannot be
+    tokenizer.chat_template = form.template
+    if tokenizer.eos_token is None:
+        tokenizer.eos_token = form.end.text
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token

@@ -1,5 +1,6 @@
 """Turning responses and their contexts into tensors for an encoder, or for a causal model that is read."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +48,13 @@ def _encode_one(tokenizer: Any, text: Text, max_length: int) -> Encoded:
 
 def _tokens(tokenizer: Any, parts: list[str]) -> tuple[dict[str, list[int]], list[int | None]]:
     """Tokens of `parts`, and which part each is of (None: a special token)."""
+    read = functools.partial(tokenizer, verbose=False, split_special_tokens=True)  # a text holds none
     if tokenizer.num_special_tokens_to_add(pair=len(parts) > 1):
-        found = tokenizer(*parts, verbose=False)
+        found = read(*parts)
         return found, found.sequence_ids()
     # A causal model's tokenizer. Nothing would part the texts, and the first token would draw all
     # attention to itself, which must not be one of the response: its state says how long the text is.
-    found = tokenizer(*(f"{part}\n" for part in parts[:-1]), parts[-1], verbose=False)
+    found = read(*(f"{part}\n" for part in parts[:-1]), parts[-1])
     first = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
     return {"input_ids": [first, *found["input_ids"]]}, [None, *found.sequence_ids()]
 

@@ -14,6 +14,7 @@ from eva.artifacts import read_json, write_json
 from eva.devices import Decision, best_device, decide
 from eva.errors import raise_if
 from eva.models.loading import load_tokenizer
+from eva.models.weights import load_whole
 from eva.scorers.encoder_classifier import Classifier
 from eva.scorers.ensemble import Ensemble
 from eva.scorers.linear_probe import LinearProbe, LinearProbeConfig
@@ -75,12 +76,12 @@ def load(
     tokenizer = AutoTokenizer.from_pretrained(folder)
     classifier: Classifier | SentenceClassifier
     if read_json(folder / "config.json").get("model_type") == SentenceScorerConfig.model_type:
-        scorer = SentenceScorer.from_pretrained(folder, use_safetensors=True)
+        scorer = load_whole(SentenceScorer, folder)
         classifier = SentenceClassifier(
             scorer.to(best_device()).eval(), tokenizer, labels.max_length, compute
         )
     else:
-        model = ResponseClassifier.from_pretrained(folder, use_safetensors=True)
+        model = load_whole(ResponseClassifier, folder)
         classifier = Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length, compute)
     if not labels.probe_share:
         return classifier, labels
@@ -89,7 +90,7 @@ def load(
 
 
 def _load_probe(folder: Path, max_length: int, compute: Decision) -> Probe:
-    probe = LinearProbe.from_pretrained(folder, use_safetensors=True, dtype=compute.dtype)
+    probe = load_whole(LinearProbe, folder, dtype=compute.dtype)
     return Probe(probe.to(best_device()).eval(), load_tokenizer(folder), max_length, compute)
 
 
