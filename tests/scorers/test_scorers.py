@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.models.broken import tensors
 from tests.scorers.conftest import Models
 
 from eva.data.dialogue import Dialogue, supporter_turns
@@ -61,3 +62,13 @@ def test_folders_mixed_up(models: Models, rows: list[Response]) -> None:
         Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").levels(rows)
     with pytest.raises(InputError, match="V comes with the level classifier"):
         Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").reference()
+
+
+def test_weights_that_do_not_fit_are_refused(models: Models, rows: list[Response], tmp_path: Path) -> None:
+    """A layer that is not found would be filled with random numbers, and every response get a label."""
+    weights = Path("level_classifier", "model.safetensors")
+    for part in (weights, Path("level_classifier", "probe", "model.safetensors")):
+        folder = shutil.copytree(models.folder, tmp_path / part.parent.name)
+        tensors(folder / part, lambda found: {f"{name}_": tensor for name, tensor in found.items()})
+        with pytest.raises(InputError, match=r"missing from the weights"):
+            Scorers.below(folder).levels(rows)
