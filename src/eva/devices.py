@@ -117,19 +117,31 @@ def _measured() -> Decision:
 def bf16_speed() -> float:
     """How many times as fast as float32 this CPU runs a linear layer forward and backward in bfloat16.
 
-    The best of a few rounds of each in turn, so that another process's load meets both. Takes .01 to
-    .3 seconds.
+    Timed in one thread's own CPU time, the best of a few rounds of each in turn: other processes on the
+    machine must not decide it. Takes .03 to .6 seconds.
     """
     import torch
 
     formats = (torch.float32, torch.bfloat16)
     best = dict.fromkeys(formats, float("inf"))
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         for number in range(_ROUNDS + 1):  # the first round only warms up
             for dtype in formats:
                 seconds = _linear_seconds(dtype)
                 best[dtype] = min(best[dtype], seconds) if number else best[dtype]
     return best[torch.float32] / best[torch.bfloat16]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _linear_seconds(dtype: "torch.dtype") -> float:
@@ -138,7 +150,7 @@ def _linear_seconds(dtype: "torch.dtype") -> float:
     rows, inputs, outputs = _SHAPE
     given = torch.randn(rows, inputs, dtype=dtype, requires_grad=True)
     weight = torch.randn(outputs, inputs, dtype=dtype, requires_grad=True)
-    began = time.perf_counter()
+    began = time.thread_time()
     out = torch.nn.functional.linear(given, weight)
     out.backward(torch.ones_like(out))  # type: ignore[no-untyped-call]
-    return time.perf_counter() - began
+    return time.thread_time() - began
