@@ -181,7 +181,7 @@ def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
 
 def test_the_registered_candidate_answers(smoke: Clone) -> None:
     program = (
-        "from pathlib import Path; from eva.record import registry\n"
+        "from pathlib import Path; from eva.registry import registration as registry\n"
         "model = registry.load('models:/eva-smoke/1', Path.cwd())\n"
         "print('ANSWER', repr(registry.chat(model, [{'role': 'user', 'content': 'I feel alone today'}])))"
     )
@@ -194,6 +194,51 @@ def test_the_registered_candidate_answers(smoke: Clone) -> None:
         check=True,
     )
     assert "ANSWER" in done.stdout
+
+
+def test_a_colleague_pulls_and_runs_nothing(smoke: Clone, tmp_path: Path) -> None:
+    """The README's commands: push here; clone, pull, replay and register there."""
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    subprocess.run([*git, "add", "-A"], cwd=smoke.root, check=True)
+    subprocess.run([*git, "commit", "-qm", "results", "--allow-empty"], cwd=smoke.root, check=True)
+    smoke.run("dvc", "remote", "add", "--local", "team", str(tmp_path / "team"))
+    smoke.run("dvc", "push", "--run-cache", "-r", "team")
+
+    there = Clone(tmp_path / "there")
+    subprocess.run(["git", "clone", "-q", str(smoke.root), str(there.root)], check=True)
+    there.run("dvc", "remote", "add", "--local", "team", str(tmp_path / "team"))
+    there.run("dvc", "pull", "-r", "team")
+    assert there.ran() == set()
+    records = sorted(path.relative_to(smoke.root) for path in (smoke.root / "runs").glob("*/*esconv*.json"))
+    assert len(records) > 20
+    assert all((there.root / path).read_bytes() == (smoke.root / path).read_bytes() for path in records)
+
+    said = there.run("eva.cli", "runs", "replay").stdout
+    assert int(said.split()[0]) == len(list((there.root / "runs").rglob("*.json")))
+    assert "0 runs written" in there.run("eva.cli", "runs", "replay").stdout
+    assert "esconv, tiny_llama" in there.run("eva.cli", "report").stdout
+    there.repro("-f", "-s", "register")
+    assert _lineage(there) == {
+        stage: json.loads((smoke.root / f"runs/{stage}/{ITEM}-eva.json").read_text())["commit"]
+        for stage in ("sft", "dpo", "generate", "evaluate")
+    }
+
+
+def _lineage(clone: Clone) -> dict[str, str]:
+    """The commits of the runs behind the registered model, after a look at each of these runs."""
+    program = (
+        "import mlflow, json; client = mlflow.MlflowClient('sqlite:///mlflow.db')\n"
+        "tags = client.get_model_version('eva-smoke', '1').tags; found = {}\n"
+        "for stage in ('sft', 'dpo', 'generate', 'evaluate'):\n"
+        "    run = client.get_run(tags[f'eva.run.{stage}'])\n"
+        "    assert run.data.tags['eva.record'] == tags[f'eva.record.{stage}']\n"
+        "    found[stage] = run.data.tags['eva.commit']\n"
+        "print(json.dumps(found))"
+    )
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, cwd=clone.root, env=clone.env(), capture_output=True, text=True, check=True)
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def test_a_killed_stage_leaves_nothing_and_runs_again(smoke: Clone) -> None:

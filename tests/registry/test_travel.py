@@ -54,7 +54,9 @@ class Project:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
             "DVC_NO_ANALYTICS": "1",
         }
-        done = subprocess.run(words, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
