@@ -14,6 +14,7 @@ from eva.cli import results_commands as results
 from eva.cli import safety_commands as safety
 from eva.cli import score_command as score
 from eva.cli import scorers_commands as scorers
+from eva.cli import verify_command as verify
 from eva.cli.extras import extra_with
 from eva.compat.chatter import silence_libraries
 from eva.errors import InputError
@@ -32,6 +33,7 @@ app.add_typer(scorers.app, name="scorers")
 app.command("generate")(generate.generate)
 app.add_typer(human.app, name="human")
 app.command("score")(score.score)
+app.command("verify")(verify.verify)
 app.command("report")(results.report)
 app.command("chat")(chat.chat)
 app.add_typer(safety.app, name="safety")

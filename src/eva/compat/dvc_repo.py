@@ -1,0 +1,82 @@
+"""What DVC's own index says of a repository: where its objects are, and which outputs they belong to."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TRIED = "3.67"
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file of an output: its content's md5, where it is checked out, and what wrote or tracks it."""
+
+    md5: str
+    path: Path
+    stage: str
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The folders that hold the objects, and the files that need them.
+
+    `remote` is None where there is none, or where it is not a folder; then `address` names it.
+    """
+
+    cache: Path
+    remote: Path | None
+    address: str | None
+    outputs: tuple[Output, ...]
+
+
+def read_objects(root: Path) -> Objects | None:
+    """The objects of the repository at `root`; None where there is no repository."""
+    from dvc.exceptions import NotDvcRepoError  # slow to import
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            cache = Path(repo.cache.local.path)
+            remote, address = _remote(repo)
+            return Objects(cache, remote, address, tuple(_outputs(repo, cache)))
+    except NotDvcRepoError:
+        return None
+
+
+def _remote(repo: Any) -> tuple[Path | None, str | None]:
+    from dvc.config import NoRemoteError
+
+    try:
+        found = repo.cloud.get_remote_odb()
+    except NoRemoteError:
+        return None, None
+    return (Path(found.path) if found.fs.protocol in ("local", "file") else None), str(found.path)
+
+
+def _outputs(repo: Any, cache: Path) -> Iterator[Output]:
+    for out in repo.index.outs:
+        value = out.hash_info.value if out.hash_info else None
+        if value is None:
+            continue
+        path, stage = Path(out.fs_path), str(out.stage.addressing)
+        yield Output(value, path, stage)
+        for entry in _listing(cache / value[:2] / value[2:]) if value.endswith(".dir") else ():
+            yield Output(entry["md5"], path / entry["relpath"], stage)
+
+
+def _listing(listed: Path) -> list[dict[str, str]]:
+    try:
+        entries: list[dict[str, str]] = json.loads(listed.read_bytes())
+    except (OSError, ValueError):  # not fetched, or damaged, which is said of the object itself
+        return []
+    return entries
+
+
+def fetch_again(root: Path, stages: list[str]) -> None:
+    """Ask the remote for what the cache lacks of these stages."""
+    command = [sys.executable, "-m", "dvc", "fetch", "--quiet", *stages]
+    subprocess.run(command, cwd=root, capture_output=True, check=False)
