@@ -14,7 +14,7 @@ from eva.artifacts import canonical
 
 PACKAGE = Path(__file__).parent
 # They decide no result: commands, records of runs, messages; what a setting says is in every key itself.
-_EXCLUDED = frozenset({"cli", "record", "settings", "errors"})
+_EXCLUDED = ("cli", "record", "settings", "errors", "compat.chatter")
 
 
 def code_digest(*modules: str) -> str:
@@ -51,10 +51,10 @@ def _digest(modules: tuple[str, ...], package: Path) -> str:
 
 def _source(name: str, package: Path) -> Path | None:
     """The file of a module that counts; `eva/__init__.py`, which holds the version, does not."""
-    root, *parts = name.split(".")
-    if root != "eva" or not parts or parts[0] in _EXCLUDED:
+    root, _, inner = name.partition(".")
+    if root != "eva" or not inner or any(f"{inner}.".startswith(f"{one}.") for one in _EXCLUDED):
         return None
-    path = package.joinpath(*parts)
+    path = package.joinpath(*inner.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 

@@ -15,8 +15,6 @@ silence_libraries()
 from eva.models.loading import load_model
 from eva.models.tiny import build_tiny
 from pathlib import Path
-
-import pytest
 build_tiny("llama", "causal", Path(sys.argv[1]))
 load_model(Path(sys.argv[1])).save_pretrained(sys.argv[1] + "-copy")
 logging.getLogger("a.library").info("chatter")

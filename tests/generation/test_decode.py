@@ -1,12 +1,13 @@
 """Shared-prefix decoding gives what plain generation gives, whatever it is batched with."""
 
 import json
+import shutil
 
 import pytest
 
 from eva.data.dialogue import Dialogue, Turn, supporter_turns
 from eva.data.responses import Response
-from eva.generation.response import Partial
+from eva.generation.half_finished import Partial
 from eva.models.chat import encode_prompt
 from eva.plain_text import storable
 from eva.settings.profiles import profile_settings
@@ -182,6 +183,42 @@ def test_an_interrupted_generation_goes_on_where_it_was(tiny, settings, tmp_path
     assert run(tiny, sampled, on_progress=lambda *s: steps.append(s), partial=partial) == whole
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert len(Partial(tmp_path / "p.jsonl").done) == 12
+
+
+def test_a_response_that_was_altered_on_disk_is_generated_again(tiny, settings, tmp_path, caplog):
+    path = tmp_path / "p.jsonl"
+    whole = run(tiny, settings(**GREEDY), DIALOGUES[:1], partial=Partial(path, {"seed": 0}))
+    lines = path.read_text().splitlines()
+    assert json.loads(lines[0]) == {"inputs": {"seed": 0}}
+    lines[2] = lines[2].replace(json.dumps(whole[1].response)[1:5], "Well", 1)
+    path.write_text("\n".join(lines) + "\n")
+    partial = Partial(path, {"seed": 0})
+    assert "1 responses are damaged" in caplog.text
+    assert [turn for _, turn in partial.done] == [1, 3, 4]
+    assert run(tiny, settings(**GREEDY), DIALOGUES[:1], partial=partial) == whole
+
+
+def test_equal_generations_wait_for_each_other_and_changed_code_shares_nothing(tmp_path, monkeypatch):
+    from filelock import FileLock, Timeout
+
+    from eva import code_digest
+    from eva.generation import half_finished, local
+
+    with half_finished.resumable(tmp_path, {"seed": 0}):
+        (lock,) = tmp_path.glob("*.lock")
+        with pytest.raises(Timeout):
+            FileLock(lock).acquire(timeout=0)
+    before = local.computation()
+    package = tmp_path / "eva"
+    shutil.copytree(code_digest.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code_digest, "PACKAGE", package)
+    sampling = package / "generation" / "sampling.py"
+    sampling.write_text(sampling.read_text().replace("\n\n", "\n\n# reworded\n", 1))
+    assert local.computation() == before
+    monkeypatch.setattr(code_digest, "PACKAGE", package.rename(tmp_path / "changed"))
+    sampling = tmp_path / "changed" / "generation" / "sampling.py"
+    sampling.write_text(sampling.read_text().replace("top.cumsum", "top.cumprod", 1))
+    assert local.computation() != before
 
 
 def test_layers_with_sliding_windows_do_not_share_prefixes(tiny):

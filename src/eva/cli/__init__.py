@@ -14,6 +14,7 @@ from eva.cli import results_commands as results
 from eva.cli import safety_commands as safety
 from eva.cli import score_command as score
 from eva.cli import scorers_commands as scorers
+from eva.cli import store_commands as store
 from eva.cli import verify_command as verify
 from eva.cli.extras import extra_with
 from eva.compat.chatter import silence_libraries
@@ -37,6 +38,7 @@ app.command("verify")(verify.verify)
 app.command("report")(results.report)
 app.command("chat")(chat.chat)
 app.add_typer(safety.app, name="safety")
+app.add_typer(store.app, name="store")
 
 
 def main() -> None:

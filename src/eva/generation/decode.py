@@ -9,7 +9,8 @@ from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
 from eva.generation.branches import decode_branches
 from eva.generation.decode_batches import decode_batches
-from eva.generation.response import Partial, report_odd, response_at, response_seed
+from eva.generation.half_finished import Partial
+from eva.generation.response import report_odd, response_at, response_seed
 from eva.generation.sampling import Decoding
 from eva.models.branching import share_trunks, supports_branches
 from eva.models.chat import encode_prompt, end_of_turn

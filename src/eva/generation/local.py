@@ -3,15 +3,18 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eva.artifacts import digest_path, fingerprint, write_jsonl
+from eva.code_digest import code_digest
 from eva.data.dialogue import Dialogue, SupporterTurn, supporter_turns
 from eva.data.responses import Response
 from eva.devices import decide
 from eva.errors import InputError
-from eva.generation.response import Partial, count
+from eva.generation.half_finished import resumable
+from eva.generation.response import count
 from eva.models.loading import Policy
 from eva.settings.generate_section import Generate
 
@@ -87,9 +90,11 @@ def _resumable(
     tokenizer = load_tokenizer(model_dir)
     dialogues = list({turn.dialogue.id: turn.dialogue for turn in turns}.values())
     provenance = origin(policy, tokenizer, dialogues, settings, seed)
-    partial = Partial(store / f"generate-{fingerprint(provenance)}.jsonl")
     model = load_policy(model_dir, adapter, decide(settings.precision, "generate.precision").dtype)
-    with tqdm(total=len(dialogues), desc="generate", unit="dialogue", mininterval=2) as bar:
+    with (
+        resumable(store, {**provenance, **computation()}) as partial,
+        tqdm(total=len(dialogues), desc="generate", unit="dialogue", mininterval=2) as bar,
+    ):
         responses = generate(
             model,
             tokenizer,
@@ -101,3 +106,11 @@ def _resumable(
             partial=partial,
         )
     return responses, provenance
+
+
+def computation() -> dict[str, Any]:
+    """The code and the libraries that make responses of the inputs."""
+    return {
+        "code": code_digest("eva.generation.decode", "eva.models.loading"),
+        "libraries": {name: version(name) for name in ("torch", "transformers", "peft")},
+    }

@@ -1,19 +1,14 @@
 """What every way of generating does around the model: seeds, the part that is the response, counts."""
 
 import hashlib
-import json
 import logging
-import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from eva.artifacts import numbered_lines, write_jsonl
 from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
 from eva.data.thoughts import part_thoughts
-from eva.errors import InputError
 from eva.models.prompts import extract_response
-from eva.plain_text import parse_json, storable
+from eva.plain_text import storable
 
 log = logging.getLogger(__name__)
 
@@ -52,40 +47,3 @@ def report_odd(responses: Sequence[Response], prompt: str) -> None:
     if prompt == "cot":
         unmarked = sum(not extract_response(response.raw or "").marked for response in responses)
         log.info("%d of %d answers have no `Response:`; their whole text counts", unmarked, len(responses))
-
-
-class Partial:
-    """Responses on disk as they come, so that an interrupted generation goes on where it was.
-
-    The file belongs to one run: its name should carry a fingerprint of model, prompt and settings.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.done = {response.key: response for response in _complete_rows(path)}
-        if self.done:
-            log.info("%d responses are already in %s", len(self.done), path.name)
-            # Without the half line that an interruption may have left at the end.
-            write_jsonl(path, (response.to_dict() for response in self.done.values()))
-
-    def add(self, responses: Iterable[Response]) -> None:
-        """Append responses and force them to the disk."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            for response in responses:
-                file.write(json.dumps(response.to_dict(), ensure_ascii=False) + "\n")
-                self.done[response.key] = response
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _complete_rows(path: Path) -> Iterable[Response]:
-    """Rows up to the first that was cut off while it was written."""
-    if not path.is_file():
-        return
-    for _, line in numbered_lines(path):
-        try:
-            row = parse_json(line)
-        except InputError:
-            return
-        yield Response.from_dict(row)

@@ -137,14 +137,21 @@ def run_inputs(
     the digests of the token sequences themselves, so that a change of prompt, template or masking code
     makes another run only where it changes a token; so does another version of a training library.
     """
+    return {
+        **known_inputs(stage, trainer, settings),
+        "seed": seed,
+        "model": model_digests(model_dir),
+        "examples": dict(examples),
+    }
+
+
+def known_inputs(stage: str, trainer: str, settings: Training) -> dict[str, Any]:
+    """The part of `run_inputs` that needs neither model nor data."""
     knobs = settings.model_dump(mode="json", exclude=_IRRELEVANT)
     deepspeed = digest_file(settings.deepspeed) if settings.deepspeed else None
     return {
         "stage": stage,
         "settings": {**knobs, "deepspeed": deepspeed},
-        "seed": seed,
-        "model": model_digests(model_dir),
-        "examples": dict(examples),
         "code": code_digest(trainer),
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
@@ -157,33 +164,37 @@ def model_digests(model_dir: Path) -> dict[str, str]:
 
 
 def release_committed(store: Path, cache: Path) -> int:
-    """Delete the weights of finished trainings that DVC's cache holds too; returns the bytes freed.
-
-    The cached files are verified before, and a training that is under way is left alone.
-    """
-    freed = 0
-    for final in sorted(store.glob("*/final")):
-        lock = lock_of(final.parent)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        try:
-            freed += _release(Run(final.parent, final.parent.name), cache)
-        finally:
-            lock.release()
-    return freed
+    """Delete the weights of finished trainings that DVC's cache holds too; returns the bytes freed."""
+    runs = (Run(final.parent, final.parent.name) for final in sorted(store.glob("*/final")))
+    return sum(release(run, cache) for run in runs)
 
 
-def _release(run: Run, cache: Path) -> int:
-    entries = read_manifest(run.folder) or {}
-    weights = {name: entry for name, entry in entries.items() if name.startswith("final/")}
-    held = (file_fault(cached_file(cache, entry["md5"]), entry) is None for entry in weights.values())
-    if not weights or not all(held):
-        return 0
-    shutil.rmtree(run.final)
-    log.info("the weights of training %s are DVC's now; the store's second copy is deleted", run.fingerprint)
+def release(run: Run, cache: Path) -> int:
+    """Delete the weights of one training if DVC's cache holds the same bytes and nobody is using them."""
+    with held(run.folder) as free:
+        entries = (read_manifest(run.folder) or {}) if free else {}
+        weights = {name: entry for name, entry in entries.items() if name.startswith("final/")}
+        cached = (file_fault(cached_file(cache, entry["md5"]), entry) is None for entry in weights.values())
+        if not weights or not all(cached):
+            return 0
+        shutil.rmtree(run.final)
+    log.info("the weights of training %s are in DVC's cache; the store's copy is deleted", run.fingerprint)
     return int(sum(entry["size"] for entry in weights.values()))
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[bool]:
+    """Hold a training's folder if it is free now; yields whether it is held."""
+    lock = lock_of(folder)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,0 +1,86 @@
+"""Responses on disk as they come, so that an interrupted generation goes on where it was."""
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from eva.artifacts import fingerprint, numbered_lines, write_jsonl
+from eva.data.responses import Response
+from eva.errors import InputError
+from eva.plain_text import parse_json
+
+log = logging.getLogger(__name__)
+
+
+class Partial:
+    """The responses of one generation: a line with its inputs, then a line with a digest per response.
+
+    The file's name should carry a fingerprint of the inputs. A response that does not match its digest,
+    and the line that a kill cut short, are generated again.
+    """
+
+    def __init__(self, path: Path, inputs: Mapping[str, Any] | None = None) -> None:
+        """Read what is there; `inputs` are what the responses follow from, in clear."""
+        self._path = path
+        found, damaged = _valid_rows(path)
+        self.done = {response.key: response for response in found}
+        if damaged:
+            log.warning("%s: %d responses are damaged and will be generated again", path, damaged)
+        if self.done:
+            log.info("%d responses are already in %s", len(self.done), path.name)
+        write_jsonl(path, [{"inputs": dict(inputs or {})}, *(_row(one) for one in self.done.values())])
+
+    def add(self, responses: Iterable[Response]) -> None:
+        """Append responses and force them to the disk."""
+        with self._path.open("a", encoding="utf-8") as file:
+            for response in responses:
+                file.write(json.dumps(_row(response), ensure_ascii=False) + "\n")
+                self.done[response.key] = response
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def resumable(store: Path, inputs: Mapping[str, Any]) -> Iterator[Partial]:
+    """What is already there of the generation that `inputs` determine; an equal one waits outside."""
+    path = store / f"generate-{fingerprint(inputs)}.jsonl"
+    store.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("an equal generation (%s) is running; waiting for it", path.stem)
+        lock.acquire()
+    try:
+        yield Partial(path, inputs)
+    finally:
+        lock.release()
+
+
+def _row(response: Response) -> dict[str, Any]:
+    row = response.to_dict()
+    return {"response": row, "digest": fingerprint(row)}
+
+
+def _valid_rows(path: Path) -> tuple[list[Response], int]:
+    """The responses that are what was written, and how many lines are not."""
+    found, damaged = [], 0
+    for _, line in numbered_lines(path) if path.is_file() else ():
+        try:
+            row = parse_json(line)
+        except InputError:
+            damaged += 1
+            continue
+        if "inputs" in row:
+            continue
+        if "response" in row and fingerprint(row["response"]) == row.get("digest"):
+            found.append(Response.from_dict(row["response"]))
+        else:
+            damaged += 1
+    return found, damaged

@@ -1,0 +1,143 @@
+"""A list of all that the stores hold: trainings, half-finished responses, answers of endpoints."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from eva.compat.dvc_cache import cached_file
+from eva.manifest import read_manifest
+from eva.storage.needed import Current
+from eva.training.checkpoints import checkpoint_step
+from eva.training.run_store import Run
+
+UNDER_WAY = "a run is under way"
+WANTED = "the current settings can ask for it"
+PAID = "it was paid for"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One thing in a store.
+
+    Attributes:
+        kind: `training`, `weights` (of a finished training that is needed: DVC's cache holds them too),
+            `responses` or `answers`.
+        path: file or folder that is deleted to free it.
+        lock: held by a process that uses it; None where nothing does for long.
+        about: what it is, in words.
+        kept: why it must stay; None if it can be freed.
+        files: all its files.
+    """
+
+    kind: str
+    path: Path
+    lock: Path | None
+    about: str
+    kept: str | None
+    files: tuple[Path, ...] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes that deleting it frees: a file that has another name elsewhere frees none."""
+        return sum(stat.st_size for path in self.files if (stat := path.stat()).st_nlink == 1)
+
+    @property
+    def used(self) -> float:
+        """When it was last written, in seconds since the epoch."""
+        return max((path.stat().st_mtime for path in self.files), default=0.0)
+
+
+def inventory(checkpoints: Path, answers: Path, current: Current, cache: Path | None) -> list[Stored]:
+    """Everything in both stores; `cache` is DVC's, where there is one."""
+    found = [*_trainings(checkpoints, current, cache), *_responses(checkpoints, current)]
+    return [*found, *_answers(answers, current)]
+
+
+def is_held(lock: Path | None) -> bool:
+    """Whether a process holds a lock file."""
+    if lock is None or not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _trainings(store: Path, current: Current, cache: Path | None) -> Iterator[Stored]:
+    for clear in sorted(store.glob("*/fingerprint.json")):
+        folder = clear.parent
+        inputs = _inputs(clear)
+        lock = folder.with_name(f"{folder.name}.lock")
+        differs = current.training_difference(inputs)
+        kept = UNDER_WAY if is_held(lock) else WANTED if differs is None else None
+        about = f"{inputs.get('stage')}, seed {inputs.get('seed')}, {_state(folder)}"
+        about += f"; not of the current settings: {differs}" if differs else ""
+        weights = folder / "final"
+        if kept == WANTED and cache is not None and _in_cache(folder, cache):
+            yield Stored("weights", weights, lock, f"{about}, DVC's cache has them", None, _files(weights))
+        rest = [path for path in _files(folder) if kept != WANTED or weights not in path.parents]
+        yield Stored("training", folder, lock, about, kept, tuple(rest))
+
+
+def _state(folder: Path) -> str:
+    if Run(folder, folder.name).finished:
+        return "finished"
+    steps = [checkpoint_step(path) for path in folder.glob("trainer/checkpoint-*")]
+    return f"unfinished at step {max(steps)}" if steps else "unfinished, no checkpoint yet"
+
+
+def _in_cache(folder: Path, cache: Path) -> bool:
+    """Whether DVC has all weights of a finished training, by name and size (pruning looks at every byte)."""
+    if not (folder / "final").is_dir():
+        return False
+    entries = (read_manifest(folder) or {}).items()
+    weights = [(cached_file(cache, e["md5"]), e["size"]) for n, e in entries if n.startswith("final/")]
+    return bool(weights) and all(p.is_file() and p.stat().st_size == size for p, size in weights)
+
+
+def _responses(store: Path, current: Current) -> Iterator[Stored]:
+    for path in sorted(store.glob("generate-*.jsonl")):
+        inputs = _first_row(path).get("inputs", {})
+        lock = path.with_suffix(".lock")
+        differs = current.generation_difference(inputs)
+        kept = UNDER_WAY if is_held(lock) else WANTED if differs is None else None
+        about = f"prompt {inputs.get('prompt', 'unknown')}, seed {inputs.get('seed', 'unknown')}"
+        about += f"; not of the current settings: {differs}" if differs else ""
+        yield Stored("responses", path, lock, about, kept, (path,))
+
+
+def _answers(folder: Path, current: Current) -> Iterator[Stored]:
+    """Paid answers, one row a model that was asked."""
+    by_model: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.json")):
+        model = _inputs(path).get("request", {}).get("body", {}).get("model", "unknown")
+        by_model.setdefault(str(model), []).append(path)
+    for model, files in by_model.items():
+        kept = WANTED if model in current.endpoints else PAID
+        yield Stored("answers", folder, None, f"{len(files)} answers of {model}", kept, tuple(files))
+
+
+def _inputs(path: Path) -> Any:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _first_row(path: Path) -> Any:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        try:
+            found = json.loads(file.readline())
+        except ValueError:
+            return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _files(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.rglob("*") if path.is_file()))

@@ -1,0 +1,59 @@
+"""Making room in the stores: only what nothing needs, and only while no run uses it."""
+
+import logging
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from eva.manifest import NAME
+from eva.storage.inventory import PAID, Stored
+from eva.training.run_store import Run, release
+
+log = logging.getLogger(__name__)
+
+
+def freeable(found: Iterable[Stored], answers: bool = False, limit: int | None = None) -> list[Stored]:
+    """What can be freed, the longest unused first.
+
+    Args:
+        found: the inventory.
+        answers: paid answers too, unless the current settings can ask for them.
+        limit: bytes that the stores may keep; only as much as is above it. None: all that can be freed.
+    """
+    every = list(found)
+    spare = [one for one in every if one.kept is None or (answers and one.kept == PAID)]
+    excess = None if limit is None else sum(one.size for one in every) - limit
+    chosen = []
+    for one in sorted(spare, key=lambda one: one.used):
+        if excess is not None and excess <= 0:
+            break
+        chosen.append(one)
+        excess = None if excess is None else excess - one.size
+    return chosen
+
+
+def free(one: Stored, cache: Path | None) -> int:
+    """Delete one thing; returns the bytes freed, 0 where it turned out to be in use or not in DVC's cache."""
+    if one.kind == "weights":
+        return release(Run(one.path.parent, one.path.parent.name), cache) if cache else 0
+    if one.lock is None:
+        return _delete(one)
+    try:
+        with FileLock(one.lock, timeout=0):
+            return _delete(one)
+    except Timeout:
+        log.warning("%s is in use now; it stays", one.path)
+        return 0
+
+
+def _delete(one: Stored) -> int:
+    size = one.size
+    if one.kind == "training":
+        (one.path / NAME).unlink(missing_ok=True)  # first: half deleted, it must not pass for finished
+        shutil.rmtree(one.path)
+    else:
+        for file in one.files:
+            file.unlink()
+    return size
