@@ -47,7 +47,7 @@ def keys(tiny: Path, dialogues: Any, pairs: Any, sft: Any, dpo: Any) -> Callable
 @pytest.mark.parametrize(
     ("file", "before", "after", "changed"),
     [
-        ("training/dpo_trainer.py", '["sigmoid"]', '["ipo"]', (False, True)),
+        ("training/preference_loss.py", "1 / (2 * beta)", "1 / beta", (False, True)),
         ("training/sft_trainer.py", '"float32"', '"bfloat16"', (True, False)),
         ("training/length_groups.py", "<< 20", "<< 21", (True, True)),
         ("compat/trl_hooks.py", "use_cache=False", "use_cache=True", (True, True)),
@@ -104,6 +104,6 @@ def test_nothing_old_comes_back_after_a_change_and_all_of_it_after_a_comment(
     first = train("first")
     edit("training/loop.py", '"""Score, train', '"""First score, train')
     assert train("reworded").reused
-    edit("training/dpo_trainer.py", '["sigmoid"]', '["ipo"]')
+    edit("training/preference_loss.py", "beta * (chosen - rejected)", "2 * beta * (chosen - rejected)")
     changed = train("changed")
     assert not changed.reused and changed.fingerprint != first.fingerprint
