@@ -77,11 +77,11 @@ def _trainings(store: Path, current: Current, cache: Path | None) -> Iterator[St
         kept = UNDER_WAY if is_held(lock) else WANTED if differs is None else None
         about = f"{inputs.get('stage')}, seed {inputs.get('seed')}, {_state(folder)}"
         about += f"; not of the current settings: {differs}" if differs else ""
-        weights = folder / "final"
+        files, weights = _files(folder), folder / "final"
         if kept == WANTED and cache is not None and _in_cache(folder, cache):
             yield Stored("weights", weights, lock, f"{about}, DVC's cache has them", None, _files(weights))
-        rest = [path for path in _files(folder) if kept != WANTED or weights not in path.parents]
-        yield Stored("training", folder, lock, about, kept, tuple(rest))
+            files = tuple(path for path in files if weights not in path.parents)
+        yield Stored("training", folder, lock, about, kept, files)
 
 
 def _state(folder: Path) -> str:
