@@ -18,6 +18,7 @@ from eva.cli import store_commands as store
 from eva.cli import verify_command as verify
 from eva.cli.extras import extra_with
 from eva.compat.chatter import silence_libraries
+from eva.compat.openmp import wait_asleep
 from eva.errors import InputError
 from eva.loopback import bypass_proxy
 
@@ -45,6 +46,7 @@ def main() -> None:
     """Run the command line; bad input and a missing extra are one message and exit code 2."""
     silence_libraries()
     bypass_proxy()
+    wait_asleep()
     try:
         app()
     except InputError as error:
