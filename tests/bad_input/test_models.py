@@ -12,6 +12,7 @@ from tests.models.broken import ADAPTERS, FOLDERS, SOUND, Spoil, make_adapter, n
 
 from eva.data.dialogue import Preference
 from eva.models.loading import Policy, Start
+from eva.models.tiny import build_tiny
 
 pytestmark = pytest.mark.slow
 
@@ -188,3 +189,16 @@ def test_dpo_refuses_a_lora_target_that_matches_no_module(checkout: Checkout, un
     assert "'query_key_value' matches no module" in said
     assert "'w_pack' matches no module" in said
     assert "v_proj" in said
+
+
+def test_level_classifier_refuses_more_tokens_than_its_encoder_has_positions(
+    checkout: Checkout, prepared: Path, tiny: Path
+) -> None:
+    """RoBERTa counts positions from behind its padding token: of 514 it uses 512."""
+    build_tiny("roberta", "encoder", checkout.path / "encoder")
+    checkout.edit(level_classifier__max_length=514)
+    said = checkout.refusal(
+        "level_classifier", prepared=prepared, labels="data/sample/levels/levels.jsonl", encoder="encoder",
+        probe=tiny, out="models/levels", metrics="metrics/levels.json", plots="plots/levels.csv",
+    )  # fmt: skip
+    assert "level_classifier.max_length asks for 514 tokens and encoder reads at most 512" in said

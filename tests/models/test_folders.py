@@ -9,7 +9,8 @@ from tests.models.broken import ADAPTERS, FOLDERS, SOUND, edit, make_adapter, te
 
 from eva.errors import InputError
 from eva.models import chat, loading
-from eva.models.folder_checks import check_folder, require_positions, usable_positions
+from eva.models.folder_checks import check_folder
+from eva.models.positions import require_positions, usable_positions
 from eva.models.tiny import build_tiny
 from eva.models.weights import skeleton
 

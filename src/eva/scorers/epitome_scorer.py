@@ -8,6 +8,7 @@ from pathlib import Path
 from eva.artifacts import new_folder, write_json
 from eva.data.epitome import EpitomePair
 from eva.errors import InputError
+from eva.models.positions import require_positions
 from eva.scorers.cross_validation import cross_validate
 from eva.scorers.ensemble import with_probe
 from eva.scorers.scorecard import Scorecard, scorecard
@@ -56,6 +57,8 @@ def train_scorer(
     probe beside it reads the response alone. All pairs of a seeker post are in one fold. `encoder_dir`
     and `probe_dir` have the models that `settings` names.
     """
+    for folder in [encoder_dir, *([probe_dir] if settings.probe_share else [])]:
+        require_positions(folder, settings.max_length, "epitome.max_length")
     cleaned = clean(pairs)
     levels = [pair.level for pair in cleaned.pairs]
     if len(set(levels)) < 2:

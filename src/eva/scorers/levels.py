@@ -15,6 +15,7 @@ from eva.artifacts import digest_file, fingerprint, new_folder, write_json
 from eva.data.dialogue import Dialogue
 from eva.data.prepare import Dropped
 from eva.errors import InputError
+from eva.models.positions import require_positions
 from eva.scorers.cross_validation import CrossValidation, cross_validate
 from eva.scorers.encoder_classifier import Fitter
 from eva.scorers.ensemble import Ensemble, with_probe
@@ -54,6 +55,8 @@ def train_level_classifier(
     labels. V always covers the human turns of the training dialogues in `splits`, as a system's T
     does of their like. `encoder_dir` and `probe_dir` have the models that `settings` names.
     """
+    for folder in [encoder_dir, *([probe_dir] if settings.probe_share else [])]:
+        require_positions(folder, settings.max_length, "level_classifier.max_length")
     labelled = _labelled(settings, splits, labels, dropped)
     rows = _with_training_turns(labelled, from_turns(splits["train"], settings.context_turns))
     texts = [row.text for row in rows]

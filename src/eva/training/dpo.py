@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eva.data.dialogue import Preference
+from eva.models.positions import require_positions
 from eva.settings.dpo_section import Dpo
 from eva.training.examples import Examples, pair_examples
 from eva.training.footprint import adapter_bytes
@@ -72,6 +73,7 @@ def plan(
 
     settings = ready("dpo", settings)
     needed = adapter_bytes(model_dir, lora_targets, settings.r)
+    require_positions(model_dir, settings.max_length, "dpo.max_length")
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)
     log.info("dpo: encoding %d training and %d held-out pairs", len(train), len(valid))

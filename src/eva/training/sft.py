@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eva.data.dialogue import Dialogue
+from eva.models.positions import require_positions
 from eva.settings.sft_section import Sft
 from eva.training.examples import Examples, dialogue_examples
 from eva.training.footprint import full_bytes
@@ -64,6 +65,7 @@ def plan(
     from eva.models.loading import load_tokenizer
 
     settings = ready("sft", settings)
+    require_positions(model_dir, settings.max_length, "sft.max_length")
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)
     log.info("sft: encoding %d training and %d held-out dialogues", len(train), len(valid))
