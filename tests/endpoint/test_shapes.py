@@ -11,6 +11,7 @@ from tests.endpoint.server import Served, serving
 from eva.artifacts import read_json, read_jsonl, write_json, write_jsonl
 from eva.cli import main
 from eva.data.dialogue import Dialogue
+from eva.settings.profiles import profile_text
 
 Ask = Callable[[Served], tuple[int, str]]
 N = 7  # supporter turns of two dialogues
@@ -27,8 +28,9 @@ def ask(
 ) -> Ask:
     """`eva generate` by a server: the exit code and what it said."""
     write_jsonl(tmp_path / "prepared" / "test.jsonl", [one.to_dict() for one in dialogues[:2]])
+    (tmp_path / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     words = ["generate", "--prepared", "prepared", "--model", "served-model", "--backend", "openai"]
-    words += ["--params", str(root / "profiles" / "smoke.yaml"), "--out", "out.jsonl"]
+    words += ["--params", "params.yaml", "--out", "out.jsonl"]
     words += ["--answers", "kept", "--retries", "0", "--input-price", "2", "--output-price", "10"]
     monkeypatch.chdir(tmp_path)
 

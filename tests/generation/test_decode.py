@@ -8,6 +8,7 @@ import pytest
 from eva.data.dialogue import Dialogue, Turn, supporter_turns
 from eva.data.responses import Response
 from eva.generation.half_finished import Partial
+from eva.generation.response import count, response_at
 from eva.models.chat import encode_prompt
 from eva.plain_text import storable
 from eva.settings.profiles import profile_settings
@@ -53,19 +54,35 @@ def run(tiny, settings, dialogues=DIALOGUES, prompt="eva", seed=1, **more):
     return generate(*tiny, supporter_turns(dialogues), settings, prompt, seed, **more)
 
 
+def sparing(penalty, stops):
+    """transformers' repetition penalty on every token but the stop tokens."""
+    from transformers import RepetitionPenaltyLogitsProcessor
+
+    lowered = RepetitionPenaltyLogitsProcessor(penalty)
+
+    def process(ids, scores):
+        found = lowered(ids, scores)
+        found[:, stops] = scores[:, stops]
+        return found
+
+    return process
+
+
 def plain_greedy(policy, tokenizer, ids, penalty, new):
     """transformers' own greedy search on one prompt."""
     import torch
+    from transformers import LogitsProcessorList
 
     from eva.generation.decode import stop_ids
 
+    stops = sorted(stop_ids(policy, tokenizer))
     out = policy.generate(
         torch.tensor([ids]),
         attention_mask=torch.ones(1, len(ids)),
         do_sample=False,
-        repetition_penalty=penalty,
+        logits_processor=LogitsProcessorList([sparing(penalty, stops)]),
         max_new_tokens=new,
-        eos_token_id=list(stop_ids(policy, tokenizer)),
+        eos_token_id=stops,
         pad_token_id=tokenizer.pad_token_id,
     )
     return storable(tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True).strip())
@@ -175,8 +192,8 @@ def test_an_interrupted_generation_goes_on_where_it_was(tiny, settings, tmp_path
 
     with pytest.raises(KeyboardInterrupt):
         run(tiny, sampled, on_progress=interrupt, partial=Partial(tmp_path / "p.jsonl"))
-    with (tmp_path / "p.jsonl").open("a") as file:
-        file.write('{"dialogue_id": "ccc", "tu')  # killed in the middle of a line
+    with (tmp_path / "p.jsonl").open("ab") as file:
+        file.write(b'{"sha256": "00", "row": {"response": "\xc3')  # killed in the middle of a character
     partial = Partial(tmp_path / "p.jsonl")
     assert {name for name, _ in partial.done} == {"a", "bb"}
     steps = []
@@ -219,6 +236,54 @@ def test_equal_generations_wait_for_each_other_and_changed_code_shares_nothing(t
     sampling = tmp_path / "changed" / "generation" / "sampling.py"
     sampling.write_text(sampling.read_text().replace("top.cumsum", "top.cumprod", 1))
     assert local.computation() != before
+
+
+def test_a_response_says_how_it_ended(tiny, settings, monkeypatch):
+    from eva.generation import decode
+
+    rules = settings(temperature=0, repetition_penalty=1.2, max_length=2048)
+    assert {one.finish for one in run(tiny, rules)} == {"length"}
+    written = tiny[1].encode(run(tiny, rules)[0].response, add_special_tokens=False)
+    monkeypatch.setattr(decode, "stop_ids", lambda *_: frozenset(written))
+    for together in (True, False):
+        monkeypatch.setattr(decode, "supports_branches", lambda _, on=together: on)
+        assert run(tiny, rules, DIALOGUES[:1])[0].finish == "stop"
+
+
+def test_special_marks_of_a_thought_are_seen_and_cut_out(tiny):
+    """Magistral's `[THINK]` is a special token, which decoding would drop and leave the thought."""
+    from copy import deepcopy
+
+    from eva.generation.decode import _text
+
+    tokenizer = deepcopy(tiny[1])
+    tokenizer.add_special_tokens({"extra_special_tokens": ["[THINK]", "[/THINK]"]})
+    ids = tokenizer.encode("[THINK]They grieve.[/THINK]I hear you.<|im_end|>", add_special_tokens=False)
+    turn = supporter_turns(DIALOGUES)[0]
+    made = response_at(turn, _text(tokenizer, ids), "eva", "stop")
+    assert (made.response, made.finish) == ("I hear you.", "stop")
+    assert made.raw == "[THINK]They grieve.[/THINK]I hear you."
+
+
+def test_what_is_odd_is_counted():
+    turn = supporter_turns(DIALOGUES)[0]
+    said = [
+        ("I hear you.", "stop"),
+        ("I hear", "length"),
+        ("", "stop"),
+        ("", "length"),
+        ("", "filtered"),
+        ("<think>Hm.</think>I hear you.", "stop"),
+        ("<think>Hm. I", "stop"),
+    ]
+    made = [response_at(turn, text, "eva", finish) for text, finish in said]
+    assert count(made, "eva") == {
+        "responses": 7, "words": 1.14, "truncated": 3, "empty": 1, "thoughts": 2,
+    }  # fmt: skip
+    thoughts = ["<think>Response: no</think>Sad. Response: I see.", "<think>Response: no</think>I see."]
+    cot = [response_at(turn, text, "cot", "stop") for text in thoughts]
+    assert [one.response for one in cot] == ["I see.", "I see."]
+    assert count(cot, "cot")["unmarked"] == 1
 
 
 def test_layers_with_sliding_windows_do_not_share_prefixes(tiny):

@@ -60,6 +60,16 @@ def test_repetition_penalty_is_that_of_transformers():
         history.append(picked)
 
 
+def test_a_stop_token_bears_no_penalty():
+    """Each turn of a prompt ends in it: a penalty would keep responses from ending."""
+    logits = torch.tensor([1.0, 0.9, 0.1])
+    for history in ([0, 1, 0], [1, 0]):
+        rules = decoding(temperature=0, repetition_penalty=3.0)
+        assert Sampler(rules, [history], [1]).pick([0], logits[None]) == [0]
+    unspared = Decoding(4, 0, 1.0, 3.0, frozenset({2}))
+    assert Sampler(unspared, [[0, 0]], [1]).pick([0], logits[None]) == [1]
+
+
 def test_a_response_has_a_stream_of_its_own():
     logits = torch.zeros(2, 100)
     together = Sampler(decoding(), [[1], [1]], [5, 6])

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.models.broken import make_adapter
 
-from eva.artifacts import read_jsonl, write_json
+from eva.artifacts import read_jsonl
 from eva.settings.profiles import profile_settings
 
 STAND_IN = """
@@ -25,6 +26,7 @@ class SamplingParams:
 @dataclass
 class _Text:
     text: str
+    finish_reason: str = "length"
 
 @dataclass
 class _Output:
@@ -69,8 +71,7 @@ def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path
 
     settings = profile_settings(root / "profiles", "smoke").generate
     build_tiny("llama", "causal", tmp_path / "tiny")
-    write_json(tmp_path / "lora" / "adapter_config.json", {"r": 24})
-    (tmp_path / "lora" / "adapter_model.safetensors").touch()
+    make_adapter(tmp_path / "tiny", tmp_path / "lora", r=24)
     policy = Policy(str(tmp_path / "tiny"), str(tmp_path / "lora"), "cot", None)
     one = dialogue("a", 2)
     made = generate_vllm(policy, [one], settings, 1, tmp_path / "out.jsonl")
@@ -92,5 +93,7 @@ def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path
     assert [row["response"] for row in read_jsonl(tmp_path / "out.jsonl")] == [
         f"said {len(own)}" for own in ids
     ]
+    assert {row["finish"] for row in read_jsonl(tmp_path / "out.jsonl")} == {"length"}
+    assert made.counts["truncated"] == 2
     assert made.provenance["backend"] == "vllm"
     assert json.dumps(made.provenance)

@@ -164,7 +164,7 @@ SOUND: list[Spoil] = [
 ]
 
 
-def make_adapter(model: Path, folder: Path) -> None:
+def make_adapter(model: Path, folder: Path, r: int = 4) -> None:
     """A LoRA adapter of the tiny model that changes what it says."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -174,7 +174,7 @@ def make_adapter(model: Path, folder: Path) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         lora = LoraConfig(
-            r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM",
+            r=r, lora_alpha=64, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM",
             init_lora_weights=False,
         )  # fmt: skip
         get_peft_model(load_model(model), lora).save_pretrained(folder)

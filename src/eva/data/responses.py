@@ -11,7 +11,7 @@ from eva.errors import InputError, raise_if
 from eva.plain_text import parse_json
 
 _REQUIRED = {"dialogue_id": str, "turn": int, "n_turns": int, "history": list, "response": str}
-_OPTIONAL = ("reference", "raw")
+_OPTIONAL = ("reference", "raw", "finish")
 _TYPE_WORDS = {str: "text", int: "a whole number", list: "a list of messages"}
 _LISTED = 100  # a file of another format has a problem on every line: the first hundred say enough
 
@@ -22,8 +22,9 @@ class Response:
 
     `turn` of `n_turns` counts the supporter's turns of the whole dialogue from 1. `reference` is
     what the human supporter said there and `reference_level` its weak level, if known. `raw` is the
-    whole generated text where only a part of it is the response (chain of thought). `line` is where
-    it stood in its file.
+    whole generated text where only a part of it is the response (chain of thought). `finish` is how a
+    generated one ended: `stop` by itself, `length` cut off, `filtered` withheld by a server. `line` is
+    where it stood in its file.
     """
 
     dialogue_id: str
@@ -35,6 +36,7 @@ class Response:
     slices: Mapping[str, str] = field(default_factory=dict)
     reference_level: int | None = None
     raw: str | None = None
+    finish: str | None = None
     line: int = field(default=0, compare=False)
 
     @property
@@ -47,7 +49,9 @@ class Response:
         return quartile(self.turn, self.n_turns)
 
     @classmethod
-    def at(cls, turn: SupporterTurn, response: str, raw: str | None = None) -> "Response":
+    def at(
+        cls, turn: SupporterTurn, response: str, raw: str | None = None, finish: str | None = None
+    ) -> "Response":
         """A response given at `turn`, with what the human supporter said there as its reference."""
         return cls(
             dialogue_id=turn.dialogue.id,
@@ -59,10 +63,11 @@ class Response:
             slices=dict(turn.dialogue.slices),
             reference_level=turn.gold.weak_level,
             raw=raw,
+            finish=finish,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Its line of a file; without `reference` and `raw` where there is none."""
+        """Its line of a file; without `reference`, `raw` and `finish` where there is none."""
         row = {**asdict(self), "history": [dict(message) for message in self.history]}
         del row["line"]
         return {name: value for name, value in row.items() if value is not None or name not in _OPTIONAL}
@@ -80,6 +85,7 @@ class Response:
             slices={axis: str(value) for axis, value in (row.get("slices") or {}).items()},
             reference_level=row.get("reference_level"),
             raw=row.get("raw"),
+            finish=row.get("finish"),
             line=line,
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from eva.generation.sampling import Decoding, Sampler, grow
+from eva.generation.sampling import Decoding, Sampler, Written, grow
 
 
 def decode_branches(
@@ -21,7 +21,7 @@ def decode_branches(
     seeds: Sequence[int],
     decoding: Decoding,
     batch_size: int,
-) -> list[list[int]]:
+) -> list[Written]:
     """One response after each of the prompts `trunk[:length]`; at most `batch_size` grow at once."""
     from transformers import DynamicCache
 
@@ -32,7 +32,7 @@ def decode_branches(
         use_cache=True,
         logits_to_keep=torch.tensor(lengths, device=model.device) - 1,
     )
-    written: list[list[int]] = []
+    written: list[Written] = []
     for start in range(0, len(lengths), batch_size):
         part = slice(start, start + batch_size)
         tree = _Tree(model, cache, len(trunk), lengths[part])

@@ -1,5 +1,6 @@
 """One response per supporter turn, given the gold history (the paper's setting for Tables 2 and 8)."""
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +8,12 @@ import torch
 
 from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
+from eva.data.thoughts import is_thought_mark
 from eva.generation.branches import decode_branches
 from eva.generation.decode_batches import decode_batches
 from eva.generation.half_finished import Partial
-from eva.generation.response import report_odd, response_at, response_seed
-from eva.generation.sampling import Decoding
+from eva.generation.response import new_tokens, response_at, response_seed
+from eva.generation.sampling import Decoding, Written
 from eva.models.branching import share_trunks, supports_branches
 from eva.models.chat import encode_prompt, end_of_turn
 from eva.settings.generate_section import Generate
@@ -48,9 +50,7 @@ def generate(
         found.update({response.key: response for response in new})
         if on_progress is not None:
             on_progress(count, len(dialogues))
-    responses = [found[turn.key] for turn in turns]
-    report_odd(responses, prompt)
-    return responses
+    return [found[turn.key] for turn in turns]
 
 
 def stop_ids(policy: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
@@ -87,7 +87,8 @@ def _respond_in(
     with torch.inference_mode():
         written = _decode(policy, prompts, seeds, decoding, settings.batch_size)
     return [
-        response_at(turn, _text(tokenizer, ids), prompt) for turn, ids in zip(turns, written, strict=True)
+        response_at(turn, _text(tokenizer, one.ids), prompt, "stop" if one.ended else "length")
+        for turn, one in zip(turns, written, strict=True)
     ]
 
 
@@ -97,13 +98,13 @@ def _decode(
     seeds: Sequence[int],
     decoding: Decoding,
     batch_size: int,
-) -> list[list[int]]:
+) -> list[Written]:
     """Prompts that continue one another share their reading; the rest go in plain batches.
 
     Those are prompts whose oldest turns were dropped to fit, all prompts of a tokenizer that joins
     tokens across turns, and all of a model with sliding windows.
     """
-    written: dict[int, list[int]] = {}
+    written: dict[int, Written] = {}
     groups = share_trunks(prompts) if supports_branches(policy) else []
     for group in groups:
         if len(group) > 1:
@@ -118,7 +119,7 @@ def _decode(
 
 def _decoding(policy: Any, tokenizer: "PreTrainedTokenizerBase", settings: Generate, prompt: str) -> Decoding:
     return Decoding(
-        max_new_tokens=settings.cot_max_new_tokens if prompt == "cot" else settings.max_new_tokens,
+        max_new_tokens=new_tokens(settings, prompt),
         temperature=settings.temperature,
         top_p=settings.top_p,
         repetition_penalty=settings.repetition_penalty,
@@ -127,4 +128,13 @@ def _decoding(policy: Any, tokenizer: "PreTrainedTokenizerBase", settings: Gener
 
 
 def _text(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
-    return str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+    """The text without special tokens, but with marks of thoughts, which are cut out after."""
+    kept = [i for i in ids if i not in _silent_ids(tokenizer)]
+    return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
+
+
+@functools.lru_cache(maxsize=8)
+def _silent_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
+    """Special tokens that are no part of a text; Magistral's marks of a thought are special, too."""
+    added = tokenizer.added_tokens_decoder.items()
+    return frozenset(i for i, token in added if token.special and not is_thought_mark(token.content))

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from eva.generation.sampling import Decoding, Sampler, grow
+from eva.generation.sampling import Decoding, Sampler, Written, grow
 
 
 def decode_batches(
@@ -14,10 +14,10 @@ def decode_batches(
     seeds: Sequence[int],
     decoding: Decoding,
     batch_size: int,
-) -> list[list[int]]:
+) -> list[Written]:
     """One response after each prompt, in the order given."""
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    written: dict[int, list[int]] = {}
+    written: dict[int, Written] = {}
     for start in range(0, len(order), batch_size):
         part = order[start : start + batch_size]
         sampler = Sampler(decoding, [prompts[i] for i in part], [seeds[i] for i in part])

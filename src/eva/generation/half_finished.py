@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from eva.artifacts import fingerprint, numbered_lines, write_jsonl
+from eva.artifacts import fingerprint, write_jsonl
 from eva.data.responses import Response
 from eva.errors import InputError
 from eva.plain_text import parse_json
@@ -71,10 +71,11 @@ def _row(response: Response) -> dict[str, Any]:
 def _valid_rows(path: Path) -> tuple[list[Response], int]:
     """The responses that are what was written, and how many lines are not."""
     found, damaged = [], 0
-    for _, line in numbered_lines(path) if path.is_file() else ():
+    # Line by line: a kill can cut a character in two.
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
-            row = parse_json(line)
-        except InputError:
+            row = parse_json(line.decode("utf-8"))
+        except (InputError, UnicodeDecodeError):
             damaged += 1
             continue
         if "inputs" in row:

@@ -14,8 +14,9 @@ from eva.data.responses import Response
 from eva.devices import decide
 from eva.errors import InputError
 from eva.generation.half_finished import resumable
-from eva.generation.response import count
+from eva.generation.response import count, new_tokens, report_odd
 from eva.models.loading import Policy
+from eva.models.positions import require_positions
 from eva.settings.generate_section import Generate
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def generate_file(
         raise InputError(f"there is no model to generate with: {policy.inapplicable}")
     responses, provenance = _resumable(policy, supporter_turns(dialogues), settings, seed, store)
     write_jsonl(out, (response.to_dict() for response in responses))
-    return Generated({"dialogues": len(dialogues), **count(responses)}, provenance)
+    counts = count(responses, policy.prompt)
+    report_odd(counts)
+    return Generated({"dialogues": len(dialogues), **counts}, provenance)
 
 
 def answer_turns(
@@ -54,6 +57,12 @@ def answer_turns(
     policy = Policy(str(model), None, "eva", None)
     responses, _ = _resumable(policy, turns, settings, seed, store)
     return [response.response for response in responses]
+
+
+def require_room(model: Path, settings: Generate, prompt: str) -> None:
+    """Refuse more tokens of history and answer together than the model has positions."""
+    wanted = settings.max_length + new_tokens(settings, prompt)
+    require_positions(model, wanted, "generate.max_length with the new tokens")
 
 
 def origin(
@@ -87,6 +96,7 @@ def _resumable(
     from eva.models.loading import load_policy, load_tokenizer
 
     model_dir, adapter = Path(policy.model), Path(policy.adapter) if policy.adapter else None
+    require_room(model_dir, settings, policy.prompt)
     tokenizer = load_tokenizer(model_dir)
     dialogues = list({turn.dialogue.id: turn.dialogue for turn in turns}.values())
     provenance = origin(policy, tokenizer, dialogues, settings, seed)

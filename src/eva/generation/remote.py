@@ -10,14 +10,16 @@ from tqdm import tqdm
 from eva.artifacts import fingerprint, write_jsonl
 from eva.data.dialogue import Dialogue, SupporterTurn, supporter_turns
 from eva.data.responses import Response
-from eva.data.thoughts import part_thoughts
 from eva.errors import InputError
 from eva.generation.answers import Answer, Answers, Request, bill
 from eva.generation.local import Generated
-from eva.generation.response import count, report_odd, response_at, response_seed
+from eva.generation.response import count, new_tokens, report_odd, response_at, response_seed
 from eva.models.endpoint import Served
 from eva.models.prompts import conversation, prompt_digest
 from eva.settings.generate_section import Generate
+
+# A server's word for how an answer ended -> ours, see `Response`; any other is an end.
+_FINISH = {"length": "length", "content_filter": "filtered"}
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +45,13 @@ def generate_remote(
     requests = [Request(served.url, _body(turn, prompt, sampling, seed)) for turn in asked]
     with tqdm(total=len(requests), desc="generate", unit="response", mininterval=2) as bar:
         answers = ask(served, requests, Answers(kept), bar.update)
-    responses = [response_at(turn, _whole(one), prompt) for turn, one in zip(asked, answers, strict=True)]
-    outcome = _outcomes(answers, responses)
+    responses = [
+        response_at(turn, _whole(one), prompt, _FINISH.get(one.finish_reason, "stop"))
+        for turn, one in zip(asked, answers, strict=True)
+    ]
+    outcome = {"filtered": sum(one.finish == "filtered" for one in responses), **count(responses, prompt)}
     _refuse_silence(served, responses, outcome)
-    report_odd(responses, prompt)
+    report_odd(outcome)
     usage = bill(answers, served.limits)
     log.info("%s: %s %s", served.model, outcome, usage)
     if usage["input_tokens"] is None:
@@ -59,7 +64,7 @@ def generate_remote(
         "dialogues": fingerprint([dialogue.to_dict() for dialogue in dialogues]),
         "usage": usage,
     }
-    counts = {"dialogues": len(dialogues), **count(responses), **outcome}
+    counts = {"dialogues": len(dialogues), **outcome}
     return Generated({**counts, **{k: v for k, v in usage.items() if v is not None}}, provenance)
 
 
@@ -68,22 +73,9 @@ def _whole(answer: Answer) -> str:
     return f"<think>{answer.reasoning}</think>{answer.text}" if answer.reasoning else answer.text
 
 
-def _outcomes(answers: Sequence[Answer], responses: Sequence[Response]) -> dict[str, int]:
-    """How many answers were withheld, cut off, or empty for no reason given; each counts once."""
-    filtered = [one.finish_reason == "content_filter" for one in answers]
-    truncated = [_cut(one) and not withheld for one, withheld in zip(answers, filtered, strict=True)]
-    told = [a or b for a, b in zip(filtered, truncated, strict=True)]
-    empty = sum(not one.response and not known for one, known in zip(responses, told, strict=True))
-    return {"filtered": sum(filtered), "truncated": sum(truncated), "empty": empty}
-
-
-def _cut(answer: Answer) -> bool:
-    return answer.finish_reason == "length" or part_thoughts(answer.text).unfinished
-
-
-def _refuse_silence(served: Served, responses: Sequence[Response], outcome: Mapping[str, int]) -> None:
+def _refuse_silence(served: Served, responses: Sequence[Response], outcome: Mapping[str, float]) -> None:
     if responses and not any(one.response for one in responses):
-        how = ", ".join(f"{number} {name}" for name, number in outcome.items())
+        how = ", ".join(f"{outcome[name]:g} {name}" for name in ("filtered", "truncated", "empty"))
         raise InputError(
             f"{served.model} at {served.url}: none of {len(responses)} answers says anything ({how}); they "
             "are kept, so asking the same again changes nothing: raise `max_new_tokens` if they were cut, "
@@ -95,7 +87,7 @@ def _sampling(served: Served, prompt: str, settings: Generate) -> dict[str, Any]
     """The fields that all requests share, with what `request` changes or, by null, leaves out."""
     return {
         "model": served.model,
-        "max_tokens": settings.cot_max_new_tokens if prompt == "cot" else settings.max_new_tokens,
+        "max_tokens": new_tokens(settings, prompt),
         "temperature": settings.temperature,
         "top_p": settings.top_p,
         **served.limits.request,

@@ -2,28 +2,37 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
 from eva.data.thoughts import part_thoughts
 from eva.models.prompts import extract_response
 from eva.plain_text import storable
+from eva.settings.generate_section import Generate
 
 log = logging.getLogger(__name__)
 
 
-def response_at(turn: SupporterTurn, raw: str, prompt: str) -> Response:
+def response_at(turn: SupporterTurn, raw: str, prompt: str, finish: str) -> Response:
     """The response in an answer `raw`: without its thoughts; of a chain of thought what follows its mark.
 
-    The row keeps the whole answer where that is more than the response.
+    The row keeps the whole answer where that is more than the response. `finish` is how the answer
+    ended, see `Response`; one that ends within a thought was cut off.
     """
     raw = storable(raw)  # a model can write any character, also NUL
     parted = part_thoughts(raw)
+    if parted.unfinished and finish == "stop":
+        finish = "length"
     if prompt == "cot":
-        return Response.at(turn, extract_response(parted.answer).response, raw.strip())
+        return Response.at(turn, extract_response(parted.answer).response, raw.strip(), finish)
     whole = parted.thoughts or parted.unfinished
-    return Response.at(turn, parted.answer, raw.strip() if whole else None)
+    return Response.at(turn, parted.answer, raw.strip() if whole else None, finish)
+
+
+def new_tokens(settings: Generate, prompt: str) -> int:
+    """The longest answer to `prompt` in tokens."""
+    return settings.cot_max_new_tokens if prompt == "cot" else settings.max_new_tokens
 
 
 def response_seed(seed: int, turn: SupporterTurn) -> int:
@@ -32,18 +41,36 @@ def response_seed(seed: int, turn: SupporterTurn) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
 
 
-def count(responses: Sequence[Response]) -> dict[str, float]:
-    """How many responses there are, how many are empty, and their mean length in words."""
-    words = [len(response.response.split()) for response in responses]
-    mean = sum(words) / len(words) if words else 0.0
-    return {"responses": len(words), "words": round(mean, 2), "empty": words.count(0)}
+def count(responses: Sequence[Response], prompt: str) -> dict[str, float]:
+    """How many responses there are, their mean length in words, and how many are not what they should be.
 
-
-def report_odd(responses: Sequence[Response], prompt: str) -> None:
-    """Say how many responses are empty, or lack the mark that a chain of thought should set."""
-    empty = sum(not response.response for response in responses)
-    if empty:
-        log.warning("%d of %d responses are empty", empty, len(responses))
+    `truncated` were cut off; `empty` say nothing though they were neither cut off nor withheld;
+    `thoughts` came with one; `unmarked` (prompt `cot` only) lack the mark before the response.
+    """
+    words = [len(one.response.split()) for one in responses]
+    answers = [part_thoughts(one.raw or "") for one in responses]
+    found: dict[str, float] = {
+        "responses": len(words),
+        "words": round(sum(words) / len(words), 2) if words else 0.0,
+        "truncated": sum(one.finish == "length" for one in responses),
+        "empty": sum(not one.response and one.finish not in ("length", "filtered") for one in responses),
+        "thoughts": sum(bool(one.thoughts or one.unfinished) for one in answers),
+    }
     if prompt == "cot":
-        unmarked = sum(not extract_response(response.raw or "").marked for response in responses)
-        log.info("%d of %d answers have no `Response:`; their whole text counts", unmarked, len(responses))
+        found["unmarked"] = sum(not extract_response(one.answer).marked for one in answers)
+    return found
+
+
+_ODD = {
+    "truncated": "were cut off before their end; more `max_new_tokens` gives them room",
+    "empty": "are empty",
+    "thoughts": "came with a thought, which is no part of the response",
+    "unmarked": "have no `Response:`; their whole text counts",
+}
+
+
+def report_odd(counts: Mapping[str, float]) -> None:
+    """Say how many responses are not what they should be."""
+    for name, what in _ODD.items():
+        if counts.get(name):
+            log.warning("%d of %d responses %s", counts[name], counts["responses"], what)

@@ -1,7 +1,7 @@
 """Choosing tokens: one random stream per response, so that batching changes nothing."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -15,7 +15,8 @@ class Decoding:
     """How to decode; temperature 0 is greedy.
 
     `repetition_penalty` follows `transformers`: it weighs on every token of the prompt and of the
-    response so far.
+    response so far, but for `stop_ids`. Every turn of a prompt ends in one; a penalty on it would keep
+    responses from ending.
     """
 
     max_new_tokens: int
@@ -23,6 +24,14 @@ class Decoding:
     top_p: float
     repetition_penalty: float
     stop_ids: frozenset[int]
+
+
+@dataclass(slots=True)
+class Written:
+    """Tokens of one response, the stop token left out; `ended` is false where it was cut for its length."""
+
+    ids: list[int] = field(default_factory=list)
+    ended: bool = False
 
 
 class Sampler:
@@ -54,6 +63,7 @@ class Sampler:
             self._seen = torch.zeros(len(self._prompts), scores.shape[-1], dtype=torch.bool)
             for row, prompt in enumerate(self._prompts):
                 self._seen[row, torch.tensor(prompt)] = True
+            self._seen[:, sorted(self._decoding.stop_ids)] = False
             self._seen = self._seen.to(scores.device)
         lowered = torch.where(scores > 0, scores / penalty, scores * penalty)
         return torch.where(self._seen[torch.tensor(rows, device=scores.device)], lowered, scores)
@@ -74,19 +84,21 @@ class Sampler:
         return tokens.gather(-1, torch.minimum(index, last)).squeeze(-1)
 
 
-def grow(first: torch.Tensor, sampler: Sampler, decoding: Decoding, step: Step) -> list[list[int]]:
-    """Write responses until each stops or is full; the stop token is left out.
+def grow(first: torch.Tensor, sampler: Sampler, decoding: Decoding, step: Step) -> list[Written]:
+    """Write responses until each stops or is full.
 
     `first` holds the logits after each prompt; `step(rows, tokens)` appends one token to each of
     the rows still open and returns their next logits.
     """
-    written: list[list[int]] = [[] for _ in range(len(first))]
+    written = [Written() for _ in range(len(first))]
     rows, logits = list(range(len(first))), first
     for count in range(1, decoding.max_new_tokens + 1):
         picked = dict(zip(rows, sampler.pick(rows, logits), strict=True))
-        rows = [row for row in rows if picked[row] not in decoding.stop_ids]
         for row in rows:
-            written[row].append(picked[row])
+            written[row].ended = picked[row] in decoding.stop_ids
+        rows = [row for row in rows if not written[row].ended]
+        for row in rows:
+            written[row].ids.append(picked[row])
         if not rows or count == decoding.max_new_tokens:
             break
         logits = step(rows, [picked[row] for row in rows])

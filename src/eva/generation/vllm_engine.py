@@ -11,11 +11,11 @@ from typing import Any
 from eva.artifacts import read_json, write_jsonl
 from eva.data.dialogue import Dialogue, supporter_turns
 from eva.devices import decide
-from eva.errors import InputError, raise_if
-from eva.generation.local import Generated, origin
-from eva.generation.response import count, report_odd, response_at, response_seed
+from eva.errors import InputError
+from eva.generation.local import Generated, origin, require_room
+from eva.generation.response import count, new_tokens, report_odd, response_at, response_seed
 from eva.models.chat import encode_prompt, end_of_turn
-from eva.models.loading import Policy, adapter_problems, load_tokenizer, model_problems
+from eva.models.loading import Policy, check_policy, load_tokenizer
 from eva.settings.generate_section import Generate
 
 
@@ -29,7 +29,8 @@ def generate_vllm(
             "a GPU, or use --backend local"
         )
     model, adapter = Path(policy.model), Path(policy.adapter) if policy.adapter else None
-    raise_if(model_problems(model) + (adapter_problems(adapter) if adapter else []), str(adapter or model))
+    check_policy(model, adapter)
+    require_room(model, settings, policy.prompt)
     tokenizer = load_tokenizer(model)
     asked = supporter_turns(dialogues)
     prompts = [
@@ -37,13 +38,17 @@ def generate_vllm(
         for turn in asked
     ]
     seeds = [response_seed(seed, turn) for turn in asked]
-    new_tokens = settings.cot_max_new_tokens if policy.prompt == "cot" else settings.max_new_tokens
-    texts = _decode(model, adapter, prompts, seeds, settings, new_tokens, end_of_turn(tokenizer).id)
-    responses = [response_at(turn, text, policy.prompt) for turn, text in zip(asked, texts, strict=True)]
-    report_odd(responses, policy.prompt)
+    room = new_tokens(settings, policy.prompt)
+    texts = _decode(model, adapter, prompts, seeds, settings, room, end_of_turn(tokenizer).id)
+    responses = [
+        response_at(turn, text, policy.prompt, finish)
+        for turn, (text, finish) in zip(asked, texts, strict=True)
+    ]
+    counts = count(responses, policy.prompt)
+    report_odd(counts)
     write_jsonl(out, (response.to_dict() for response in responses))
     provenance = {"backend": "vllm", **origin(policy, tokenizer, dialogues, settings, seed)}
-    return Generated({"dialogues": len(dialogues), **count(responses)}, provenance)
+    return Generated({"dialogues": len(dialogues), **counts}, provenance)
 
 
 def _decode(
@@ -52,10 +57,13 @@ def _decode(
     prompts: Sequence[list[int]],
     seeds: Sequence[int],
     settings: Generate,
-    new_tokens: int,
+    room: int,
     stop: int,
-) -> list[str]:
-    """Texts after the prompts, in their order; vLLM makes the batches."""
+) -> list[tuple[str, str]]:
+    """Texts after the prompts and how each ended, in order; vLLM makes the batches.
+
+    Its repetition penalty weighs on the end-of-turn token as well; ours does not.
+    """
     from vllm import LLM, SamplingParams
     from vllm.lora.request import LoRARequest
 
@@ -66,12 +74,12 @@ def _decode(
     engine = LLM(
         model=str(model),
         dtype=decide(settings.precision, "generate.precision").dtype,
-        max_model_len=settings.max_length + new_tokens,
+        max_model_len=settings.max_length + room,
         **lora,
     )
     sampling = [
         SamplingParams(
-            max_tokens=new_tokens,
+            max_tokens=room,
             temperature=settings.temperature,
             top_p=settings.top_p,
             repetition_penalty=settings.repetition_penalty,
@@ -85,4 +93,4 @@ def _decode(
         sampling,
         lora_request=LoRARequest("eva", 1, str(adapter)) if adapter else None,
     )
-    return [str(one.outputs[0].text) for one in given]
+    return [(str(one.outputs[0].text), str(one.outputs[0].finish_reason)) for one in given]
