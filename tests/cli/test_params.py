@@ -103,7 +103,7 @@ def test_show_prints_every_value_with_its_origin(eva: Eva, checkout: Path) -> No
     done = eva("params", "show")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("params.yaml: profile laptop, 1 values changed by hand\n")
-    assert re.search(r"(?m)^sft\.lr +2e-05 +laptop$", done.out)
+    assert re.search(r"(?m)^report\.baseline +base +laptop$", done.out)
     assert re.search(r"(?m)^dpo\.beta +0\.3 +changed here \(laptop: 0\.1\)$", done.out)
     changed = eva("params", "show", "--changed")
     assert [line.split()[0] for line in changed.out.splitlines()[1:]] == ["key", "dpo.beta"]
@@ -111,8 +111,8 @@ def test_show_prints_every_value_with_its_origin(eva: Eva, checkout: Path) -> No
 
 def test_show_of_a_profile(eva: Eva, checkout: Path) -> None:
     done = eva("params", "show", "study")
-    assert re.search(r"(?m)^dpo\.lr +5e-05 +study$", done.out)
-    assert re.search(r"(?m)^sft\.lr +2e-05 +laptop$", done.out)
+    assert re.search(r"(?m)^preferences\.recipe +public +study$", done.out)
+    assert re.search(r"(?m)^report\.baseline +base +laptop$", done.out)
 
 
 def test_use_writes_the_whole_profile(eva: Eva, checkout: Path) -> None:

@@ -104,8 +104,8 @@ def test_every_value_has_its_origin(root: Path) -> None:
     del raw["sft"]["precision"]
     assert nearest_profile(profiles, raw) == "study"
     found = {one.key: one for one in origins(profiles, "study", raw)}
-    assert (found["sft.lr"].source, found["sft.lr"].value) == (BASE, "2e-05")
-    assert found["sft.max_train"].source == "study"
+    assert (found["report.baseline"].source, found["report.baseline"].value) == (BASE, "base")
+    assert found["preferences.recipe"].source == "study"
     assert (found["dpo.beta"].source, found["dpo.beta"].note) == (HAND, "study: 0.1")
     assert (found["dpo.extra.max_grad_norm"].source) == HAND
     assert (found["report.samples"].value, found["report.samples"].note) == ("not there", "study: 3")

@@ -33,7 +33,7 @@ def test_all_problems_are_named_at_once_with_the_nearest_field(dpo: Dpo, tiny: P
     assert message.startswith("dpo: 4 problems")
     assert "`weight_dekay` is no field of TRL's DPOConfig. Nearest: `weight_decay`" in message
     assert "`beta` cannot be set here: set `beta`" in message
-    assert "`loss_type` cannot be set here: EVA trains the paper's loss" in message
+    assert "`loss_type` cannot be set here: set `loss`" in message
     assert "`max_grad_norm` is 'much'" in message
 
 

@@ -57,8 +57,8 @@ def _leaves(
     schema: Mapping[str, Any], node: dict[str, Any], location: list[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     node = _resolved(schema, node)
-    row = _any_row(node)
-    children = node.get("properties") or ({ROW: row} if row else {})
+    row = _resolved(schema, _any_row(node))
+    children = node.get("properties") or ({ROW: row} if "properties" in row else {})
     if not children:
         yield ".".join(location), node
     for name, child in children.items():
@@ -93,6 +93,8 @@ def _type(node: Mapping[str, Any]) -> str:
         return " | ".join(map(str, node["enum"]))
     if node.get("type") == "array":
         return f"list of {_type(node.get('items', {}))}"
+    if row := _any_row(node):
+        return f"mapping to {_type(row)}"
     if node.get("format") == "path":
         return "path"
     if node.get("pattern") == NAME_PATTERN:
