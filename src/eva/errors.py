@@ -7,8 +7,12 @@ class InputError(ValueError):
     """Something the user gave cannot work.
 
     The message says what was given and where, why it cannot be, and what to do.
-    All problems of one file are collected and raised at once (see `raise_if`).
+    All problems of one file are collected and raised at once (see `raise_if`): `problems` holds each.
     """
+
+    def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems) or (message,)
 
 
 def raise_if(problems: Iterable[str], where: object, listed: int | None = None) -> None:
@@ -21,4 +25,5 @@ def raise_if(problems: Iterable[str], where: object, listed: int | None = None) 
         return
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     more = [f"and {len(found) - listed} more"] if listed and len(found) > listed else []
-    raise InputError("\n".join([f"{where}: {count}", *(f"  - {text}" for text in [*found[:listed], *more])]))
+    lines = [f"{where}: {count}", *(f"  - {text}" for text in [*found[:listed], *more])]
+    raise InputError("\n".join(lines), found)

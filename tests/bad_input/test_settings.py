@@ -34,6 +34,34 @@ def test_the_command_line(faulty: Checkout) -> None:
     assert faulty.files() == before
 
 
+def test_values_that_would_fail_at_their_own_stage_are_found_before_any(checkout: Checkout) -> None:
+    """Each of these once passed the check and failed hours later."""
+    checkout.edit(
+        evaluate__metrics=["blue"],
+        register__alias="champion",
+        dpo__processes=8,
+        sft__launcher="torchrun",
+        sft__deepspeed="infra/deepspeed/zero9.json",
+        data__evad="data/sample/evad/no.json",
+        capability__tasks=["everyday_senze"],
+    )
+    before = checkout.files()
+    done = checkout.run("eva.cli", "params", "check")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("  - ")]
+    for key, why in {
+        "evaluate.metrics": "'blue' is no metric",
+        "register.alias": "'champion' is not in mlflow/policy.yaml",
+        "dpo.processes": "`launcher: single` starts one process",
+        "sft.deepspeed": "zero9.json is no file",
+        "data.evad": "no such file",
+        "capability.tasks": "Nearest: everyday_sense",
+    }.items():
+        assert any(line.startswith(f"  - `{key}`") and why in line for line in lines), done.stderr
+    assert checkout.files() == before
+
+
 def test_a_corpus_folder_that_is_not_there(checkout: Checkout) -> None:
     said = checkout.refusal("prepare", **PREPARE | {"raw": "data/raw/esconv"})
     assert said == (

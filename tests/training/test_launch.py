@@ -9,7 +9,7 @@ import pytest
 from eva.errors import InputError
 from eva.settings.sft_section import Sft
 from eva.training import launch
-from eva.training.preflight import ready
+from eva.training.readiness import ready
 
 
 def test_the_command_names_every_process_and_the_job(sft: Sft) -> None:
@@ -21,11 +21,26 @@ def test_the_command_names_every_process_and_the_job(sft: Sft) -> None:
     assert resumed == [*command, "checkpoint-5"]
 
 
-def test_settings_that_contradict_each_other_are_all_named(sft: Sft) -> None:
-    settings = sft.model_copy(update={"processes": 2, "deepspeed": Path("nowhere.json")})
-    with pytest.raises(InputError, match=r"sft: 3 problems") as caught:
-        ready("sft", settings)
-    assert "nowhere.json is no file" in str(caught.value)
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "is no file"),
+        ("{", "not JSON"),
+        ("[]", "should hold a JSON object"),
+        (
+            '{"train_micro_batch_size_per_gpu": 7, "train_batch_size": "auto"}',
+            "sets train_micro_batch_size_per_gpu to 7",
+        ),
+    ],
+)
+def test_a_deepspeed_file_that_cannot_be_used_is_refused_at_the_start(
+    sft: Sft, tmp_path: Path, text: str | None, why: str
+) -> None:
+    path = tmp_path / "zero.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=f"sft: 1 problem(?s:.*)deepspeed: .*{why}"):
+        ready("sft", sft.model_copy(update={"launcher": "torchrun", "deepspeed": path}))
     assert ready("sft", sft) == sft
 
 

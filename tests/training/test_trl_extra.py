@@ -9,7 +9,7 @@ import pytest
 from eva.errors import InputError
 from eva.settings.dpo_section import Dpo
 from eva.training.arguments import trainer_arguments
-from eva.training.preflight import ready, training_problems
+from eva.training.readiness import ready, training_problems
 from eva.training.trl_extra import OWNED, extra_problems
 
 

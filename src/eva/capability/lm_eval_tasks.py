@@ -30,6 +30,13 @@ def find_tasks(names: Sequence[str], folder: Path) -> "TaskManager":
     keeps the tasks from running is one `InputError`: lm-eval not installed, unknown names, tasks
     that run code without leave, data that is not there.
     """
+    manager = known_tasks(names, folder)
+    raise_if((problem for name in names if (problem := _fault(manager, name))), "capability.tasks")
+    return manager
+
+
+def known_tasks(names: Sequence[str], folder: Path) -> "TaskManager":
+    """lm-eval's task manager, after every task of `names` was found to exist and to be allowed here."""
     if importlib.util.find_spec("lm_eval") is None:
         raise InputError(
             f"capability.tasks names {', '.join(names)}, and lm-eval, which runs them, is not installed; "
@@ -39,7 +46,6 @@ def find_tasks(names: Sequence[str], folder: Path) -> "TaskManager":
     manager = _manager(names, folder)
     raise_if(_unknown(manager, names, folder), "capability.tasks")
     raise_if(_forbidden(manager, names), "capability.tasks")
-    raise_if((problem for name in names if (problem := _fault(manager, name))), "capability.tasks")
     return manager
 
 

@@ -9,7 +9,7 @@ import typer
 
 from eva.artifacts import write_text
 from eva.cli.wide_table import print_table
-from eva.errors import InputError
+from eva.errors import InputError, raise_if
 from eva.settings.origins import HAND, Origin, nearest_profile, origins
 from eva.settings.params_file import Settings, load_params
 from eva.settings.profiles import profile_names, profile_settings, profile_text, read_profile
@@ -25,10 +25,16 @@ def check(
     what: Annotated[str, typer.Argument(help="params file, or name of a profile")] = PARAMS,
 ) -> None:
     """Find all that any stage would refuse; every problem is listed at once."""
+    from eva.preflight.findings import preflight
+
     params = _read(what)
+    found = preflight(params, project_root(Path.cwd()))
+    raise_if(found.problems, params.where)
     settings = load_params(params)
     items = len(settings.matrix.corpora) * len(settings.matrix.backbones) * len(settings.matrix.seeds)
     print(f"{params.where}: fine ({items * len(settings.variants)} variants to train and evaluate)")
+    for note in found.notes:
+        print(f"note: {note}")
 
 
 @app.command()

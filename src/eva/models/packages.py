@@ -34,11 +34,15 @@ def materialise_package(backbone: Backbone, out: Path) -> None:
     Raises `InputError` if the package is unknown, absent, of another version than
     `backbone.revision`, or if its weight file has another sha256 than `backbone.sha256`.
     """
+    require_package(backbone)
     package = _known(backbone.id)
-    source = _installed(backbone, package)
-    weights = source / package.weights
+    package.convert(package_folder(backbone), package.weights, out)
+
+
+def require_package(backbone: Backbone) -> None:
+    """Refuse a package that is unknown, absent, or not the pinned one."""
+    weights = package_folder(backbone) / _known(backbone.id).weights
     raise_if(_mismatches(backbone, weights), f"package {backbone.id}")
-    package.convert(source, package.weights, out)
 
 
 def _known(name: str) -> _Package:
@@ -50,8 +54,9 @@ def _known(name: str) -> _Package:
     return _PACKAGES[name]
 
 
-def _installed(backbone: Backbone, package: _Package) -> Path:
+def package_folder(backbone: Backbone) -> Path:
     """Folder of the package's model. The module is not imported: its own imports need not exist."""
+    package = _known(backbone.id)
     spec = importlib.util.find_spec(package.module)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(

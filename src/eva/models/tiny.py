@@ -47,12 +47,7 @@ _SIZES = {"causal": 640, "encoder": 512}
 
 def build_tiny(architecture: str, role: str, out: Path) -> None:
     """Write a random model of `architecture` (`llama` causal, `roberta` encoder) and its tokenizer."""
-    wanted = {"llama": "causal", "roberta": "encoder"}
-    if wanted.get(architecture) != role:
-        raise InputError(
-            f"no random {role} model of architecture {architecture!r}; "
-            "choose `llama` for role causal or `roberta` for role encoder"
-        )
+    require_architecture(architecture, role)
     if role == "causal":
         tokenizer = chatml_tokenizer()
         model = _llama(tokenizer)
@@ -61,6 +56,16 @@ def build_tiny(architecture: str, role: str, out: Path) -> None:
         model = _roberta(tokenizer)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+
+
+def require_architecture(architecture: str, role: str) -> None:
+    """Refuse what cannot be built."""
+    wanted = {"llama": "causal", "roberta": "encoder"}
+    if wanted.get(architecture) != role:
+        raise InputError(
+            f"no random {role} model of architecture {architecture!r}; "
+            "choose `llama` for role causal or `roberta` for role encoder"
+        )
 
 
 def chatml_tokenizer() -> "PreTrainedTokenizerBase":

@@ -71,17 +71,22 @@ def read_policy(path: Path) -> Policy:
         raise
 
 
-def gate(metrics: Mapping[str, float | None], alias: str, policy: Path) -> Decision:
-    """Compare `metrics` with what `alias` requires; a missing or non-finite one is never enough."""
+def requirements(alias: str, policy: Path) -> dict[str, Bound]:
+    """What a model needs to carry `alias`, by metric; an `InputError` if the policy has no such alias."""
     aliases = read_policy(policy).aliases
     if alias not in aliases:
         raise InputError(
-            f"register.alias: {alias!r} is not in {policy} (it has {', '.join(sorted(aliases))}); "
+            f"{alias!r} is not in {policy} (it has {', '.join(sorted(aliases))}); "
             "add it there with what it requires, or choose one of these"
         )
+    return aliases[alias].requires
+
+
+def gate(metrics: Mapping[str, float | None], alias: str, policy: Path) -> Decision:
+    """Compare `metrics` with what `alias` requires; a missing or non-finite one is never enough."""
     reasons = [
         f"{name} {fault}"
-        for name, bound in aliases[alias].requires.items()
+        for name, bound in requirements(alias, policy).items()
         for fault in _faults(bound, metrics.get(name))
     ]
     return Decision(alias, not reasons, reasons)

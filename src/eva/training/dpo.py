@@ -13,7 +13,7 @@ from eva.settings.dpo_section import Dpo
 from eva.training.examples import Examples, pair_examples
 from eva.training.footprint import adapter_bytes
 from eva.training.job import Job, Plan
-from eva.training.preflight import ready, require_learning
+from eva.training.readiness import ready, require_learning
 from eva.training.result import TrainResult
 from eva.training.run_store import run_inputs
 from eva.training.train_or_reuse import train_or_reuse

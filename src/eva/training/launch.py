@@ -4,9 +4,13 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import eva
+from eva.artifacts import read_json
+from eva.errors import InputError
 from eva.settings.training_section import Training
 
 log = logging.getLogger(__name__)
@@ -18,21 +22,35 @@ def is_distributed(settings: Training) -> bool:
 
 
 def launch_problems(settings: Training) -> list[str]:
-    """Combinations of launcher settings that cannot start."""
-    problems = []
-    if settings.launcher == "single" and settings.processes > 1:
-        problems.append(
-            f"launcher: single starts one process and processes is {settings.processes}; "
-            "set launcher: torchrun, or processes: 1"
-        )
-    if settings.launcher == "single" and settings.deepspeed is not None:
-        problems.append(
-            f"deepspeed: {settings.deepspeed} partitions a model over processes, which launcher: single "
-            "does not start; set launcher: torchrun, or deepspeed: null"
-        )
-    if settings.deepspeed is not None and not settings.deepspeed.is_file():
-        problems.append(f"deepspeed: {settings.deepspeed} is no file; infra/deepspeed/ holds two")
-    return problems
+    """What is wrong with the DeepSpeed file, if one is named; the section itself checks the launcher."""
+    path = settings.deepspeed
+    if path is None:
+        return []
+    if not path.is_file():
+        return [f"deepspeed: {path} is no file; infra/deepspeed/ holds two"]
+    try:
+        given = read_json(path)
+    except InputError as error:
+        return [f"deepspeed: {problem}" for problem in error.problems]
+    if not isinstance(given, dict):
+        return [f"deepspeed: {path} should hold a JSON object, as those in infra/deepspeed/ do"]
+    return list(_contradictions(path, given, settings))
+
+
+def _contradictions(path: Path, given: Mapping[str, Any], settings: Training) -> Iterator[str]:
+    """Numbers of the file that the settings say otherwise; transformers would refuse them in the training."""
+    batch = settings.batch_size * settings.accumulation * settings.processes
+    ours = {
+        "train_micro_batch_size_per_gpu": settings.batch_size,
+        "gradient_accumulation_steps": settings.accumulation,
+        "train_batch_size": batch,
+    }
+    for name, value in ours.items():
+        if given.get(name, "auto") not in ("auto", value):
+            yield (
+                f"deepspeed: {path} sets {name} to {given[name]} and the settings make it {value}; "
+                'write "auto" there'
+            )
 
 
 def argv(processes: int, module: str, folder: Path, checkpoint: Path | None) -> list[str]:

@@ -1,1 +1,0 @@
-../../../src/eva/training/preflight.py

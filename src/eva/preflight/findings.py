@@ -1,0 +1,58 @@
+"""Every check over one params file: `eva params check`."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from eva.data.corpora import load
+from eva.data.utterances import Loaded
+from eva.errors import InputError
+from eva.preflight.backbone_rows import BACKBONE_CHECKS, unseen_configurations
+from eva.preflight.evaluation_needs import EVALUATION_CHECKS
+from eva.preflight.needed_files import FILE_CHECKS, corpus_problem
+from eva.preflight.registration_needs import REGISTRATION_CHECKS, requirements_left_out
+from eva.preflight.training_needs import TRAINING_CHECKS
+from eva.settings.corpora_section import Corpus
+from eva.settings.params_file import examine_settings
+from eva.settings.reading import Params
+from eva.settings.references import run_checks
+
+CHECKS = (*FILE_CHECKS, *BACKBONE_CHECKS, *TRAINING_CHECKS, *EVALUATION_CHECKS, *REGISTRATION_CHECKS)
+NOTES = (unseen_configurations, requirements_left_out)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a stage would refuse, and what is worth knowing or cannot be known yet."""
+
+    problems: list[str]
+    notes: list[str]
+
+
+def preflight(params: Params, root: Path, made: Path = Path("models/backbone")) -> Findings:
+    """Check all of a params file for the project in `root`, without loading a model.
+
+    Args:
+        params: the file as it is written.
+        root: the folder that relative paths of the settings start from.
+        made: where the stage `backbone` puts its models, from `root`; read if they are there.
+    """
+    examined = examine_settings(params)
+    with contextlib.chdir(root):
+        loaded, unreadable = _load(examined.sections.get("corpora", {}))
+        known = {**examined.sections, "loaded": loaded, "made": made}
+        problems = [*examined.problems, *unreadable, *run_checks(CHECKS, known)]
+        return Findings(problems, list(run_checks(NOTES, known)))
+
+
+def _load(corpora: Mapping[str, Corpus]) -> tuple[dict[str, Loaded], list[str]]:
+    """The corpora that can be read, and why the others cannot."""
+    loaded: dict[str, Loaded] = {}
+    problems: list[str] = []
+    for name, row in corpora.items():
+        try:
+            loaded[name] = load(row)
+        except InputError as error:
+            problems += corpus_problem(name, row, error)
+    return loaded, problems

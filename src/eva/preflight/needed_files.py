@@ -1,0 +1,46 @@
+"""Files and folders that the settings name; DVC waits for all of them, whether a stage reads them or not."""
+
+from collections.abc import Iterator
+
+from eva.data.epitome import MECHANISM_FILES
+from eva.errors import InputError
+from eva.settings.capability_section import Capability
+from eva.settings.corpora_section import Corpus
+from eva.settings.data_section import Data
+from eva.settings.epitome_section import Epitome
+
+_GET = "get it with `eva data fetch`, `eva data import DIR` or `dvc pull`, or correct the path"
+
+
+def corpus_problem(name: str, row: Corpus, error: InputError) -> Iterator[str]:
+    """Why a corpus cannot be read, as its loader says it."""
+    key = f"corpora.{name}.path"
+    if not row.path.is_dir():
+        yield f"`{key}` is {row.path}: no such folder; {_GET}"
+        return
+    told = "; ".join(problem.removeprefix(f"{row.path}: ") for problem in error.problems[:3])
+    yield f"`{key}` is {row.path}, which cannot be read in the format {row.format}: {told}"
+
+
+def _data(data: Data) -> Iterator[str]:
+    for name, path in (("evad", data.evad), ("levels", data.levels)):
+        if not path.is_file():
+            yield f"`data.{name}` is {path}: no such file; {_GET}"
+
+
+def _epitome(data: Data, epitome: Epitome) -> Iterator[str]:
+    absent = [MECHANISM_FILES[one] for one in epitome.mechanisms]
+    absent = [name for name in absent if not (data.epitome / name).is_file()]
+    if absent:
+        yield f"`data.epitome` is {data.epitome}, where there is no {', '.join(absent)}; {_GET}"
+
+
+def _tasks(capability: Capability) -> Iterator[str]:
+    if not capability.task_path.is_dir():
+        yield (
+            f"`capability.task_path` is {capability.task_path}: no such folder; it may be empty, but the "
+            "stage waits for it"
+        )
+
+
+FILE_CHECKS = (_data, _epitome, _tasks)
