@@ -1,18 +1,21 @@
-"""Stage `evaluate`: every metric of one variant, with counts and intervals."""
+"""Stage `evaluate`: every metric of one variant, with counts, intervals and sums over dialogues."""
 
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.data.responses import read_responses
 from eva.metrics.score import score
-from eva.metrics.slices import slice_scores
+from eva.metrics.score_writer import write_inapplicable, write_scores
 from eva.plain_text import read_text
 from eva.scorers.trained import Scorers
 from eva.settings.evaluate_section import Evaluate
 
 if TYPE_CHECKING:
     from eva.record import StageRun
+
+log = logging.getLogger("eva")
 
 
 def main(
@@ -32,8 +35,7 @@ def main(
 ) -> None:
     """Score one variant's responses."""
     if not read_text(responses):
-        nothing: dict[str, Any] = {"metrics": {}, "details": {}, "labels": [], "slices": []}
-        artifacts.write_json(out, {**nothing, "provenance": artifacts.read_json(origin)})
+        write_inapplicable(out, artifacts.read_json(origin))
         artifacts.write_json(metrics, {})
         return
     rows = read_responses(responses, allow_empty=True)
@@ -46,8 +48,9 @@ def main(
         reference=scorers.reference(),
         provenance={"variant": variant, **artifacts.read_json(origin), **scorers.provenance()},
     )
-    values = {name: metric.value for name, metric in result.metrics.items()}
-    slices = [one.to_dict() for one in slice_scores(result, settings=evaluate)]
-    artifacts.write_json(out, {**result.to_dict(), "labels": result.labels, "slices": slices})
+    for note in result.notes:
+        log.warning("%s", note)
+    write_scores(out, result)
+    values = {name: metric.value for name, metric in result.metrics.items() if metric.value is not None}
     artifacts.write_json(metrics, values)
     run.log_metrics(values)

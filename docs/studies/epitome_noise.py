@@ -18,7 +18,8 @@ from sklearn.metrics import confusion_matrix
 from eva.artifacts import write_text
 from eva.data.epitome import MECHANISM_FILES, EpitomePair, load_epitome
 from eva.scorers.scorecard import Labels
-from eva.statistics.bootstrap import Additive, Array, draw_weights, statistic_interval
+from eva.statistics.bootstrap import Resampling, mean_interval
+from eva.statistics.estimators import Array, Estimator, Statistic
 
 DEGREES = 3
 RESAMPLES = 2000
@@ -52,8 +53,8 @@ def _repeated(corpus: Path, mechanism: str) -> list[Rows]:
 def _row(mechanism: str, repeated: Sequence[Rows]) -> str:
     counts = np.stack([_confusion(same).ravel() for same in repeated]).astype(np.float64)
     cells = [
-        _with_interval(Additive(counts, len(repeated), _accuracy)),
-        _with_interval(Additive(counts, len(repeated), lambda totals: _f1(totals).mean(axis=1))),
+        _with_interval(Statistic(counts, len(repeated), Estimator("accuracy", _accuracy))),
+        _with_interval(Statistic(counts, len(repeated), Estimator("macro F1", _macro_f1))),
         *(f"{one:.3f}" for one in _f1(counts.sum(axis=0, keepdims=True))[0]),
         *_weak(repeated),
         _own_rationales(repeated),
@@ -67,16 +68,20 @@ def _confusion(same: Rows) -> Labels:
     return np.asarray(confusion_matrix(levels[:, 0], levels[:, 1], labels=range(DEGREES)))
 
 
-def _with_interval(statistic: Additive) -> str:
-    weights = draw_weights(len(statistic.sums), RESAMPLES, seed=0)
-    low, high = statistic_interval(statistic, weights, 0.95) or (np.nan, np.nan)
+def _with_interval(statistic: Statistic) -> str:
+    low, high = mean_interval([statistic], Resampling(RESAMPLES, 0.95, seed=0)) or (np.nan, np.nan)
     return f"{statistic.value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _accuracy(totals: Array) -> Array:
+def _accuracy(totals: Array, _: Array) -> Array:
     """Of confusions [m, degrees squared] the share on the diagonal [m]."""
     right: Array = totals[:, :: DEGREES + 1].sum(axis=1) / totals.sum(axis=1)
     return right
+
+
+def _macro_f1(totals: Array, _: Array) -> Array:
+    """Of confusions [m, degrees squared] the mean F1 of the degrees [m]."""
+    return np.asarray(_f1(totals).mean(axis=1), dtype=np.float64)
 
 
 def _f1(totals: Array) -> Array:

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from eva.artifacts import write_text
 from eva.data.dialogue import quartile, supporter_turns
 from eva.data.prepare import prepare
-from eva.metrics.evaeval import all_distances
+from eva.metrics.formulas import all_distances
 from eva.scorers.reference import LevelledTurn, Reference, count_levels, profile, reference_from_levels
 from eva.settings.corpora_section import Corpus
 from eva.settings.prepare_section import Prepare
-from eva.statistics.bootstrap import Array, draw_weights
+from eva.statistics.bootstrap import draw_weights
+from eva.statistics.estimators import Array
 
 SIZES = (20, 50, 90, 200, 1000)
 DRAWS = 500

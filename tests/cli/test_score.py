@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Eva, row, write_rows
 
-from eva.cli.score_command import FAMILIES, UNCONFIGURED
+from eva.cli.evaluate_settings import unconfigured
 from eva.data.evad import load_evad
 from eva.data.responses import read_responses
-from eva.metrics import catalogue as registry
+from eva.metrics.catalogue import every_metric
 from eva.metrics.score import score
 from eva.settings.profiles import profile_text
 
@@ -39,16 +39,18 @@ def table(out: str) -> dict[str, list[str]]:
     return {line[0]: line[1:] for line in lines if len(line) > 3}
 
 
-def test_the_families_of_the_help_are_the_registry(eva: Eva) -> None:
-    assert list(registry.FAMILIES) == FAMILIES
-    assert all(family in eva("score", "--help").out for family in FAMILIES)
+def test_every_metric_is_listed_with_what_it_needs(eva: Eva) -> None:
+    listed = {line[0]: line[1:] for line in map(cells, eva("metrics").out.splitlines())}
+    assert set(listed) == {"metric", *(one.name for one in every_metric())}
+    assert listed["overlap/rouge_l"] == ["R-L", "percent", "higher", "references, latin"]
+    assert listed["evaeval/avg"][-2:] == ["lower", "level, V"]
 
 
 def test_table_and_json_say_what_the_library_says(eva: Eva, responses: Path) -> None:
     done = eva("score", "ours.jsonl", "--metrics", f"overlap,{TEXT_ONLY}", "--json", "out/scores.json")
     assert (done.code, done.err) == (0, "")
     expected = score(
-        read_responses(responses), ["overlap", *TEXT_ONLY.split(",")], settings=UNCONFIGURED
+        read_responses(responses), ["overlap", *TEXT_ONLY.split(",")], settings=unconfigured()
     ).to_dict()["metrics"]
     written = json.loads(Path("out/scores.json").read_text())
     assert set(written) == {"metrics", "details", "provenance"}
@@ -147,11 +149,8 @@ def _compare(eva: Eva, evad: Path, here: Path) -> dict[str, Any]:
         assert row_["difference"] == pytest.approx(row_["ours"] - row_["theirs"])
         assert row_["ours"] == written["metrics"][name]["value"]
         assert row_["theirs"] == written["comparison"]["metrics"][name]["value"]
-        verdict = (
-            "within noise"
-            if row_["within_noise"]
-            else {"ours": "better", "theirs": "worse", None: "differs"}[row_["better"]]
-        )
+        verdict = "within noise" if row_["within_noise"] else row_["verdict"]
+        assert row_["better"] == {"better": "ours", "worse": "theirs"}.get(row_["verdict"])
         assert shown[name][-1] == verdict
     return written
 
@@ -176,7 +175,7 @@ def test_a_real_difference_is_told_from_noise_in_both_directions(eva: Eva, here:
     done = eva("score", "varied.jsonl", "--baseline", "same.jsonl", "--metrics", "diversity/dist_1,length")
     shown = table(done.out)
     assert shown["diversity/dist_1"][-1] == "better"
-    assert shown["length/words"][-1] == "differs"
+    assert shown["length/words"][-1] == "changed"
     done = eva("score", "same.jsonl", "--baseline", "varied.jsonl", "--metrics", "diversity/dist_1")
     assert table(done.out)["diversity/dist_1"][-1] == "worse"
     done = eva("score", "same.jsonl", "--baseline", "same.jsonl", "--metrics", "diversity/dist_1")
@@ -198,3 +197,23 @@ def test_text_metrics_load_no_model_library(responses: Path, root: Path) -> None
     words = [sys.executable, "-c", program, "score", "ours.jsonl"]
     done = subprocess.run(words, env={"PYTHONPATH": str(root / "src")}, capture_output=True, text=True)
     assert done.stdout.endswith("set()\n"), done.stdout + done.stderr
+
+
+def test_what_is_not_measured_is_no_number(eva: Eva, here: Path) -> None:
+    write_rows(here / "short.jsonl", [row(response="Yes", reference="Yes"), row(turn=2, response="No")])
+    done = eva("score", "short.jsonl", "--baseline", "short.jsonl", "--metrics", "diversity/dist_2")
+    assert done.code == 0
+    first = next(cells(line) for line in done.out.splitlines() if line.startswith("diversity/dist_2"))
+    assert first == ["diversity/dist_2", "not measured", "-", "0", "percent"]
+    assert table(done.out)["diversity/dist_2"][-1] == "not measured"
+    assert "0.0000" not in done.out
+
+
+def test_a_script_that_cannot_be_split_is_left_out_and_said(eva: Eva, here: Path) -> None:
+    write_rows(here / "zh.jsonl", [row(response="我听到你说的了", reference="我听到你说的了")])
+    done = eva("score", "zh.jsonl")
+    assert done.code == 2
+    assert "no metric can be computed" in done.err and "in a script without blanks" in done.err
+    write_rows(here / "mixed.jsonl", [row(), row(turn=2), row("b"), row("b", 2, response="我听到你说的了")])
+    done = eva("score", "mixed.jsonl", "--metrics", "length")
+    assert "note: length/words: 1 of 4 rows are in a script without blanks" in done.err

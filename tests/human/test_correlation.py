@@ -10,13 +10,14 @@ import pytest
 from scipy.stats import spearmanr
 from tests.cli.conftest import Eva
 from tests.human.conftest import fill, responses, rows_of, write_lines
+from tests.recorded import RecordedScorers
 
 from eva.data.responses import Response
 from eva.human.correlation import correlate, weighted_ranks
 from eva.human.key import Key
 from eva.human.ratings import Ratings, read_ratings
-from eva.metrics.evaeval import all_distances
-from eva.metrics.score import RecordedScorers, score
+from eva.metrics.formulas import all_distances
+from eva.metrics.score import score
 from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
 from eva.settings.evaluate_section import Evaluate
 
@@ -116,7 +117,7 @@ def test_table_9_by_hand(
     for name in dialogues:
         counts = np.zeros((1, 4, 4), dtype=np.int64)
         for row in rows:
-            level = scorers.labels[row.key]["level"]
+            level = scorers.recorded[row.key]["level"]
             if row.dialogue_id == name and level:
                 counts[0, level - 1, row.quartile - 1] += 1
         distances.append(all_distances(profile(counts), histogram.totals[None])["evaeval/avg"][0])
@@ -125,7 +126,7 @@ def test_table_9_by_hand(
     assert correlations["evaeval/avg", "dialogue"].rho == pytest.approx(expected.statistic, abs=1e-12)
     assert correlations["evaeval/avg", "dialogue"].n == 9
 
-    degrees = [scorers.labels[item.dialogue_id, item.turn]["er"] for item in ratings.key.items]
+    degrees = [scorers.recorded[item.dialogue_id, item.turn]["er"] for item in ratings.key.items]
     expected = spearmanr(degrees, ratings.scores("emotional_validation"))
     assert correlations["epitome/er", "response"].rho == pytest.approx(expected.statistic, abs=1e-12)
     assert ("evaeval/avg", "response") not in correlations

@@ -36,7 +36,7 @@ def test_labels_of_the_scorers_are_correlated_with_the_raters(
     rated = [said[item.dialogue_id, item.turn] for item in key.items]
     human = [float(i % 3 == 0) for i in range(len(rated))]
     for mechanism in ("ip", "ex", "er"):
-        degrees = Scorers.below(trained).degrees(mechanism, rated)
+        degrees = Scorers.below(trained).labels(f"epitome/{mechanism}", rated)
         assert np.ptp(degrees) > 0, "the fixture's scorer gives one label to all: nothing is tested"
         assert by_response[f"epitome/{mechanism}"] == pytest.approx(spearmanr(degrees, human).statistic)
     assert {"evaeval/avg", "evaeval_joint"} <= by_dialogue.keys()

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -6,11 +6,14 @@ import pytest
 
 from eva.data.responses import Response
 from eva.errors import InputError
-from eva.metrics.compare import Difference, compare, effect_size, p_value
+from eva.metrics.compare import Difference
+from eva.metrics.compare import compare as compare_measured
 from eva.metrics.score import ScoreResult, score
-from eva.metrics.slices import bucket, slice_scores
+from eva.metrics.slices import bucket, parts_of
 from eva.report.paper_values import COLUMNS, TABLES, compare_signs, paper_row
 from eva.settings.evaluate_section import Evaluate
+from eva.statistics.bootstrap import Resampling
+from eva.statistics.contrast import effect_size, p_value
 
 Rows = Callable[..., list[Response]]
 RNG = np.random.default_rng(0)
@@ -21,6 +24,13 @@ def scored(make_rows: Rows, settings: Evaluate, mean: float, seed: int = 0) -> S
     rng = np.random.default_rng(seed)
     talk = {f"d{i:02}": ["w " * int(k) for k in rng.poisson(mean, 5) + 1] for i in range(30)}
     return score(make_rows(talk, talk), ["length", "overlap/rouge_l"], settings=settings)
+
+
+def compare(
+    ours: Sequence[ScoreResult], theirs: Sequence[ScoreResult], *, settings: Evaluate
+) -> list[Difference]:
+    sides = [[result.measured for result in side] for side in (ours, theirs)]
+    return compare_measured(*sides, Resampling.of(settings))
 
 
 def only(differences: list[Difference], name: str) -> Difference:
@@ -137,19 +147,19 @@ def test_slices_add_up_and_positional_metrics_stay_whole(make_rows: Rows, settin
     talk = {"a": ["one"] * 8, "b": ["one two three"] * 4}
     rows = [replace(row, slices={"emotion": row.dialogue_id}) for row in make_rows(talk)]
     result = score(rows, ["length", "repetition"], settings=settings)
-    found = slice_scores(result, settings=settings)
-    emotions = {v.part: v for v in found if (v.axis, v.metric) == ("emotion", "length/words")}
-    assert {part: (v.value, v.n, v.n_dialogues) for part, v in emotions.items()} == {
+    found = list(parts_of(result.sample, result.chosen))
+    words = {(one.axis, one.part): one.measured.statistics["length/words"] for one in found}
+    sizes = {one.part: one.measured.n_dialogues for one in found if one.axis == "emotion"}
+    assert {part: (words["emotion", part].value, words["emotion", part].n, sizes[part]) for part in "ab"} == {
         "a": (1, 8, 1),
         "b": (3, 4, 1),
     }
-    quartiles = [v for v in found if v.axis == "quartile"]
-    assert [v.part for v in quartiles if v.metric == "length/words"] == ["1", "2", "3", "4"]
-    assert sum(v.n for v in quartiles if v.metric == "length/words") == 12
-    assert "repetition/over_10" not in {v.metric for v in quartiles}
-    assert "repetition/over_10" in {v.metric for v in found if v.axis == "emotion"}
-    turns = [v.part for v in found if (v.axis, v.metric) == ("dialogue_turns", "length/words")]
-    assert turns == ["up to 5", "6–10"]
+    assert [part for axis, part in words if axis == "quartile"] == ["1", "2", "3", "4"]
+    assert sum(one.n for (axis, _), one in words.items() if axis == "quartile") == 12
+    names = {one.axis: set(one.measured.statistics) for one in found}
+    assert "repetition/over_10" not in names["quartile"]
+    assert "repetition/over_10" in names["emotion"]
+    assert [part for axis, part in words if axis == "dialogue_turns"] == ["up to 5", "6–10"]
 
 
 def test_buckets() -> None:
@@ -177,7 +187,9 @@ def test_paper_tables_are_whole_and_average_as_printed() -> None:
 
 def test_signs_against_the_paper() -> None:
     def ours(name: str, difference: float, within: bool) -> Difference:
-        return Difference(name, 1 + difference, 1, difference, (0, 0), 0.5, 0.1, within, None, 9, (1, 1))
+        return Difference(
+            name, 1 + difference, 1, difference, (0, 0), 0.5, 0.1, within, None, None, True, 9, (1, 1)
+        )
 
     cells = compare_signs(
         [

@@ -3,14 +3,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.recorded import RecordedScorers
 
 from eva.artifacts import read_json, write_json
 from eva.data.responses import Response
 from eva.errors import InputError
-from eva.metrics.evaeval import FORMS, all_distances, level_distances, noise_floor
-from eva.metrics.score import MetricValue, RecordedScorers, ScoreResult, score
+from eva.metrics.compare import compare
+from eva.metrics.families.evaeval import reference_noise
+from eva.metrics.formulas import FORMS, all_distances, level_distances
+from eva.metrics.score import ScoreResult, score
+from eva.metrics.values import MetricValue
 from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
 from eva.settings.evaluate_section import Evaluate
+from eva.statistics.bootstrap import Resampling
 
 Rows = Callable[..., list[Response]]
 NOTHING = np.zeros((1, 4, 4), dtype=np.int64)
@@ -25,11 +30,8 @@ class Given:
     def problems(self, kinds: Iterable[str]) -> list[str]:
         return []
 
-    def levels(self, rows: Sequence[Response]) -> Sequence[int]:
-        return self._levels
-
-    def degrees(self, mechanism: str, rows: Sequence[Response]) -> Sequence[int]:
-        return self._degrees
+    def labels(self, kind: str, rows: Sequence[Response]) -> Sequence[int]:
+        return self._levels if kind == "level" else self._degrees
 
 
 def totals(counts: np.ndarray) -> np.ndarray:
@@ -149,7 +151,7 @@ def test_noise_falls_with_dialogues_and_joint_sees_amounts() -> None:
     rng = np.random.default_rng(0)
     counts = rng.multinomial(8, np.full(16, 1 / 16), size=400).reshape(-1, 4, 4)
     reference = Reference(counts)
-    small, large = (noise_floor(reference, n, seed=0).same_size["evaeval/avg"] for n in (10, 200))
+    small, large = (reference_noise(reference, n, seed=0).same_size["evaeval/avg"] for n in (10, 200))
     assert small[0] > 5 * large[0] > 0
     assert small[1] > small[0]
     tripled = counts.copy()
@@ -182,10 +184,9 @@ def test_scorers_and_reference_are_asked_for_before_anything_runs(
     with pytest.raises(InputError) as caught:
         score(make_rows({"a": ["x"]}), ["evaeval", "epitome", "overlap"], settings=settings)
     message = str(caught.value)
-    assert "`evaeval` needs trained scorers" in message
-    assert "`epitome` needs trained scorers" in message
-    assert "histogram V" in message
-    assert "need a `reference`" in message
+    assert "evaeval, epitome: needs trained scorers" in message
+    assert "evaeval: needs the reference histogram V" in message
+    assert "overlap: 1 of 1 rows have no `reference` (line 1)" in message
 
 
 def test_a_scorer_of_another_label_set_is_refused(make_rows: Rows, settings: Evaluate) -> None:
@@ -194,3 +195,23 @@ def test_a_scorer_of_another_label_set_is_refused(make_rows: Rows, settings: Eva
         score(
             make_rows({"a": ["x"]}), ["evaeval"], settings=settings, scorers=Given([7]), reference=reference
         )
+
+
+def test_below_twenty_turns_of_a_level_nothing_is_measured(make_rows: Rows, settings: Evaluate) -> None:
+    """The paper's value stays, without a verdict; a rare level leaves the average unmeasured too."""
+    often = {f"d{i}": [1, 2, 3, 4] for i in range(20)}
+    all_found = run(make_rows, settings, often, often)
+    assert all(one.measured for one in all_found.metrics.values())
+    rare = run(make_rows, settings, {**often, "d0": [1, 2, 3, 0]}, often)
+    unmeasured = {name for name, one in rare.metrics.items() if not one.measured}
+    assert unmeasured == {
+        *(f"{form}/{part}" for form in FORMS for part in ("level_4", "avg")),
+        "evaeval_joint",
+    }
+    assert rare.metrics["evaeval_sum/level_4"].value is not None
+    (found,) = [
+        one
+        for one in compare([rare.measured], [all_found.measured], Resampling.of(settings))
+        if one.metric == "evaeval_sum/level_4"
+    ]
+    assert (found.measured, found.ci, found.p_value, found.verdict) == (False, None, None, None)

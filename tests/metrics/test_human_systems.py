@@ -65,7 +65,7 @@ def test_the_public_sample_is_thirteen_pairs_in_the_format_of_eva_score(
         write_jsonl(tmp_path / f"{of}.jsonl", [row.to_dict() for row in evad_responses(matches, of)])
         sides.append(read_responses(tmp_path / f"{of}.jsonl"))
     assert len(sides[0]) == 13
-    check_same_turns(*sides, ("chosen", "rejected"))
+    check_same_turns(*([row.key for row in side] for side in sides), ("chosen", "rejected"))
     assert sum(match.split == "test" for match in matches) == 3
     human = [row.to_dict() for row in supporter_responses(esconv.splits["test"])]
     write_jsonl(tmp_path / "human.jsonl", human)

@@ -10,7 +10,7 @@ import pytest
 
 from eva.data.responses import Response
 from eva.errors import InputError
-from eva.metrics.overlap import lcs_length, word_tokens
+from eva.metrics.families.overlap import lcs_length, word_tokens
 from eva.metrics.score import score
 from eva.settings.evaluate_section import Evaluate
 
@@ -98,7 +98,7 @@ def test_hand_values(make_rows: Rows, settings: Evaluate) -> None:
 def test_bleu_without_references_names_the_lines(make_rows: Rows, settings: Evaluate) -> None:
     rows = make_rows({"a": ["x", "y"]}, {"a": ["x", "y"]})
     rows[1] = replace(rows[1], reference=None)
-    with pytest.raises(InputError, match=r"1 of 2 rows lack \(line 2\)"):
+    with pytest.raises(InputError, match=r"overlap: 1 of 2 rows have no `reference` \(line 2\)"):
         score(rows, ["overlap"], settings=settings)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from eva.data.responses import Response
-from eva.metrics.response_types import PHRASES
 from eva.metrics.sample import Sample
 from eva.metrics.score import ScoreResult, score
+from eva.metrics.type_phrases import PHRASES
 from eva.metrics.wording import normalise
 from eva.settings.evaluate_section import Evaluate
 
@@ -107,7 +107,7 @@ def test_repetition(said: dict[str, list[str]], scored: ScoreResult) -> None:
 
 def test_some_phrase_is_repeated_within_a_dialogue(make_rows: Rows, said: dict[str, list[str]]) -> None:
     """The recount above would also agree if nothing were ever repeated."""
-    from eva.metrics.repetition import phrase_table
+    from eva.metrics.families.repetition import phrase_table
 
     again = {name: [*texts[:5], *texts[:5]] for name, texts in said.items()}
     table = phrase_table(Sample(tuple(make_rows(again))), 2)

@@ -7,11 +7,12 @@ import pytest
 from eva.data.responses import Response
 from eva.errors import InputError
 from eva.metrics.catalogue import Metric, families, metric, select
-from eva.metrics.diversity import corpus_distinct, ngrams
-from eva.metrics.repetition import phrase_table, phrases_of
-from eva.metrics.response_types import PHRASES, response_type
+from eva.metrics.families.diversity import corpus_distinct, ngrams
+from eva.metrics.families.repetition import phrase_table, phrases_of
+from eva.metrics.families.response_types import response_type
 from eva.metrics.sample import Sample
 from eva.metrics.score import score
+from eva.metrics.type_phrases import PHRASES
 from eva.metrics.wording import normalise
 from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import draw_weights
@@ -37,9 +38,16 @@ def test_dist_by_hand(make_rows: Rows, settings: Evaluate) -> None:
 def test_dist_with_a_dialogue_left_out_equals_counting_again(make_rows: Rows, order: int) -> None:
     rows = make_rows({"c": ["a b a", "b c"], "a": ["a b", "c c c d"], "b": ["e"]})
     statistic = corpus_distinct(Sample(tuple(rows)), order)
-    for i, name in enumerate(["a", "b", "c"]):
+    without = []
+    for name in ("a", "b", "c"):
         kept = [g for row in rows if row.dialogue_id != name for g in ngrams(row.response, order)]
-        assert statistic.without[i] == pytest.approx(100 * len(set(kept)) / len(kept))
+        without.append(100 * len(set(kept)) / len(kept))
+    influence = 2 * (np.mean(without) - np.array(without))
+    assert statistic.sums[:, 0] == pytest.approx(influence)
+    drawn = np.array([[2.0, 0, 1]])
+    assert statistic.replicates(drawn) == pytest.approx(
+        statistic.value + (2 * influence[0] + influence[2]) / 3
+    )
 
 
 def test_dist_interval_lies_around_the_value(make_rows: Rows, settings: Evaluate) -> None:
@@ -59,7 +67,7 @@ def test_linearised_resamples_spread_like_the_jackknife(make_rows: Rows) -> None
     talk = {f"d{i}": [" ".join(f"w{k}" for k in rng.integers(0, 300, 20))] for i in range(25)}
     statistic = corpus_distinct(Sample(tuple(make_rows(talk))), 1)
     spread = statistic.replicates(draw_weights(25, 4000, 0)).std()
-    jackknife = np.sqrt(24 * np.var(statistic.without))
+    jackknife = np.sqrt(np.var(statistic.sums[:, 0]) / 24)
     assert spread == pytest.approx(jackknife, rel=0.06)
 
 

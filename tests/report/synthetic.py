@@ -4,10 +4,13 @@ import random
 from pathlib import Path
 from typing import Any
 
+from tests.recorded import RecordedScorers
+
 from eva.artifacts import write_json, write_jsonl, write_text
 from eva.data.dialogue import quartile
 from eva.data.responses import Response
-from eva.metrics.score import RecordedScorers, score
+from eva.metrics.score import ScoreResult, score
+from eva.metrics.score_writer import write_scores
 from eva.scorers.reference import LevelledTurn, Reference, reference_from_levels
 from eva.scorers.scorecard import scorecard
 from eva.settings.evaluate_section import Evaluate
@@ -15,7 +18,7 @@ from eva.settings.evaluate_section import Evaluate
 VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")
 FAMILIES = ("overlap", "diversity", "length", "epitome", "evaeval", "response_type", "repetition")
 SETTINGS = Evaluate(metrics=list(FAMILIES), bootstrap=100, confidence=0.95, ngram=4)
-DIALOGUES, TURNS = 8, 8
+DIALOGUES, TURNS = 12, 8
 _HUMAN = (
     *("what", "happened", "next", "that", "must", "have", "been", "hard", "for", "you", "and", "your"),
     *("sister", "at", "the", "old", "house"),
@@ -60,13 +63,13 @@ def rows(variant: str, seed: int) -> list[Response]:
 
 
 def labels(variant: str, responses: list[Response]) -> RecordedScorers:
-    """`eva` follows the reference, the others are always at level 4."""
+    """`eva` follows the reference, the others mostly go the other way; all give each level equally often."""
     return RecordedScorers.from_rows(
         [
             {
                 "dialogue_id": row.dialogue_id,
                 "turn": row.turn,
-                "level": row.quartile if variant == "eva" or row.turn % 3 == 0 else 4,
+                "level": row.quartile if variant == "eva" or row.turn % 3 == 0 else 5 - row.quartile,
                 "ip": 2 if variant == "eva" else 0,
                 "ex": row.turn % 3,
                 "er": 1,
@@ -76,10 +79,10 @@ def labels(variant: str, responses: list[Response]) -> RecordedScorers:
     )
 
 
-def scores(variant: str, seed: int, corpus: str = "esconv", backbone: str = "tiny") -> dict[str, Any]:
+def scored(variant: str, seed: int, corpus: str = "esconv", backbone: str = "tiny") -> ScoreResult:
     responses = rows(variant, seed)
     origin = {"corpus": corpus, "backbone": backbone, "seed": seed, "variant": variant, "model": "digest-1"}
-    result = score(
+    return score(
         responses,
         FAMILIES,
         settings=SETTINGS,
@@ -87,7 +90,6 @@ def scores(variant: str, seed: int, corpus: str = "esconv", backbone: str = "tin
         reference=reference(),
         provenance=origin,
     )
-    return {**result.to_dict(), "labels": result.labels}
 
 
 def card() -> dict[str, Any]:
@@ -103,7 +105,7 @@ def write_study(folder: Path, seeds: tuple[int, ...] = (1,), variants: tuple[str
     for seed in seeds:
         for variant in variants:
             item = f"esconv-tiny-{seed}-{variant}"
-            write_json(folder / "scores" / f"{item}.json", scores(variant, seed))
+            write_scores(folder / "scores" / f"{item}.json", scored(variant, seed))
             rows_of = [row.to_dict() for row in rows(variant, seed)]
             write_jsonl(make(folder / "responses" / f"{item}.jsonl"), rows_of)
             trained = {"sft": variant in {"wo_ali", "eva"}, "dpo": variant in {"wo_acq", "eva"}}

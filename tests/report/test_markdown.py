@@ -11,7 +11,7 @@ from eva.report.markdown import markdown
 
 def cell(metric: str, value: float, **changes: Any) -> dict[str, Any]:
     empty = ("ci", "difference", "difference_ci", "p_value", "effect_size", "versus", "paper", "agrees")
-    return {**dict.fromkeys(empty), "metric": metric, "value": value, **changes}
+    return {**dict.fromkeys(empty), "metric": metric, "value": value, "measured": True, **changes}
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def data() -> dict[str, Any]:
     ]
     place = {"corpus": "esconv", "backbone": "tiny", "baseline": "base", "paper": "mistral"}
     group = {**place, "columns": [name], "wording": [], "rows": rows, "floor": {}, "same_size": {}}
+    group["about"] = {name: {"heading": "R-L", "decimals": 2}}
     card = {"name": "EPITOME IP", "n": 90, "accuracy": 0.8, "majority_accuracy": 0.5}
     return {
         "title": "A study", "invented": ["esconv"], "groups": [group],

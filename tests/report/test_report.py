@@ -21,7 +21,7 @@ from eva.report.pairs import pairs
 from eva.report.parts import parts
 from eva.report.plots import COLUMNS
 from eva.report.provenance import provenance
-from eva.report.runs import Runs, rescore
+from eva.report.runs import Runs, gather_runs
 from eva.report.samples import sample_dialogues
 from eva.settings.matrix_section import Matrix
 
@@ -75,12 +75,12 @@ def inputs(study: Path) -> ReportInputs:
 
 @pytest.fixture(scope="module")
 def runs(inputs: ReportInputs) -> Runs:
-    (only,) = rescore(inputs)
+    (only,) = gather_runs(inputs)
     return only
 
 
 def groups(inputs: ReportInputs) -> list[Group]:
-    return [group(runs, inputs.baseline, inputs.paper) for runs in rescore(inputs)]
+    return [group(runs, inputs.baseline, inputs.paper) for runs in gather_runs(inputs)]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def cell(compared: Group, variant: str, metric: str):  # type: ignore[no-untyped
 
 def test_rows_are_in_the_order_of_the_variants(compared: Group) -> None:
     assert [row.variant for row in compared.rows] == list(synthetic.VARIANTS)
-    assert all((row.n_dialogues, row.n_responses) == (8, 64) for row in compared.rows)
+    assert all((row.n_dialogues, row.n_responses) == (12, 96) for row in compared.rows)
 
 
 def test_values_are_those_of_the_scores(compared: Group, study: Path) -> None:
@@ -262,9 +262,9 @@ def test_plots_have_the_columns_that_dvc_draws(report: Report, root: Path) -> No
 
 def test_phrases_and_their_dialogues(report: Report) -> None:
     rows = [row for row in report.tables["phrases"] if (row["variant"], row["words"]) == ("eva", 4)]
-    said = ["i", "hear", "you", "and", "it", "sounds"]  # how each of the 64 responses begins
+    said = ["i", "hear", "you", "and", "it", "sounds"]  # how each of the 96 responses begins
     assert {row["phrase"] for row in rows[:3]} == {" ".join(said[i : i + 4]) for i in range(3)}
-    assert [row["count"] for row in rows[:4]] == [64, 64, 64, 9]
+    assert [row["count"] for row in rows[:4]] == [96, 96, 96, 12]
     assert rows[0]["response_share"] == 100
     assert [rows[0][f"over_{threshold}"] for threshold in (10, 20, 30)] == [100, 100, 100]
     assert {row["words"] for row in report.tables["phrases"]} == {2, 3, 4, 5, 6}
@@ -294,7 +294,7 @@ def test_parts_compare_like_the_whole_and_say_n(runs: Runs, compared: Group) -> 
         cell(compared, "eva", "overlap/rouge_l"), best=cell(whole, "eva", "overlap/rouge_l").best
     )
     quarter = found[1].group
-    assert all((row.n_dialogues, row.n_responses) == (8, 16) for row in quarter.rows)
+    assert all((row.n_dialogues, row.n_responses) == (12, 24) for row in quarter.rows)
     assert cell(quarter, "eva", "overlap/rouge_l").versus == "better"
     assert "evaeval_sum/avg" not in quarter.columns, "needs whole dialogues"
     counted = sum(one.group.rows[0].cells["epitome/ip"].n for one in found[1:5])
@@ -320,7 +320,7 @@ def test_samples_show_every_variant_beside_the_human(inputs: ReportInputs) -> No
 def test_provenance_tells_once_what_is_shared(inputs: ReportInputs) -> None:
     found = provenance(inputs.scored)
     assert found.shared["model"] == "digest-1"
-    assert found.shared["dialogues"] == "8"
+    assert found.shared["dialogues"] == "12"
     assert "variant" not in found.shared
     assert len(found.items) == 5
 

@@ -1,4 +1,4 @@
-"""Two training seeds: drawn with the dialogues, pooled for phrases, paired only with themselves."""
+"""Two training seeds: drawn with the dialogues, paired only with themselves."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 
 from eva.data.responses import Response
-from eva.metrics.overlap import rouge_l
-from eva.metrics.repetition import phrase_table
+from eva.metrics.families.overlap import rouge_l
 from eva.metrics.score import ScoreResult, score
-from eva.report.analysis import pooled
 from eva.report.comparison import group
 from eva.report.runs import Runs
 from eva.settings.evaluate_section import Evaluate
-from eva.statistics.bootstrap import draw_weights
+from eva.statistics.bootstrap import Resampling, draw_weights
 
 SETTINGS = Evaluate(metrics=["length"], bootstrap=300, confidence=0.9, ngram=2, seed=5)
 METRIC = "overlap/rouge_l"
@@ -33,10 +31,12 @@ def run(seed: int, shared: float) -> ScoreResult:
     return score(rows, [METRIC, "repetition"], settings=SETTINGS)
 
 
-def runs(seeds: dict[str, tuple[int, ...]]) -> Runs:
+def runs(seeds: dict[str, tuple[int, ...]]) -> tuple[Runs, dict[str, list[ScoreResult]]]:
     shares = {"base": 0.3, "eva": 0.7}
     results = {v: [run(hash_of(v, s), shares[v] + s / 20) for s in own] for v, own in seeds.items()}
-    return Runs("toy", "tiny", SETTINGS, seeds, results)
+    measured = {variant: [one.measured for one in found] for variant, found in results.items()}
+    about = measured["base"][0].about
+    return Runs("toy", "tiny", Resampling.of(SETTINGS), seeds, measured, about, {}), results
 
 
 def hash_of(variant: str, seed: int) -> int:
@@ -65,11 +65,11 @@ def draws(n_seeds: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_intervals_and_p_of_two_seeds_are_those_of_a_resampling_spelt_out() -> None:
-    found = runs({"base": (1, 2), "eva": (1, 2)})
+    found, results = runs({"base": (1, 2), "eva": (1, 2)})
     row = next(row for row in group(found, "base").rows if row.variant == "eva").cells[METRIC]
     weights, seeds = draws(2)
-    ours = by_hand(found.results["eva"], weights, seeds)
-    theirs = by_hand(found.results["base"], weights, seeds)
+    ours = by_hand(results["eva"], weights, seeds)
+    theirs = by_hand(results["base"], weights, seeds)
     assert row.ci == pytest.approx(tuple(np.quantile(ours, [0.05, 0.95])))
     gaps = np.array(ours) - np.array(theirs)
     assert row.difference_ci == pytest.approx(tuple(np.quantile(gaps, [0.05, 0.95])))
@@ -79,7 +79,8 @@ def test_intervals_and_p_of_two_seeds_are_those_of_a_resampling_spelt_out() -> N
 
 
 def test_other_seeds_are_not_paired() -> None:
-    same, other = runs({"base": (1, 2), "eva": (1, 2)}), runs({"base": (1, 3), "eva": (1, 2)})
+    same, _ = runs({"base": (1, 2), "eva": (1, 2)})
+    other, _ = runs({"base": (1, 3), "eva": (1, 2)})
     assert same.share_seeds("eva", "base") and not other.share_seeds("eva", "base")
     matched = replace(other, seeds=same.seeds)  # the same results, said to share seeds
     apart, together = (
@@ -87,14 +88,3 @@ def test_other_seeds_are_not_paired() -> None:
         for one in (other, matched)
     )
     assert apart != together
-
-
-def test_phrases_of_two_seeds_are_counted_together() -> None:
-    one, two = run(1, 0.9), run(2, 0.9)
-    sample = pooled([one, two])
-    assert (len(sample.rows), len(sample.dialogues)) == (36, 12)
-    table = {row.phrase: row for row in phrase_table(sample, 2)}
-    alone = [{row.phrase: row for row in phrase_table(result.sample, 2)} for result in (one, two)]
-    phrase = "three four"
-    assert table[phrase].count == sum(single[phrase].count for single in alone)
-    assert table[phrase].over_30 == pytest.approx(np.mean([single[phrase].over_30 for single in alone]))

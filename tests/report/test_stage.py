@@ -12,6 +12,16 @@ import pytest
 import yaml
 
 
+def test_the_report_reaches_no_code_that_scores() -> None:
+    """It reads what `evaluate` wrote, so a changed metric runs it again only where its values change."""
+    from pipelines.dependencies import linked
+
+    reached = {name for name in linked("report") if name.startswith(("eva.metrics.", "eva.scorers."))}
+    assert not {name for name in reached if name.startswith("eva.metrics.families")}
+    scoring = ("catalogue", "sample", "score", "score_writer", "labelling", "slices")
+    assert not reached & {f"eva.metrics.{name}.py" for name in scoring}
+
+
 @pytest.mark.slow
 def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location(

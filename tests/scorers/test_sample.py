@@ -9,13 +9,13 @@ from eva.data.dialogue import Dialogue, supporter_turns
 from eva.data.epitome import load_epitome
 from eva.data.prepare import prepare
 from eva.data.responses import Response
-from eva.metrics.evaeval import all_distances
+from eva.metrics.formulas import all_distances
 from eva.scorers.epitome_scorer import train_scorer
 from eva.scorers.levels import LevelResult, train_level_classifier
 from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
 from eva.scorers.trained import Scorers
 from eva.settings.params_file import Settings, read_settings
-from eva.statistics.bootstrap import Array
+from eva.statistics.estimators import Array
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +68,7 @@ def test_shuffled_turns_are_further_from_v(
 ) -> None:
     result, scorers = trained
     rows = [Response.at(turn, turn.gold.content) for turn in supporter_turns(dialogues["test"])]
-    levels = np.array(scorers.levels(rows))
+    levels = np.array(scorers.labels("level", rows))
     own = _average(result.reference, rows, levels)
     rng = np.random.default_rng(0)
     shuffled = []

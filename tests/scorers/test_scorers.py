@@ -23,17 +23,19 @@ def rows(splits: dict[str, list[Dialogue]]) -> list[Response]:
 def test_levels_of_human_turns(
     models: Models, rows: list[Response], splits: dict[str, list[Dialogue]]
 ) -> None:
-    found = Scorers.below(models.folder).levels(rows)
+    found = Scorers.below(models.folder).labels("level", rows)
     truth = [turn.gold.weak_level for turn in supporter_turns(splits["test"])]
     assert sum(a == b for a, b in zip(found, truth, strict=True)) > 0.8 * len(rows)
-    assert Scorers.below(models.folder).levels(rows[::-1]) == found[::-1]
+    assert Scorers.below(models.folder).labels("level", rows[::-1]) == found[::-1]
 
 
 def test_degrees_read_the_post_and_the_response(models: Models) -> None:
     def row(response: str) -> Response:
         return Response("d", 1, 1, ({"role": "user", "content": "post 3 of mine"},), response)
 
-    found = Scorers.below(models.folder).degrees("ip", [row("so it goes"), row("why? why? so it goes")])
+    found = Scorers.below(models.folder).labels(
+        "epitome/ip", [row("so it goes"), row("why? why? so it goes")]
+    )
     assert found == [0, 2]
 
 
@@ -52,14 +54,14 @@ def test_score_takes_them(models: Models, rows: list[Response]) -> None:
 def test_only_what_is_asked_for_is_loaded(models: Models, rows: list[Response], tmp_path: Path) -> None:
     shutil.copytree(models.folder / "level_classifier", tmp_path / "level_classifier")
     scorers = Scorers.below(tmp_path)
-    assert len(scorers.levels(rows)) == len(rows)
+    assert len(scorers.labels("level", rows)) == len(rows)
     with pytest.raises(InputError, match="no such folder"):
-        scorers.degrees("ip", rows)
+        scorers.labels("epitome/ip", rows)
 
 
 def test_folders_mixed_up(models: Models, rows: list[Response]) -> None:
     with pytest.raises(InputError, match="trained for `epitome/ip` and `level` is asked for"):
-        Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").levels(rows)
+        Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").labels("level", rows)
     with pytest.raises(InputError, match="V comes with the level classifier"):
         Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").reference()
 
@@ -71,4 +73,4 @@ def test_weights_that_do_not_fit_are_refused(models: Models, rows: list[Response
         folder = shutil.copytree(models.folder, tmp_path / part.parent.name)
         tensors(folder / part, lambda found: {f"{name}_": tensor for name, tensor in found.items()})
         with pytest.raises(InputError, match=r"missing from the weights"):
-            Scorers.below(folder).levels(rows)
+            Scorers.below(folder).labels("level", rows)

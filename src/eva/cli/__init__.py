@@ -9,6 +9,7 @@ from eva.cli import chat_command as chat
 from eva.cli import data_commands as data
 from eva.cli import generate_command as generate
 from eva.cli import human_commands as human
+from eva.cli import metrics_command as metrics
 from eva.cli import params_commands as params
 from eva.cli import results_commands as results
 from eva.cli import safety_commands as safety
@@ -36,6 +37,7 @@ app.command("generate")(generate.generate)
 app.add_typer(human.app, name="human")
 app.command("score")(score.score)
 app.command("verify")(verify.verify)
+app.command("metrics")(metrics.metrics)
 app.command("report")(results.report)
 app.command("chat")(chat.chat)
 app.add_typer(safety.app, name="safety")

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eva.artifacts import write_json
-from eva.cli.score_command import FAMILIES, PARAMS, UNCONFIGURED
+from eva.cli.evaluate_settings import evaluate_settings, metric_words
 from eva.errors import InputError
 from eva.settings.evaluate_section import Evaluate
-from eva.settings.params_file import read_settings
 
 if TYPE_CHECKING:
     from eva.cli.human_metrics import RatedFiles
@@ -131,13 +130,13 @@ def import_(
     from eva.human.outcome import summarise
     from eva.human.ratings import read_ratings
 
-    settings, key = _settings(params), Key.read(folder)
+    settings, key = evaluate_settings(params), Key.read(folder)
     _check(json, responses, metrics, scorers)
     rated = None
     if responses:
         from eva.cli.human_metrics import rated_files
 
-        names = None if metrics is None else _words(metrics)
+        names = None if metrics is None else metric_words(metrics)
         rated = rated_files(key, responses, names, scorers, settings)
     ratings = read_ratings(key, filled or sorted((folder / SHEETS).glob("*.csv")))
     outcome = summarise(ratings, settings)
@@ -152,12 +151,6 @@ def import_(
         print(f"\nwritten: {json}")
 
 
-def _settings(given: Path | None) -> Evaluate:
-    if given is None and not PARAMS.is_file():
-        return UNCONFIGURED
-    return read_settings(given or PARAMS).evaluate
-
-
 def _check(
     json: Path | None, responses: Sequence[Path] | None, metrics: str | None, scorers: str | None
 ) -> None:
@@ -165,13 +158,6 @@ def _check(
         raise InputError(f"--json {json}: is a folder; name a file to write")
     if not responses and (metrics or scorers):
         raise InputError("--metrics and --scorers are for correlations, which need --responses")
-
-
-def _words(text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words:
-        raise InputError(f"--metrics {text!r}: names no metric; families: {', '.join(FAMILIES)}")
-    return words
 
 
 def _correlations(rated: "RatedFiles", ratings: "Ratings") -> "Correlations":

@@ -11,10 +11,9 @@ from eva.human.correlation import order_systems
 from eva.human.item_values import NEEDS_DIALOGUES
 from eva.human.key import Key
 from eva.metrics.catalogue import Metric, select
+from eva.metrics.needs import HISTOGRAM, label_kinds
 from eva.metrics.score import ScoreResult, score
 from eva.settings.evaluate_section import Evaluate
-
-_LABELLED = ("epitome", "evaeval")  # a scorer has to read each response
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class RatedFiles:
 
     def results(self) -> list[list[ScoreResult]]:
         """Per system: the metrics of the text on the whole file, those of scorers on what was rated."""
-        labelled = [metric.name for metric in self.choice.chosen if metric.family in _LABELLED]
+        labelled = [metric.name for metric in self.choice.chosen if label_kinds(metric.needs)]
         plain = [name for name in self.choice.metrics if name not in labelled]
         quick = self.settings.model_copy(update={"bootstrap": 0})  # no interval of theirs is shown
         parts = [[score(file.rows, plain, settings=quick)] if plain else [] for file in self.files]
@@ -42,7 +41,7 @@ class RatedFiles:
         from eva.scorers.trained import Scorers  # brings torch
 
         scorers = Scorers.below(self.folder.path)
-        reference = scorers.reference() if self.choice.uses("evaeval") else None
+        reference = scorers.reference() if HISTOGRAM in self.choice.needs else None
         rated = {(item.dialogue_id, item.turn) for item in self.key.items}
         return [
             score(
@@ -75,12 +74,11 @@ def rated_files(
 
 
 def _fit(wanted: Sequence[Metric], key: Key, *, named: bool) -> tuple[list[Metric], list[str]]:
-    """Without EVAEval where single turns were rated: its classifier would run for nothing."""
-    if key.whole_dialogues:
+    """Single turns were rated: without what needs whole dialogues and would run a scorer for nothing."""
+    unfit = [metric for metric in wanted if metric.positional and label_kinds(metric.needs)]
+    if key.whole_dialogues or not unfit:
         return list(wanted), []
-    fit = [metric for metric in wanted if metric.family != "evaeval"]
-    if len(fit) == len(wanted):
-        return fit, []
+    families = ", ".join(dict.fromkeys(metric.family for metric in unfit))
     if named:
-        raise InputError(f"--metrics: evaeval {NEEDS_DIALOGUES}")
-    return fit, [f"evaeval: {NEEDS_DIALOGUES}"]
+        raise InputError(f"--metrics: {families} {NEEDS_DIALOGUES}")
+    return [metric for metric in wanted if metric not in unfit], [f"{families}: {NEEDS_DIALOGUES}"]

@@ -7,8 +7,7 @@ from pathlib import Path
 from eva.cli.response_files import ResponseFile
 from eva.errors import InputError, raise_if
 from eva.metrics.catalogue import Metric
-
-_LISTED = 10  # line numbers that a message names
+from eva.metrics.needs import HISTOGRAM, by_reason, label_kinds, row_obstacles
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,13 @@ class ScorerFolder:
     version: str | None = None
 
     def needed_by(self, metric: Metric) -> list[Path]:
-        """The files without which a metric has no labels."""
-        if metric.family == "evaeval":
-            return [self.path / "level_classifier" / name for name in ("labels.json", "reference.json")]
-        if metric.family == "epitome":
-            return [self.path / metric.name / "labels.json"]
-        return []
+        """The files without which a metric has no labels, or no V."""
+        level = self.path / "level_classifier"
+        labels = [
+            (level if kind == "level" else self.path / kind) / "labels.json"
+            for kind in label_kinds(metric.needs)
+        ]
+        return [*labels, *([level / "reference.json"] if HISTOGRAM in metric.needs else [])]
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,10 @@ class Choice:
     def metrics(self) -> list[str]:
         return [metric.name for metric in self.chosen]
 
-    def uses(self, *families: str) -> bool:
-        """Whether a metric of these families is to be computed."""
-        return any(metric.family in families for metric in self.chosen)
+    @property
+    def needs(self) -> set[str]:
+        """All that the metrics need, see `eva.metrics.needs`."""
+        return {need for metric in self.chosen for need in metric.needs}
 
 
 def scorer_folder(given: str | None) -> ScorerFolder:
@@ -71,11 +72,7 @@ def choose(
     Otherwise an `InputError` lists what keeps the others from it.
     """
     obstacles = {metric.name: _obstacles(metric, files, folder) for metric in wanted}
-    by_reason: dict[str, list[str]] = {}
-    for name, reasons in obstacles.items():
-        for reason in reasons:
-            by_reason.setdefault(reason, []).append(name)
-    lines = [f"{_short(names)}: {reason}" for reason, names in by_reason.items()]
+    lines = by_reason(obstacles, {metric.name: metric.family for metric in wanted})
     if not only_possible:
         raise_if(lines, "--metrics")
     possible = [metric for metric in wanted if not obstacles[metric.name]]
@@ -85,28 +82,11 @@ def choose(
 
 
 def _obstacles(metric: Metric, files: Sequence[ResponseFile], folder: ScorerFolder) -> list[str]:
-    if metric.family == "overlap":
-        return [reason for file in files for reason in _without_reference(file)]
+    rows = [reason for file in files for reason in row_obstacles(metric.needs, file.rows, str(file.path))]
     absent = [path for path in folder.needed_by(metric) if not path.is_file()]
-    return [_untrained(path, folder) for path in absent[:1]]
+    return [*rows, *(_untrained(path, folder) for path in absent[:1])]
 
 
 def _untrained(path: Path, folder: ScorerFolder) -> str:
     lacks = f"no {path}" if path.parent.is_dir() else f"no scorer for it in {folder.path}"
     return f"{lacks}; train it with `dvc repro`, or name another folder by --scorers"
-
-
-def _without_reference(file: ResponseFile) -> list[str]:
-    bare = [str(row.line) for row in file.rows if not row.reference]
-    if not bare:
-        return []
-    places = ", ".join(bare[:_LISTED]) + (", …" if len(bare) > _LISTED else "")
-    return [f"{len(bare)} of {len(file.rows)} rows of {file.path} have no `reference` (line {places})"]
-
-
-def _short(names: Sequence[str]) -> str:
-    """Families where several of a family are meant."""
-    families: dict[str, list[str]] = {}
-    for name in names:
-        families.setdefault(name.partition("/")[0].partition("_")[0], []).append(name)
-    return ", ".join(members[0] if len(members) == 1 else family for family, members in families.items())

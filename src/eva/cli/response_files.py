@@ -34,5 +34,6 @@ def read_all(paths: Sequence[Path], *, allow_empty: bool) -> list[ResponseFile]:
     if problems:
         raise InputError("\n".join(problems))
     for other in files[1:]:
-        check_same_turns(files[0].rows, other.rows, (str(files[0].path), str(other.path)))
+        names = str(files[0].path), str(other.path)
+        check_same_turns((row.key for row in files[0].rows), (row.key for row in other.rows), names)
     return files

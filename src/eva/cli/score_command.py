@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eva.artifacts import write_json
+from eva.cli.evaluate_settings import evaluate_settings, metric_words
 from eva.errors import InputError
 from eva.settings.evaluate_section import Evaluate
-from eva.settings.params_file import read_settings
 
 if TYPE_CHECKING:
     from eva.cli.metric_choice import Choice, ScorerFolder
@@ -17,16 +17,12 @@ if TYPE_CHECKING:
     from eva.metrics.compare import Difference
     from eva.metrics.score import ScoreResult
 
-PARAMS = Path("params.yaml")
-FAMILIES = ["overlap", "diversity", "length", "epitome", "evaeval", "response_type", "repetition"]
-UNCONFIGURED = Evaluate(metrics=FAMILIES, bootstrap=1000, confidence=0.95, ngram=4, seed=0)
-
 
 def score(
     responses: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="one response a line")],
     metrics: Annotated[
         str | None,
-        typer.Option(help=f"families or metric names, with commas; families: {', '.join(FAMILIES)}"),
+        typer.Option(help="families or names of metrics, with commas; `eva metrics` lists them"),
     ] = None,
     scorers: Annotated[
         str | None,
@@ -57,31 +53,20 @@ def score(
 
     paths = [responses] if baseline is None else [responses, baseline]
     _check_out(json, paths)
-    settings, folder = _settings(params), scorer_folder(scorers)
-    wanted = select(settings.metrics if metrics is None else _words(metrics))
+    settings, folder = evaluate_settings(params), scorer_folder(scorers)
+    wanted = select(settings.metrics if metrics is None else metric_words(metrics))
     files = read_all(paths, allow_empty=allow_empty)
     choice = choose(wanted, files, folder, only_possible=metrics is None)
     for line in choice.left_out:
         typer.echo(f"left out: {line}", err=True)
     results = _results(files, choice, settings, folder)
     differences = _differences(results, files, settings)
+    for line in dict.fromkeys(note for result in results for note in result.notes):
+        typer.echo(f"note: {line}", err=True)
     _show(results, differences, files, settings)
     if json is not None:
         write_json(json, _as_dict(results, differences, files))
         print(f"\nwritten: {json}")
-
-
-def _settings(given: Path | None) -> Evaluate:
-    if given is None and not PARAMS.is_file():
-        return UNCONFIGURED
-    return read_settings(given or PARAMS).evaluate
-
-
-def _words(text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words:
-        raise InputError(f"--metrics {text!r}: names no metric; families: {', '.join(FAMILIES)}")
-    return words
 
 
 def _check_out(out: Path | None, inputs: Sequence[Path]) -> None:
@@ -97,14 +82,15 @@ def _results(
     files: Sequence["ResponseFile"], choice: "Choice", settings: Evaluate, folder: "ScorerFolder"
 ) -> list["ScoreResult"]:
     """One result a file; the scorers, if any is needed, are loaded once."""
+    from eva.metrics.needs import HISTOGRAM, label_kinds
     from eva.metrics.score import score as score_rows
 
     scorers, reference, origin = None, None, {}
-    if choice.uses("epitome", "evaeval"):
+    if label_kinds(list(choice.needs)):
         from eva.scorers.trained import Scorers
 
         scorers = Scorers.below(folder.path)
-        reference = scorers.reference() if choice.uses("evaeval") else None
+        reference = scorers.reference() if HISTOGRAM in choice.needs else None
         origin = scorers.provenance() | ({"scorers_from": folder.version} if folder.version else {})
     return [
         score_rows(
@@ -124,11 +110,13 @@ def _differences(
 ) -> list["Difference"]:
     """Ours less the baseline; none without a baseline."""
     from eva.metrics.compare import compare
+    from eva.statistics.bootstrap import Resampling
 
     if len(results) < 2:
         return []
+    ours, theirs = (result.measured for result in results)
     names = (str(files[0].path), str(files[1].path))
-    return compare(results[:1], results[1:], settings=settings, names=names)
+    return compare([ours], [theirs], Resampling.of(settings), names=names)
 
 
 def _show(

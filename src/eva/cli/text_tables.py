@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING
 
 from eva.metrics.compare import Difference
 from eva.metrics.score import ScoreResult
+from eva.statistics.verdicts import WORDS, verdict
+from eva.text_columns import align
 
 if TYPE_CHECKING:
     from eva.human.correlation import Correlation
     from eva.human.outcome import Outcome
     from eva.human.ratings import Ratings
+
+
+NOT_MEASURED = "not measured"
 
 
 def score_table(result: ScoreResult) -> str:
@@ -19,8 +24,9 @@ def score_table(result: ScoreResult) -> str:
     rows = [["metric", "value", "interval", *(["noise"] if floors else []), "n", "unit"]]
     for name, value in values.items():
         floor = [_number(value.noise_floor)] if floors else []
-        rows.append([name, _number(value.value), _interval(value.ci), *floor, str(value.n), value.unit])
-    return _aligned(rows, left=(0, len(rows[0]) - 1))
+        shown = [_number(value.value), _interval(value.ci)] if value.measured else [NOT_MEASURED, "-"]
+        rows.append([name, *shown, *floor, str(value.n), value.about.unit])
+    return _table(rows, left=(0, len(rows[0]) - 1))
 
 
 def comparison_table(differences: Sequence[Difference]) -> str:
@@ -35,20 +41,11 @@ def comparison_table(differences: Sequence[Difference]) -> str:
             _interval(row.ci),
             _number(row.p_value),
             "-" if row.effect_size is None else f"{row.effect_size:+.2f}",
-            verdict(row),
+            WORDS[row.verdict] if row.measured else NOT_MEASURED,
         ]
         for row in differences
     ]
-    return _aligned(rows, left=(0, len(rows[0]) - 1))
-
-
-def verdict(row: Difference) -> str:
-    """`better`, `worse`, `differs` (no direction is better as such), `within noise`, or no interval."""
-    if row.within_noise is None:
-        return "no interval"
-    if row.within_noise:
-        return "within noise"
-    return {"ours": "better", "theirs": "worse", None: "differs"}[row.better]
+    return _table(rows, left=(0, len(rows[0]) - 1))
 
 
 def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> str:
@@ -71,9 +68,9 @@ def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> st
         [
             *head,
             "",
-            _aligned(shares, left=(0, 1)),
+            _table(shares, left=(0, 1)),
             "",
-            _aligned(list(_agreement(outcome, names, form.is_pairwise)), left=(0,)),
+            _table(list(_agreement(outcome, names, form.is_pairwise)), left=(0,)),
         ]
     )
 
@@ -98,8 +95,8 @@ def _figure(outcome: "Outcome", name: str) -> list[str]:
 
 def _net_verdict(ci: tuple[float, float] | None) -> str:
     if ci is None:
-        return "no interval"
-    return "within noise" if ci[0] <= 0 <= ci[1] else ("better" if ci[0] > 0 else "worse")
+        return WORDS[None]
+    return WORDS[verdict(ci[0], within_noise=ci[0] <= 0 <= ci[1], higher_is_better=True)]
 
 
 def correlation_table(correlations: Sequence["Correlation"]) -> str:
@@ -117,7 +114,7 @@ def correlation_table(correlations: Sequence["Correlation"]) -> str:
         ]
         for row in correlations
     ]
-    return _aligned(rows, left=(0, 1, 2))
+    return _table(rows, left=(0, 1, 2))
 
 
 def _number(value: float | None) -> str:
@@ -127,7 +124,7 @@ def _number(value: float | None) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
-def _signed(value: float) -> str:
+def _signed(value: float | None) -> str:
     text = _number(value)
     return text if text.startswith("-") or float(text) == 0 else f"+{text}"
 
@@ -136,14 +133,5 @@ def _interval(ci: tuple[float, float] | None) -> str:
     return "-" if ci is None else f"{_number(ci[0])} to {_number(ci[1])}"
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: Sequence[int]) -> str:
-    """Columns two blanks apart, flush right but for those in `left`."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = (
-        "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
+def _table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> str:
+    return "\n".join(align(rows, left))

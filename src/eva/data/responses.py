@@ -110,9 +110,11 @@ def read_responses(path: Path, *, allow_empty: bool = False) -> list[Response]:
     return rows
 
 
-def check_same_turns(ours: Sequence[Response], theirs: Sequence[Response], names: tuple[str, str]) -> None:
-    """Refuse to compare two systems that did not answer the same turns; `names` go in the message."""
-    left, right = {row.key for row in ours}, {row.key for row in theirs}
+def check_same_turns(
+    ours: Iterable[tuple[str, int]], theirs: Iterable[tuple[str, int]], names: tuple[str, str]
+) -> None:
+    """Refuse to compare two systems whose responses' keys differ; `names` go in the message."""
+    left, right = set(ours), set(theirs)
     problems = [_absent(key, *names) for key in sorted(left - right)]
     problems += [_absent(key, *reversed(names)) for key in sorted(right - left)]
     if problems:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from eva.data.prepare import REASONS
+from eva.text_columns import align
 
 _IGNORED = -100
 _OPEN, _CLOSE = "[[", "]]"
@@ -29,7 +30,7 @@ def corpus_summary(statistics: Mapping[str, Any]) -> str:
     for name in sorted({name for split in splits.values() for name in split["strategies"]}):
         rows.append([f"  {name}", *(_number(split["strategies"].get(name, 0)) for split in splits.values())])
     title = f"{statistics['corpus']} ({statistics['format']})"
-    return "\n".join([title, *_aligned(rows), *_level_lines(statistics["weak_levels"])])
+    return "\n".join([title, *align(rows), *_level_lines(statistics["weak_levels"])])
 
 
 def rendered_example(tokens: Sequence[int], labels: Sequence[int], tokenizer: Decoder) -> str:
@@ -52,11 +53,6 @@ def _marked(text: str, covered: bool) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    first, width = max(len(row[0]) for row in rows), max(len(cell) for row in rows for cell in row[1:])
-    return [(row[0].ljust(first) + "".join(cell.rjust(width + 2) for cell in row[1:])) for row in rows]
 
 
 def _level_lines(levels: Mapping[str, Any]) -> list[str]:

@@ -3,10 +3,23 @@
 import numpy as np
 
 from eva.human.ratings import Counts
-from eva.statistics.bootstrap import Additive, Array
+from eva.statistics.estimators import Array, Statistic, estimator
 
 
-def kappa_by_dialogue(counts: Counts, dialogue_of: Counts) -> Additive:
+@estimator("fleiss_kappa")
+def fleiss_kappa(totals: Array, _: Array) -> Array:
+    """Kappa of totals as `kappa_by_dialogue` sums them (m x 2 + categories -> m)."""
+    agreement, items, categories = totals[:, 0], totals[:, 1], totals[:, 2:]
+    given = categories.sum(axis=1, keepdims=True)
+    shares = np.divide(categories, given, out=np.full_like(categories, np.nan), where=given > 0)
+    chance = (shares**2).sum(axis=1)
+    observed = np.divide(agreement, items, out=np.full_like(items, np.nan), where=items > 0)
+    defined = chance < 1 - 1e-12
+    kappa: Array = np.divide(observed - chance, 1 - chance, out=np.full_like(chance, np.nan), where=defined)
+    return kappa
+
+
+def kappa_by_dialogue(counts: Counts, dialogue_of: Counts) -> Statistic:
     """Kappa as a function of sums over dialogues, so that dialogues can be resampled.
 
     `counts` (items x categories) have equally many raters an item. A dialogue contributes its items'
@@ -19,15 +32,4 @@ def kappa_by_dialogue(counts: Counts, dialogue_of: Counts) -> Additive:
     columns = np.column_stack([agreeing, np.ones(len(counts)), counts])
     sums = np.zeros((int(dialogue_of.max(initial=-1)) + 1, columns.shape[1]))
     np.add.at(sums, dialogue_of, columns)
-    return Additive(sums, n=int(counts.sum()), combine=_kappa)
-
-
-def _kappa(totals: Array) -> Array:
-    agreement, items, categories = totals[:, 0], totals[:, 1], totals[:, 2:]
-    given = categories.sum(axis=1, keepdims=True)
-    shares = np.divide(categories, given, out=np.full_like(categories, np.nan), where=given > 0)
-    chance = (shares**2).sum(axis=1)
-    observed = np.divide(agreement, items, out=np.full_like(items, np.nan), where=items > 0)
-    defined = chance < 1 - 1e-12
-    kappa: Array = np.divide(observed - chance, 1 - chance, out=np.full_like(chance, np.nan), where=defined)
-    return kappa
+    return Statistic(sums, n=int(counts.sum()), estimator=fleiss_kappa)

@@ -18,7 +18,8 @@ from eva.human.key import Key
 from eva.human.ratings import Counts, Ratings
 from eva.metrics.score import ScoreResult
 from eva.settings.evaluate_section import Evaluate
-from eva.statistics.bootstrap import Array, draw_weights, interval
+from eva.statistics.bootstrap import draw_weights, interval
+from eva.statistics.estimators import Array
 
 FEWEST = 4  # items below which a rank correlation says nothing
 _DEFINED = 0.95  # share of resamples below which those that are left are no fair draw

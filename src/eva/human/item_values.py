@@ -9,7 +9,7 @@ from eva.errors import raise_if
 from eva.human.key import Key
 from eva.metrics.catalogue import Metric
 from eva.metrics.score import ScoreResult
-from eva.statistics.bootstrap import Additive, Array
+from eva.statistics.estimators import Array, Statistic
 
 CORPUS_ONLY = "is defined for a whole file only"
 NEEDS_DIALOGUES = "is defined per dialogue, which takes a study of whole ones (export with --dialogues)"
@@ -43,7 +43,7 @@ def dialogue_values(result: ScoreResult, dialogues: Sequence[str]) -> Values:
     """Each metric on each of the dialogues alone."""
     place = {name: i for i, name in enumerate(result.sample.dialogues)}
     wanted = np.array([place[name] for name in dialogues])
-    return _values(result.chosen, lambda metric: result.statistics[metric.name], wanted, whole=True)
+    return _values(result.chosen, lambda m: result.measured.statistics[m.name], wanted, whole=True)
 
 
 def _check_covered(key: Key, place: dict[tuple[str, int], int]) -> None:
@@ -58,18 +58,18 @@ def _check_covered(key: Key, place: dict[tuple[str, int], int]) -> None:
 
 
 def _values(
-    metrics: Sequence[Metric], statistic: Callable[[Metric], object], wanted: Array, *, whole: bool
+    metrics: Sequence[Metric], statistic: Callable[[Metric], Statistic], wanted: Array, *, whole: bool
 ) -> Values:
     found = Values()
     for metric in metrics:
         if metric.positional and not whole:
             found.left_out[metric.name] = NEEDS_DIALOGUES
             continue
-        computed = statistic(metric)
-        if not isinstance(computed, Additive):
+        values = statistic(metric).by_dialogue
+        if values is None:
             found.left_out[metric.name] = CORPUS_ONLY
             continue
-        found.by_metric[metric.name] = computed.combine(computed.sums)[wanted]
+        found.by_metric[metric.name] = np.nan_to_num(values)[wanted]  # of an empty response: 0
     return found
 
 

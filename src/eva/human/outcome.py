@@ -1,26 +1,41 @@
 """What raters said: shares of win, tie and lose (or yes and no), majorities, agreement, side bias."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from eva.human.agreement import kappa_by_dialogue
 from eva.human.ratings import Counts, Ratings
-from eva.metrics.score import MetricValue
 from eva.settings.evaluate_section import Evaluate
-from eva.statistics.bootstrap import Additive, Array, draw_weights, interval
+from eva.statistics.bootstrap import Resampling, mean_interval
+from eva.statistics.estimators import Statistic
 
 NO_MAJORITY = "none"
 _RESAMPLED = "Interval: percentile bootstrap over dialogues, with all ratings of a drawn dialogue"
 
 
 @dataclass(frozen=True)
+class FigureValue:
+    """A figure of a study, with its interval over dialogues."""
+
+    value: float
+    n: int
+    ci: tuple[float, float] | None
+    definition: str
+    unit: str
+    higher_is_better: bool | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "ci": None if self.ci is None else list(self.ci)}
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Figures by name (`human/<criterion>/…`), each item's majority labels, and what is not defined."""
 
-    metrics: dict[str, MetricValue]
+    metrics: dict[str, FigureValue]
     items: list[dict[str, Any]]
     undefined: list[str] = field(default_factory=list)
 
@@ -30,7 +45,7 @@ class _Figure:
     """A statistic that still lacks its interval."""
 
     name: str
-    statistic: Additive
+    statistic: Statistic
     unit: str
     definition: str
     higher_is_better: bool | None = None
@@ -38,12 +53,11 @@ class _Figure:
 
 def summarise(ratings: Ratings, settings: Evaluate) -> Outcome:
     """Every figure of a study, with intervals over resamples of its dialogues."""
-    dialogues, _ = ratings.dialogue_of()
-    weights = draw_weights(len(dialogues), settings.bootstrap, settings.seed)
+    resampling = Resampling.of(settings)
     figures = list(_figures(ratings))
     defined = [one for one in figures if one.statistic.n and not np.isnan(one.statistic.value)]
     return Outcome(
-        metrics={figure.name: _value(figure, weights, settings.confidence) for figure in defined},
+        metrics={figure.name: _value(figure, resampling) for figure in defined},
         items=_item_rows(ratings),
         undefined=[
             f"{figure.name}: needs two raters, and ratings that are not all the same"
@@ -100,10 +114,10 @@ def _shares(ratings: Ratings, name: str, counts: Counts, dialogue_of: Counts) ->
         )
 
 
-def _share(parts: Counts, wholes: Counts, dialogue_of: Counts) -> Additive:
+def _share(parts: Counts, wholes: Counts, dialogue_of: Counts) -> Statistic:
     sums = np.zeros((int(dialogue_of.max()) + 1, 2))
     np.add.at(sums, dialogue_of, np.column_stack([parts, wholes]))
-    return Additive(sums, n=int(wholes.sum()))
+    return Statistic(sums, n=int(wholes.sum()))
 
 
 def _kappa(name: str, counts: Counts, dialogue_of: Counts) -> _Figure:
@@ -130,15 +144,11 @@ def _left(ratings: Ratings, dialogue_of: Counts) -> _Figure:
     )
 
 
-def _value(figure: _Figure, weights: Array, confidence: float) -> MetricValue:
-    ci = None
-    if weights.shape[1] > 1:
-        drawn = figure.statistic.replicates(weights)
-        ci = interval(figure.statistic.value, drawn[~np.isnan(drawn)], confidence)
-    return MetricValue(
+def _value(figure: _Figure, resampling: Resampling) -> FigureValue:
+    return FigureValue(
         value=figure.statistic.value,
         n=figure.statistic.n,
-        ci=ci,
+        ci=mean_interval([figure.statistic], resampling),
         definition=figure.definition,
         unit=figure.unit,
         higher_is_better=figure.higher_is_better,

@@ -1,34 +1,42 @@
-"""Metrics by name. A metric is one decorated function; its definition travels with its value."""
+"""Metrics by name. A metric is one decorated function; its description travels with its value.
+
+Modules outside this package register theirs in the same way, see `eva.plugins`.
+"""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eva.errors import raise_if
+from eva.metrics.description import Description, Table
+from eva.metrics.measured import Measured
+from eva.metrics.needs import check_known
 from eva.metrics.sample import Sample
-from eva.statistics.bootstrap import Statistic
+from eva.statistics.bootstrap import Bounds
+from eva.statistics.estimators import Statistic
 
 Compute = Callable[[Sample], Statistic]
+Detail = Callable[[Sample, int], Mapping[str, Any]]
+Floor = Callable[[Sample, int], Mapping[str, float]]
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A named metric.
+@dataclass(frozen=True, kw_only=True)
+class Metric(Description):
+    """A metric that can be computed; `needs` are conditions on its input, see `eva.metrics.needs`."""
 
-    `definition` says tokeniser, smoothing, averaging and unit. `higher_is_better` is None where
-    neither direction is better as such. A `positional` metric needs whole dialogues.
-    """
-
-    name: str
-    family: str
-    unit: str
-    definition: str
-    higher_is_better: bool | None
     compute: Compute
-    positional: bool = False
+    needs: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> Description:
+        """What is stored beside its values."""
+        return Description(**{name: getattr(self, name) for name in Description.__dataclass_fields__})
 
 
 _METRICS: dict[str, Metric] = {}
+_DETAILS: dict[str, Detail] = {}
+_FLOORS: dict[str, Floor] = {}
 
 
 def metric(
@@ -38,50 +46,121 @@ def metric(
     unit: str,
     definition: str,
     higher_is_better: bool | None,
+    heading: str = "",
+    table: Table | None = "comparison",
+    over: str = "",
+    decimals: int = 4,
+    bounds: Bounds = (0, None),
+    least: int = 1,
+    needs: Sequence[str] = (),
     positional: bool = False,
 ) -> Callable[[Compute], Compute]:
-    """Register the decorated function under `name`; a name can be taken once.
+    """Register the decorated function under `name`, which can be taken once; see `Description`.
 
-    `definition` says tokeniser, smoothing and averaging; the unit is put at its end.
+    `definition` says tokeniser, smoothing and averaging; the unit is put at its end. Without a
+    `heading` the part of the name after the stroke is one.
     """
+    check_known(name, needs)
 
     def register(compute: Compute) -> Compute:
         if name in _METRICS:
             raise ValueError(f"metric {name!r} is already registered by {_METRICS[name].compute}")
-        text = f"{definition} Unit: {unit}."
-        _METRICS[name] = Metric(name, family, unit, text, higher_is_better, compute, positional)
+        _METRICS[name] = Metric(
+            name=name,
+            family=family,
+            heading=heading or name.rpartition("/")[2],
+            unit=unit,
+            definition=f"{definition} Unit: {unit}.",
+            higher_is_better=higher_is_better,
+            table=table,
+            over=over,
+            decimals=decimals,
+            bounds=bounds,
+            least=least,
+            positional=positional,
+            compute=compute,
+            needs=tuple(needs),
+        )
         return compute
 
     return register
 
 
-def families() -> list[str]:
-    """The families there are, in the order in which their metrics are registered."""
-    # Imported here, since each of them imports this module to register its metrics.
-    from eva.metrics import (  # noqa: F401
-        diversity,
-        empathy,
-        evaeval,
-        length,
-        overlap,
-        repetition,
-        response_types,
+def detail(family: str) -> Callable[[Detail], Detail]:
+    """Register what else a family tells of a sample (under a resampling seed), as plain data for the JSON."""
+
+    def register(tell: Detail) -> Detail:
+        _DETAILS[family] = tell
+        return tell
+
+    return register
+
+
+def noise_floor(family: str) -> Callable[[Floor], Floor]:
+    """Register what a system without any fault would get, by metric of a family: the value of noise alone."""
+
+    def register(floor: Floor) -> Floor:
+        _FLOORS[family] = floor
+        return floor
+
+    return register
+
+
+def measure(sample: Sample, metrics: Sequence[Metric]) -> Measured:
+    """Compute the metrics on a sample."""
+    return Measured(
+        turns=tuple(row.key for row in sample.rows),
+        statistics={metric.name: metric.compute(sample) for metric in metrics},
+        about={metric.name: metric.description for metric in metrics},
     )
 
+
+def details_of(names: Sequence[str], sample: Sample, seed: int) -> dict[str, Any]:
+    """What the families tell of a sample, by family."""
+    return {name: dict(_DETAILS[name](sample, seed)) for name in names if name in _DETAILS}
+
+
+def floors_of(names: Sequence[str], sample: Sample, seed: int) -> dict[str, float]:
+    """The noise floors of the families' metrics, by metric."""
+    return {
+        metric_name: value
+        for name in names
+        if name in _FLOORS
+        for metric_name, value in _FLOORS[name](sample, seed).items()
+    }
+
+
+def families() -> list[str]:
+    """The families there are: EVA's own first, then those of plugins that were imported."""
+    _import_own()
     return list(dict.fromkeys(one.family for one in _METRICS.values()))
+
+
+def every_metric() -> list[Metric]:
+    """All metrics, in the order in which they were registered."""
+    _import_own()
+    return list(_METRICS.values())
+
+
+def _import_own() -> None:
+    import eva.metrics.families  # noqa: F401 - here, since each of them imports this module
 
 
 def select(names: Sequence[str]) -> list[Metric]:
     """Metrics of the families or metric names given, in that order; unknown names are an `InputError`."""
-    known = set(families())
-    raise_if((_unknown(name, known) for name in names if name not in known | set(_METRICS)), "metrics")
+    raise_if(unknown(names), "metrics")
     chosen: dict[str, Metric] = {}
     for name in names:
         chosen |= {one.name: one for one in _METRICS.values() if name in (one.family, one.name)}
     return list(chosen.values())
 
 
-def _unknown(name: str, families: set[str]) -> str:
-    nearest = difflib.get_close_matches(name, [*families, *_METRICS], n=1, cutoff=0.0)
-    known = ", ".join(sorted(families))
-    return f"{name!r} is no metric and no family. Nearest: {nearest[0]!r}. Families: {known}."
+def unknown(names: Sequence[str]) -> list[str]:
+    """What is wrong with names that are no family and no metric."""
+    known = families()
+    return [_refusal(name, known) for name in names if name not in known and name not in _METRICS]
+
+
+def _refusal(name: str, known: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(name, [*known, *_METRICS], n=1, cutoff=0.0)
+    return f"{name!r} is no metric and no family. Nearest: {nearest[0]!r}. Families: {', '.join(known)}."

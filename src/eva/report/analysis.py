@@ -1,24 +1,21 @@
 """What the figures show: levels over time, response types, repeated phrases."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from eva.metrics.repetition import ORDERS, THRESHOLDS, Phrase, phrase_table
-from eva.metrics.response_types import TYPE_NAMES
-from eva.metrics.sample import Sample
-from eva.metrics.score import ScoreResult
+from eva.metrics.phrases import ORDERS, THRESHOLDS, Phrase
+from eva.metrics.score_file import Scores
+from eva.metrics.type_phrases import TYPE_NAMES
 from eva.report.comparison import Group
 from eva.report.runs import Runs
 
 
 @dataclass(frozen=True)
 class Phrases:
-    """The most frequent phrases of one variant by their number of words, all seeds pooled.
-
-    `n_dialogues` counts a dialogue once a seed, because each seed answered it anew.
-    """
+    """The most frequent phrases of one variant, by their number of words, in the responses of one seed."""
 
     variant: str
+    seed: int
     n_responses: int
     n_dialogues: int
     by_order: dict[int, tuple[Phrase, ...]]
@@ -46,7 +43,8 @@ class Analysis:
 
 def analyse(runs: Runs, group: Group) -> Analysis:
     """Level profiles, response types and repetition of a group's variants."""
-    levelled = {v: found for v, found in runs.scored.items() if "evaeval" in found[0].details}
+    scored = {variant: runs.scores[variant] for variant in runs.scored}
+    levelled = {v: found for v, found in scored.items() if "evaeval" in found[0].details}
     first = next(iter(levelled.values()), None)
     shares = _by_variant(group, [f"repetition/over_{t}" for t in THRESHOLDS])
     return Analysis(
@@ -59,12 +57,14 @@ def analyse(runs: Runs, group: Group) -> Analysis:
         repetition={
             v: {name.removeprefix("over_"): value for name, value in row.items()} for v, row in shares.items()
         },
-        ngram=runs.settings.ngram,
-        phrases=tuple(_phrases(variant, found) for variant, found in runs.scored.items()) if shares else (),
+        ngram=next((found[0].provenance["ngram"] for found in scored.values()), 0),
+        phrases=tuple(_phrases(v, runs.seeds[v][0], found[0]) for v, found in scored.items())
+        if shares
+        else (),
     )
 
 
-def _mean_profile(results: Sequence[ScoreResult]) -> dict[str, list[float]]:
+def _mean_profile(results: Sequence[Scores]) -> dict[str, list[float]]:
     profiles = [result.details["evaeval"]["T"] for result in results]
     return {
         level: [sum(column) / len(column) for column in zip(*(p[level] for p in profiles), strict=True)]
@@ -72,7 +72,7 @@ def _mean_profile(results: Sequence[ScoreResult]) -> dict[str, list[float]]:
     }
 
 
-def _counts(results: Sequence[ScoreResult]) -> dict[str, int]:
+def _counts(results: Sequence[Scores]) -> dict[str, int]:
     counts = [result.details["evaeval"]["counts"] for result in results]
     return {level: sum(sum(one[level]) for one in counts) for level in counts[0]}
 
@@ -81,23 +81,13 @@ def _by_variant(group: Group, names: Iterable[str]) -> dict[str, dict[str, float
     """Values by variant and last part of the name; variants without the family are left out."""
     listed = list(names)
     return {
-        row.variant: {name.partition("/")[2]: row.cells[name].value for name in listed}
+        row.variant: {name.partition("/")[2]: row.cells[name].value or 0.0 for name in listed}
         for row in group.rows
         if row.cells.keys() >= set(listed)
     }
 
 
-def _phrases(variant: str, results: Sequence[ScoreResult]) -> Phrases:
-    sample = pooled(results)
-    tables = {order: tuple(phrase_table(sample, order)) for order in ORDERS}
-    return Phrases(variant, len(sample.rows), len(sample.dialogues), tables)
-
-
-def pooled(results: Sequence[ScoreResult]) -> Sample:
-    """The responses of all seeds as one sample, in which every seed has dialogues of its own."""
-    rows = tuple(
-        replace(row, dialogue_id=f"{number}:{row.dialogue_id}")
-        for number, result in enumerate(results)
-        for row in result.sample.rows
-    )
-    return Sample(rows, ngram=results[0].sample.ngram)
+def _phrases(variant: str, seed: int, scores: Scores) -> Phrases:
+    tables = scores.details["repetition"]
+    by_order = {order: tuple(Phrase(**row) for row in tables[str(order)]) for order in ORDERS}
+    return Phrases(variant, seed, len(scores.measured.turns), scores.measured.n_dialogues, by_order)

@@ -6,15 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import read_json
+from eva.report.paper_values import GENERAL_ABILITY
+from eva.statistics.verdicts import Verdict, verdict
 
-# Table 13, Mistral before and after; the paper does not say which metric of a task it prints.
-PAPER = {
-    "hellaswag": (76.00, 75.66),
-    "coqa": (60.00, 65.28),
-    "mmlu": (61.60, 59.55),
-    "wikitext": (9.86, 9.02),
-    "humaneval": (28.63, 26.21),
-}
 _SHARES = ("acc", "em", "exact_match", "f1", "pass@")  # from 0 to 1, printed in percent
 _CRITICAL = 1.96  # of a two-sided test at 5 %
 
@@ -23,8 +17,7 @@ _CRITICAL = 1.96  # of a two-sided test at 5 %
 class CapabilityRow:
     """One metric of one task, in the unit that is printed; `paper` stands under a task's last metric.
 
-    `versus` is the after model's: better, worse, changed (without a direction), noise, or None
-    without a standard error.
+    `versus` is the verdict on the after model; None without a standard error.
     """
 
     name: str
@@ -34,7 +27,7 @@ class CapabilityRow:
     stderr: float | None
     n: int
     higher_is_better: bool | None
-    versus: str | None
+    versus: Verdict | None
     paper: tuple[float, float] | None = None
 
 
@@ -71,7 +64,9 @@ def _task(name: str) -> str:
 
 def _place(name: str) -> int:
     """The paper's tasks in its order, the others after them."""
-    return list(PAPER).index(_task(name)) if _task(name) in PAPER else len(PAPER)
+    return (
+        list(GENERAL_ABILITY).index(_task(name)) if _task(name) in GENERAL_ABILITY else len(GENERAL_ABILITY)
+    )
 
 
 def _row(name: str, score: Mapping[str, Any], *, shows_paper: bool) -> CapabilityRow:
@@ -85,16 +80,11 @@ def _row(name: str, score: Mapping[str, Any], *, shows_paper: bool) -> Capabilit
         n=score["n"],
         higher_is_better=score["higher_is_better"],
         versus=_versus(score),
-        paper=PAPER.get(_task(name)) if shows_paper else None,
+        paper=GENERAL_ABILITY.get(_task(name)) if shows_paper else None,
     )
 
 
-def _versus(score: Mapping[str, Any]) -> str | None:
-    difference, stderr, upwards = score["difference"], score["stderr"], score["higher_is_better"]
-    if stderr is None:
-        return None
-    if abs(difference) <= _CRITICAL * stderr:
-        return "noise"
-    if upwards is None:
-        return "changed"
-    return "better" if (difference > 0) == upwards else "worse"
+def _versus(score: Mapping[str, Any]) -> Verdict | None:
+    difference, stderr = score["difference"], score["stderr"]
+    within_noise = None if stderr is None else abs(difference) <= _CRITICAL * stderr
+    return verdict(difference, within_noise=within_noise, higher_is_better=score["higher_is_better"])

@@ -1,39 +1,35 @@
 """The paper's Table 2 with our numbers: variants against the baseline, ours beside the paper's."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from typing import Any
 
-import numpy as np
-
 from eva.metrics.compare import Difference, compare
-from eva.metrics.score import ScoreResult
+from eva.metrics.description import Description
+from eva.metrics.score_file import Scores
 from eva.report.paper_values import SignCell, compare_signs, paper_row
-from eva.report.runs import HEADINGS, WORDING, Runs
-from eva.settings.evaluate_section import Evaluate
-from eva.statistics.bootstrap import (
-    draw_weights,
-    interval,
-    mean_over_seeds,
-    replicates_over_seeds,
-    statistic_interval,
-)
+from eva.report.runs import Runs
+from eva.statistics.bootstrap import mean_interval, mean_over_seeds
+from eva.statistics.verdicts import Verdict
 
 
 @dataclass(frozen=True)
 class Cell:
     """One number of a table.
 
-    `versus` the baseline is `better`, `worse`, `changed` (no direction is better), `noise` (the
-    interval of the difference holds 0) or None (no comparison). `agrees`: our change has the sign
-    of the paper's; None where ours is within the noise or the paper prints none.
+    `measured` is False where it rests on too little to be read. `versus` is the verdict on the difference
+    from the baseline. `agrees`: our change has the sign of the paper's; None where ours is within the
+    noise or the paper prints none.
     """
 
     metric: str
-    value: float
+    value: float | None
     ci: tuple[float, float] | None
     n: int
-    versus: str | None = None
+    measured: bool = True
+    versus: Verdict | None = None
     difference: float | None = None
     difference_ci: tuple[float, float] | None = None
     p_value: float | None = None
@@ -77,6 +73,13 @@ class Group:
     rows: tuple[Row, ...]
     floor: dict[str, float]
     same_size: dict[str, float]
+    about: Mapping[str, Description]
+
+    @property
+    def spans(self) -> list[tuple[str, int]]:
+        """Headings over neighbouring columns of the comparison, and how many columns each is over."""
+        over = groupby(self.about[name].over for name in self.columns)
+        return [(text, len(list(columns))) for text, columns in over]
 
     @property
     def has_paper(self) -> bool:
@@ -98,9 +101,9 @@ class Group:
 
 def group(runs: Runs, baseline: str, paper: str = "mistral") -> Group:
     """The table of one corpus and backbone; `paper` names the backbone of the paper's rows."""
-    columns, wording = runs.columns(list(HEADINGS)), runs.columns(list(WORDING))
+    columns, wording = runs.columns("comparison"), runs.columns("wording")
     rows = [_row(variant, runs, baseline, paper, [*columns, *wording]) for variant in runs.results]
-    base = runs.results.get(baseline, [])
+    base = runs.scores.get(baseline, [])
     return Group(
         corpus=runs.corpus,
         backbone=runs.backbone,
@@ -108,9 +111,10 @@ def group(runs: Runs, baseline: str, paper: str = "mistral") -> Group:
         paper=paper,
         columns=columns,
         wording=wording,
-        rows=_mark_best(rows, base, columns),
+        rows=_mark_best(rows, runs, columns),
         floor=_floor(base),
         same_size=_same_size(base),
+        about={name: runs.about[name] for name in [*columns, *wording]},
     )
 
 
@@ -123,14 +127,11 @@ def _row(variant: str, runs: Runs, baseline: str, paper: str, names: Sequence[st
     by_metric = {sign.metric: sign for sign in signs}
     printed = paper_row(runs.corpus, variant, paper)
     cells = {
-        name: _cell(
-            name, results, differences.get(name), printed.get(name), by_metric.get(name), runs.settings
-        )
+        name: _cell(name, runs, variant, differences.get(name), printed.get(name), by_metric.get(name))
         for name in names
         if all(name in result.statistics for result in results)
     }
-    sample = results[0].sample
-    return Row(variant, seeds, len(sample.dialogues), len(sample.rows), cells)
+    return Row(variant, seeds, results[0].n_dialogues, len(results[0].turns), cells)
 
 
 def _against_baseline(variant: str, runs: Runs, baseline: str) -> dict[str, Difference]:
@@ -140,7 +141,7 @@ def _against_baseline(variant: str, runs: Runs, baseline: str) -> dict[str, Diff
     found = compare(
         runs.results[variant],
         base,
-        settings=runs.settings,
+        runs.resampling,
         names=(variant, baseline),
         same_seeds=runs.share_seeds(variant, baseline),
     )
@@ -149,20 +150,22 @@ def _against_baseline(variant: str, runs: Runs, baseline: str) -> dict[str, Diff
 
 def _cell(
     name: str,
-    results: Sequence[ScoreResult],
+    runs: Runs,
+    variant: str,
     difference: Difference | None,
     paper: float | None,
     sign: SignCell | None,
-    settings: Evaluate,
 ) -> Cell:
+    results = runs.results[variant]
     statistics = [result.statistics[name] for result in results]
     value = mean_over_seeds(statistics)
     return Cell(
         metric=name,
-        value=value,
-        ci=_interval(name, value, results, settings),
+        value=None if math.isnan(value) else value,
+        ci=mean_interval(statistics, runs.resampling, runs.about[name].bounds),
         n=statistics[0].n,
-        versus=versus(difference),
+        measured=all(result.is_measured(name) for result in results),
+        versus=difference.verdict if difference else None,
         difference=difference.difference if difference else None,
         difference_ci=difference.ci if difference else None,
         p_value=difference.p_value if difference else None,
@@ -173,56 +176,30 @@ def _cell(
     )
 
 
-def _interval(
-    name: str, value: float, results: Sequence[ScoreResult], settings: Evaluate
-) -> tuple[float, float] | None:
-    """Bootstrap interval of the mean over seeds: dialogues and seeds are drawn."""
-    dialogues = len(results[0].sample.dialogues)
-    weights = draw_weights(dialogues, settings.bootstrap, settings.seed)
-    statistics = [result.statistics[name] for result in results]
-    if len(statistics) == 1:
-        return statistic_interval(statistics[0], weights, settings.confidence)
-    if dialogues < 2 or not len(weights):
-        return None
-    shares = np.full(len(results), 1 / len(results))
-    seeds = np.random.default_rng(settings.seed + 1).multinomial(len(results), shares, size=len(weights))
-    return interval(
-        value, replicates_over_seeds(statistics, weights, seeds.astype(np.float64)), settings.confidence
-    )
-
-
-def versus(difference: Difference | None) -> str | None:
-    """A difference in one word, see `Cell`."""
-    if difference is None or difference.within_noise is None:
-        return None
-    if difference.within_noise:
-        return "noise"
-    return {"ours": "better", "theirs": "worse", None: "changed"}[difference.better]
-
-
-def _mark_best(rows: Sequence[Row], base: Sequence[ScoreResult], columns: Sequence[str]) -> tuple[Row, ...]:
+def _mark_best(rows: Sequence[Row], runs: Runs, columns: Sequence[str]) -> tuple[Row, ...]:
     """Rows with the best value of each column marked, as the paper prints it bold."""
-    direction = {m.name: m.higher_is_better for result in base[:1] for m in result.chosen}
     best: dict[str, float] = {}
     for name in columns:
-        values = [row.cells[name].value for row in rows if name in row.cells]
-        if direction.get(name) is not None and len(set(values)) > 1:
-            best[name] = max(values) if direction[name] else min(values)
+        cells = [row.cells[name] for row in rows if name in row.cells]
+        values = [cell.value for cell in cells if cell.value is not None and cell.measured]
+        upwards = runs.about[name].higher_is_better
+        if upwards is not None and len(set(values)) > 1:
+            best[name] = max(values) if upwards else min(values)
     return tuple(
         replace(row, cells={name: _marked(cell, best) for name, cell in row.cells.items()}) for row in rows
     )
 
 
 def _marked(cell: Cell, best: Mapping[str, float]) -> Cell:
-    return replace(cell, best=best.get(cell.metric) == cell.value)
+    return replace(cell, best=cell.measured and cell.metric in best and best[cell.metric] == cell.value)
 
 
-def _floor(base: Sequence[ScoreResult]) -> dict[str, float]:
+def _floor(base: Sequence[Scores]) -> dict[str, float]:
     metrics = base[0].metrics if base else {}
     return {name: m.noise_floor for name, m in metrics.items() if m.noise_floor is not None}
 
 
-def _same_size(base: Sequence[ScoreResult]) -> dict[str, float]:
+def _same_size(base: Sequence[Scores]) -> dict[str, float]:
     """Median of what draws of the reference of the sample's size get."""
     detail = base[0].details.get("evaeval", {}) if base else {}
     return {name: median for name, (median, _) in detail.get("same_size", {}).items()}

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from eva.metrics.repetition import TOP_WITHIN
+from eva.metrics.phrases import TOP_WITHIN
 from eva.report import figures
 from eva.report.analysis import Analysis
 from eva.report.inputs import Curve

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from eva.metrics.repetition import Phrase
-from eva.metrics.response_types import TYPE_NAMES
+from eva.metrics.phrases import Phrase
+from eva.metrics.type_phrases import TYPE_NAMES
 from eva.report.inputs import Curve
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from eva.artifacts import read_json
 from eva.data.responses import Response, read_responses
 from eva.errors import raise_if
+from eva.metrics.score_file import Scores, read_scores
 from eva.plain_text import read_text
 from eva.report.capability_table import CapabilityTable, capability_tables
-from eva.scorers.reference import Reference
 from eva.settings.matrix_section import Matrix
 
 STAGES = ("sft", "dpo")
@@ -39,18 +39,14 @@ def items(matrix: Matrix, variants: Iterable[str]) -> list[Item]:
 
 @dataclass(frozen=True)
 class Scored:
-    """One item's scores (`ScoreResult.to_dict` with `labels`) and the responses that were scored.
+    """One item's scores, and the responses that were scored, to show some of them.
 
     A variant that does not apply to its backbone has neither.
     """
 
     item: Item
-    scores: Mapping[str, Any]
+    scores: Scores | None
     rows: Sequence[Response] = field(repr=False, default=())
-
-    @property
-    def applies(self) -> bool:
-        return bool(self.scores["metrics"])
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,6 @@ class ReportInputs:
     baseline: str
     samples: int
     scored: Sequence[Scored]
-    reference: Reference | None
     curves: Sequence[Curve] = ()
     scorecards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     invented: Sequence[str] = ()
@@ -102,21 +97,18 @@ def gather(
 
     Other files there, as a change of profile leaves them, are not the report's.
     `training` and `curves` hold a folder each for sft and dpo; `levels` and `epitome` are folders
-    with `scorecard.json` (and V, `reference.json`, of the level classifier); `capability` holds a
-    comparison a corpus, backbone and seed.
+    with `scorecard.json`; `capability` holds a comparison a corpus, backbone and seed.
     """
     found = {item: item.file(scores, ".json") for item in items}
     raise_if(
         (f"{path}: no such file" for path in found.values() if not path.is_file()),
         "report: scores are missing; run `dvc repro evaluate` first",
     )
-    reference = levels / "reference.json"
     return ReportInputs(
         title=title,
         baseline=baseline,
         samples=samples,
         scored=[_scored(item, path, responses) for item, path in found.items()],
-        reference=Reference.read(reference) if reference.is_file() else None,
         curves=list(_curves(items, training, curves)),
         scorecards=_scorecards(levels, epitome),
         invented=invented,
@@ -126,9 +118,9 @@ def gather(
 
 
 def _scored(item: Item, path: Path, responses: Path) -> Scored:
-    found = read_json(path)
-    if not found["metrics"]:
-        return Scored(item, found)
+    found = read_scores(path)
+    if found is None:
+        return Scored(item, None)
     return Scored(item, found, read_responses(item.file(responses, ".jsonl"), allow_empty=True))
 
 

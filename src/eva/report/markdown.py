@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from eva.report.paper_values import PAPER_NAMES
-from eva.report.runs import HEADINGS, SHOWN
-from eva.report.tables import SIGNS, format_change, format_interval, format_value
+from eva.report.tables import NOT_MEASURED, SIGNS, format_change, format_interval
+from eva.statistics.verdicts import SYMBOLS
 
-_VERSUS = {"better": "▲", "worse": "▼", "changed": "◆", "noise": "≈", None: ""}
 _LEGEND = (
     "▲ better than the baseline, ▼ worse, ◆ changed where no direction is better, ≈ within the noise "
-    "(the interval of the difference holds 0); brackets: interval of the value. In the paper's rows = marks "
+    "(the interval of the difference holds 0), n/m not measured, on too little to be read; brackets: "
+    "interval of the value. In the paper's rows = marks "
     "a change of ours in its direction, x one against it; no mark where ours is within the noise."
 )
 
@@ -56,34 +56,38 @@ def _values(
     title: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]
 ) -> Iterator[str]:
     lines = []
+    columns = [group["about"][name] for name in names]
     for row in rows:
-        lines.append([f"**{row['variant']}**", *(_value(row["cells"].get(name)) for name in names)])
+        cells = [row["cells"].get(name) for name in names]
+        lines.append([f"**{row['variant']}**", *map(_value, cells, columns)])
         if any(row["cells"][name]["paper"] is not None for name in names if name in row["cells"]):
             paper = f"*paper, {PAPER_NAMES[group['paper']]}*"
-            lines.append([paper, *(_paper(row["cells"].get(name)) for name in names)])
+            lines.append([paper, *map(_paper, cells, columns)])
     for name, floor in (("noise floor", group["floor"]), ("same size", group["same_size"])):
         if any(column in floor for column in names):
-            lines.append([name, *(_plain(column, floor.get(column)) for column in names)])
+            lines.append([name, *map(_plain, (floor.get(one) for one in names), columns)])
     yield f"### {title}"
     yield ""
-    yield from table(["", *(SHOWN[name] for name in names)], lines)
+    yield from table(["", *(column["heading"] for column in columns)], lines)
 
 
-def _value(cell: Mapping[str, Any] | None) -> str:
+def _value(cell: Mapping[str, Any] | None, about: Mapping[str, Any]) -> str:
     if cell is None:
         return "n/a"
-    interval = f"<br>[{format_interval(cell['metric'], cell['ci'])}]" if cell["ci"] else ""
-    return f"{format_value(cell['metric'], cell['value'])} {_VERSUS[cell['versus']]}".rstrip() + interval
+    if cell["value"] is None or not cell["measured"]:
+        return NOT_MEASURED
+    interval = f"<br>[{format_interval(cell['ci'], about['decimals'])}]" if cell["ci"] else ""
+    return f"{cell['value']:.{about['decimals']}f} {SYMBOLS[cell['versus']]}".rstrip() + interval
 
 
-def _paper(cell: Mapping[str, Any] | None) -> str:
+def _paper(cell: Mapping[str, Any] | None, about: Mapping[str, Any]) -> str:
     if cell is None or cell["paper"] is None:
         return ""
-    return f"*{format_value(cell['metric'], cell['paper'])}* {SIGNS[cell['agrees']]}".rstrip()
+    return f"*{cell['paper']:.{about['decimals']}f}* {SIGNS[cell['agrees']]}".rstrip()
 
 
-def _plain(metric: str, value: float | None) -> str:
-    return "" if value is None else format_value(metric, value)
+def _plain(value: float | None, about: Mapping[str, Any]) -> str:
+    return "" if value is None else f"{value:.{about['decimals']}f}"
 
 
 def _differences(rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]) -> Iterator[str]:
@@ -93,21 +97,24 @@ def _differences(rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]) ->
     yield f"### Differences from `{group['baseline']}`: interval, p, effect size"
     yield ""
     for row in compared:
-        cells = [row["cells"][name] for name in HEADINGS if name in row["cells"]]
-        lines = [_difference(cell) for cell in cells if cell["difference"] is not None]
+        cells = [row["cells"][name] for name in group["columns"] if name in row["cells"]]
+        lines = [
+            _difference(cell, group["about"][cell["metric"]])
+            for cell in cells
+            if cell["difference"] is not None and cell["measured"]
+        ]
         yield from table([row["variant"], "difference", "interval", "p", "d", ""], lines)
 
 
-def _difference(cell: Mapping[str, Any]) -> list[str]:
-    name = cell["metric"]
-    ends = [format_change(name, end) for end in cell["difference_ci"] or ()]
+def _difference(cell: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
+    ends = [format_change(end, about["decimals"]) for end in cell["difference_ci"] or ()]
     return [
-        SHOWN[name],
-        format_change(name, cell["difference"]),
+        about["heading"],
+        format_change(cell["difference"], about["decimals"]),
         " to ".join(ends),
         "" if cell["p_value"] is None else f"{cell['p_value']:.3f}",
         "" if cell["effect_size"] is None else f"{cell['effect_size']:+.2f}",
-        _VERSUS[cell["versus"]],
+        SYMBOLS[cell["versus"]],
     ]
 
 

@@ -12,7 +12,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from eva.artifacts import new_folder, write_json, write_text
-from eva.metrics.response_types import PHRASES, TYPE_NAMES
+from eva.metrics.description import Description
+from eva.metrics.type_phrases import PHRASES, TYPE_NAMES
 from eva.report import tables
 from eva.report.analysis import Analysis, analyse
 from eva.report.comparison import Group, group
@@ -23,9 +24,10 @@ from eva.report.paper_values import PAPER_NAMES
 from eva.report.parts import AXIS_NAMES, Part, parts
 from eva.report.plots import plot_rows
 from eva.report.provenance import Provenance, provenance
-from eva.report.runs import SHOWN, rescore
+from eva.report.runs import gather_runs
 from eva.report.samples import sample_dialogues
 from eva.report.scorecards import Card, cards
+from eva.statistics.verdicts import SYMBOLS
 
 Rows = list[dict[str, Any]]
 
@@ -107,7 +109,7 @@ def write(report: Report, out: Path) -> None:
 
 def _sections(inputs: ReportInputs) -> list[Section]:
     sections = []
-    for runs in rescore(inputs):
+    for runs in gather_runs(inputs):
         compared = group(runs, inputs.baseline, inputs.paper)
         analysis = analyse(runs, compared)
         drawn = draw(analysis, inputs.curves)
@@ -121,7 +123,7 @@ def _headline(groups: Sequence[Group]) -> dict[str, float]:
         for one in groups
         for row in one.rows
         for name, cell in row.cells.items()
-        if name in one.columns
+        if name in one.columns and cell.value is not None
     }
 
 
@@ -150,19 +152,19 @@ def _render(
     package = files(__package__)
     style = package.joinpath("page.css").read_text(encoding="utf-8")
     template = package.joinpath("page.html.jinja").read_text(encoding="utf-8")
+    about = {name: one for section in sections for name, one in section.group.about.items()}
     return (
-        _environment()
+        _environment(about)
         .from_string(template)
         .render(
             inputs=inputs,
             style=Markup(style),  # noqa: S704 - our own file
             sections=sections,
-            headings=SHOWN,
+            about=about,
             paper_names=PAPER_NAMES,
             axis_names=AXIS_NAMES,
             type_names=TYPE_NAMES,
             type_phrases=PHRASES,
-            definitions=_definitions(inputs, [one.group for one in sections]),
             curve_metrics=_curve_metrics(inputs.curves),
             cards=scorers,
             samples=sample_dialogues(inputs),
@@ -171,32 +173,23 @@ def _render(
     )
 
 
-def _environment() -> Environment:
+def _environment(about: Mapping[str, Description]) -> Environment:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = lambda value, metric: tables.format_value(metric, value)
-    environment.filters["change"] = lambda value, metric: tables.format_change(metric, value)
-    environment.filters["interval"] = lambda pair, metric: tables.format_interval(metric, pair)
+    environment.filters["number"] = lambda value, metric: f"{value:.{about[metric].decimals}f}"
+    environment.filters["change"] = lambda value, metric: tables.format_change(value, about[metric].decimals)
+    environment.filters["interval"] = lambda pair, metric: tables.format_interval(
+        pair, about[metric].decimals
+    )
     environment.filters["brief"] = _brief
-    environment.tests["evaeval"] = lambda name: name.startswith("evaeval")
+    environment.globals["symbols"] = SYMBOLS
     return environment
 
 
 def _brief(text: str) -> str:
     """A digest by its first sixteen digits, which name it well enough to read."""
     return f"{text[:16]}…" if re.fullmatch(r"[0-9a-f]{40,64}", text) else text
-
-
-def _definitions(inputs: ReportInputs, groups: Sequence[Group]) -> dict[str, str]:
-    """What each column of the tables is, as the scores say."""
-    wanted = {name for one in groups for name in (*one.columns, *one.wording)}
-    found = {
-        name: value["definition"]
-        for scored in inputs.scored
-        for name, value in scored.scores["metrics"].items()
-    }
-    return {name: found[name] for name in SHOWN if name in wanted}
 
 
 def _curve_metrics(courses: Sequence[Curve]) -> list[tuple[str, Mapping[str, Any]]]:

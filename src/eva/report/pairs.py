@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from eva.metrics.compare import Difference, compare
-from eva.report.runs import HEADINGS, Runs
+from eva.report.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,10 @@ def _pair(runs: Runs, ours: str, theirs: str) -> Pair:
     found = compare(
         runs.results[ours],
         runs.results[theirs],
-        settings=runs.settings,
+        runs.resampling,
         names=(ours, theirs),
         same_seeds=runs.share_seeds(ours, theirs),
     )
-    differences = {one.metric: one for one in found if one.metric in HEADINGS}
+    columns = runs.columns("comparison")
+    differences = {one.metric: one for one in found if one.metric in columns}
     return Pair(runs.corpus, runs.backbone, ours, theirs, differences)

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from eva.metrics.slices import axes_of, parts_of, restrict
+from eva.metrics.measured import Measured
 from eva.report.comparison import Group, group
 from eva.report.runs import Runs
 
-# The length of a response is the system's own doing, so that its parts cannot be paired.
-_UNPAIRED = "response_words"
 AXIS_NAMES = {
     "problem_type": "problem type",
     "emotion": "emotion",
@@ -26,24 +24,22 @@ class Part:
 
 
 def parts(runs: Runs, baseline: str) -> list[Part]:
-    """Every part of every axis that all variants share, in the order of `AXIS_NAMES`."""
-    first = next((found[0] for found in runs.scored.values()), None)
-    if first is None:
+    """Every part that all runs have, axes in the order of `AXIS_NAMES`."""
+    measured = {
+        variant: [{(one.axis, one.part): one.measured for one in scores.parts} for scores in found]
+        for variant, found in runs.scores.items()
+    }
+    every = [one for found in measured.values() for one in found]
+    if not every:
         return []
     known = list(AXIS_NAMES)
-    axes = sorted(
-        (axis for axis in axes_of(first.sample.rows) if axis != _UNPAIRED),
-        key=lambda axis: (known.index(axis) if axis in known else len(known), axis),
-    )
-    return [
-        Part(axis, part, group(_restricted(runs, axis, part), baseline))
-        for axis in axes
-        for part in parts_of(axis, first.sample.rows)
-    ]
+    places = [place for place in every[0] if all(place in one for one in every)]
+    places.sort(key=lambda place: (known.index(place[0]) if place[0] in known else len(known), place[0]))
+    return [Part(*place, group(_restricted(runs, measured, place), baseline)) for place in places]
 
 
-def _restricted(runs: Runs, axis: str, part: str) -> Runs:
-    results = {
-        variant: [restrict(one, axis, part) for one in found] for variant, found in runs.results.items()
-    }
-    return replace(runs, results=results)
+def _restricted(
+    runs: Runs, measured: dict[str, list[dict[tuple[str, str], Measured]]], place: tuple[str, str]
+) -> Runs:
+    results = {variant: [one[place] for one in found] for variant, found in measured.items()}
+    return replace(runs, results=results, scores={})

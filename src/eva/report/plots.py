@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from eva.metrics.response_types import TYPE_NAMES
+from eva.metrics.type_phrases import TYPE_NAMES
 from eva.report.analysis import Analysis
 from eva.report.comparison import Cell, Group, Row
-from eva.report.runs import HEADINGS
 
 COLUMNS = {
     "comparison": ("group", "metric", "variant", "value"),
@@ -33,20 +32,20 @@ def _bars(group: Group) -> Rows:
     return [
         {
             "group": f"{group.corpus}, {group.backbone}",
-            "metric": HEADINGS[name],
+            "metric": group.about[name].heading,
             "variant": row.variant,
             "value": round(cell.value / base, 4),
         }
         for name in group.columns
         for row in group.rows
-        if (cell := row.cells.get(name)) is not None and (base := _base(group, name))
+        if (cell := row.cells.get(name)) and cell.value is not None and (base := _base(group, name))
     ]
 
 
 def _base(group: Group, name: str) -> float:
     row: Row | None = next((row for row in group.rows if row.variant == group.baseline), None)
     cell: Cell | None = row.cells.get(name) if row else None
-    return cell.value if cell else 0.0
+    return (cell.value or 0.0) if cell else 0.0
 
 
 def _levels(analysis: Analysis) -> Rows:

@@ -21,7 +21,7 @@ class Provenance:
 
 def provenance(scored: Sequence[Scored]) -> Provenance:
     """Everything the scores say about where they come from, told once where it is the same for all."""
-    flat = {"/".join(str(part) for part in s.item): _flatten(s.scores["provenance"]) for s in scored}
+    flat = {"/".join(str(part) for part in s.item): _flatten(s.scores.provenance) for s in scored if s.scores}
     keys = list(dict.fromkeys(key for row in flat.values() for key in row))
     values = {key: {row.get(key, "–") for row in flat.values()} for key in keys}
     shared = {key: next(iter(found)) for key, found in values.items() if len(found) == 1}

@@ -43,7 +43,7 @@ class SampleDialogue:
 
 def sample_dialogues(inputs: ReportInputs) -> list[SampleDialogue]:
     """`inputs.samples` dialogues per corpus and backbone, evenly spaced over those all variants answered."""
-    applicable = [scored for scored in inputs.scored if scored.applies]
+    applicable = [scored for scored in inputs.scored if scored.scores]
     keys = dict.fromkeys((s.item.corpus, s.item.backbone) for s in applicable)
     found = []
     for corpus, backbone in keys:
@@ -73,10 +73,11 @@ def _dialogue(members: Sequence[Scored], name: str) -> SampleDialogue:
     levels = {
         scored.item.variant: {
             label["turn"]: label.get("level")
-            for label in scored.scores["labels"]
+            for label in scored.scores.labels
             if label["dialogue_id"] == name
         }
         for scored in members
+        if scored.scores
     }
     rows = by_variant[first.variant]
     turns = [_turn(rows[number], by_variant, levels) for number in _spread(sorted(rows))]

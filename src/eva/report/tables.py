@@ -7,38 +7,32 @@ from dataclasses import asdict
 from typing import Any
 
 from eva.report.analysis import Analysis
-from eva.report.comparison import Cell, Group, versus
+from eva.report.comparison import Cell, Group
 from eva.report.pairs import Pair
 from eva.report.paper_values import PAPER_NAMES
 from eva.report.parts import Part
-from eva.report.runs import HEADINGS
+from eva.statistics.verdicts import MARKS
+from eva.text_columns import align
 
-MARKS = {"better": "+", "worse": "-", "changed": "*", "noise": "~", None: " "}
 SIGNS = {True: "=", False: "x", None: " "}
-_PLACES = {"overlap": 2, "diversity": 2, "response_type": 1, "repetition": 1, "length": 1}
-_LONGEST = 4  # places of all other metrics
+NOT_MEASURED = "n/m"
+_LONGEST = 4  # decimals from which a number needs the room of the zero before its point
 
 
-def format_value(metric: str, value: float) -> str:
-    """As the paper prints it: percentages to two places, its shares to one, all else to four."""
-    return f"{value:.{_PLACES.get(metric.partition('/')[0], _LONGEST)}f}"
-
-
-def format_change(metric: str, value: float) -> str:
-    """A difference with its sign, to the places of the metric."""
-    size = format_value(metric, abs(value))
+def format_change(value: float, decimals: int) -> str:
+    """A difference with its sign."""
+    size = f"{abs(value):.{decimals}f}"
     return f"{'+' if value > 0 else '−'}{_short(size)}" if float(size) else "0"
 
 
-def format_interval(metric: str, interval: tuple[float, float]) -> str:
+def format_interval(interval: Sequence[float], decimals: int) -> str:
     """Both ends, short enough for thirteen columns on a screen."""
-    low, high = (_short(format_value(metric, end)) for end in interval)
+    low, high = (_short(f"{end:.{decimals}f}") for end in interval)
     return f"{low}–{high}"
 
 
 def _short(text: str) -> str:
-    """Four places without the zero before the point."""
-    return text.removeprefix("0") if len(text.partition(".")[2]) == _LONGEST else text
+    return text.removeprefix("0") if len(text.partition(".")[2]) >= _LONGEST else text
 
 
 def terminal_table(groups: Sequence[Group]) -> str:
@@ -49,54 +43,46 @@ def terminal_table(groups: Sequence[Group]) -> str:
         "Against the baseline: + better, - worse, * changed, ~ within the noise (interval holds 0).\n"
         f"The paper's {paper} below ours: = same direction as ours, x opposite, unmarked within our noise.\n"
         "L1 to L4 and Avg.: EVAEval in the sum form that the paper's tables need; Eq. 1: the mean form;\n"
-        "Joint: the form that also sees how often a level comes."
+        "Joint: the form that also sees how often a level comes.\n"
+        "n/a: the variant does not apply; n/m: not measured, on too little to be read."
     )
     return "\n\n".join([*blocks, legend]) + "\n"
 
 
 def _block(group: Group) -> str:
-    names = [HEADINGS[name] for name in group.columns]
-    lines = [["", *names]]
+    columns = [group.about[name] for name in group.columns]
+    lines = [["", *(f"{column.heading} " for column in columns)]]
     for row in group.rows:
-        lines.append([row.variant, *(_plain(row.cells.get(name)) for name in group.columns)])
+        lines.append([row.variant, *(_plain(row.cells.get(one.name), one.decimals) for one in columns)])
         if row.in_paper(group.columns):
-            lines.append(["  paper", *(_plain_paper(row.cells.get(name)) for name in group.columns)])
+            cells = [(row.cells.get(one.name), one.decimals) for one in columns]
+            lines.append(["  paper", *(_plain_paper(cell, decimals) for cell, decimals in cells)])
     for name, values in (("noise floor", group.floor), ("  same size", group.same_size)):
         if values:
-            lines.append([name, *(_plain_floor(column, values.get(column)) for column in group.columns)])
+            lines.append([name, *(_plain_floor(values.get(one.name), one.decimals) for one in columns)])
     sizes = {(row.n_dialogues, row.n_responses) for row in group.rows if row.cells}
     counts = " or ".join(f"{d} dialogues, {r} responses" for d, r in sorted(sizes))
     seeds = ", ".join(str(seed) for seed in group.rows[0].seeds)
     title = f"{group.corpus}, {group.backbone} (seeds {seeds}; {counts}); baseline {group.baseline}"
-    return "\n".join([title, *_aligned(lines)])
+    return "\n".join([title, *align(lines, gap=" ")])
 
 
-def _plain(cell: Cell | None) -> str:
-    return "n/a " if cell is None else f"{format_value(cell.metric, cell.value)}{MARKS[cell.versus]}"
+def _plain(cell: Cell | None, decimals: int) -> str:
+    if cell is None:
+        return "n/a "
+    if cell.value is None or not cell.measured:
+        return f"{NOT_MEASURED} "
+    return f"{cell.value:.{decimals}f}{MARKS[cell.versus]}"
 
 
-def _plain_paper(cell: Cell | None) -> str:
+def _plain_paper(cell: Cell | None, decimals: int) -> str:
     if cell is None or cell.paper is None:
         return ""
-    return f"{format_value(cell.metric, cell.paper)}{SIGNS[cell.agrees]}"
+    return f"{cell.paper:.{decimals}f}{SIGNS[cell.agrees]}"
 
 
-def _plain_floor(metric: str, value: float | None) -> str:
-    return "" if value is None else f"{format_value(metric, value)} "
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    head, *body = lines
-    heading = [
-        head[0].ljust(widths[0]),
-        *(f"{n} ".rjust(w) for n, w in zip(head[1:], widths[1:], strict=True)),
-    ]
-    rows = [
-        [line[0].ljust(widths[0]), *(text.rjust(w) for text, w in zip(line[1:], widths[1:], strict=True))]
-        for line in body
-    ]
-    return [" ".join(parts).rstrip() for parts in [heading, *rows]]
+def _plain_floor(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value:.{decimals}f} "
 
 
 def comparison_rows(groups: Sequence[Group]) -> list[dict[str, Any]]:
@@ -141,7 +127,7 @@ def pair_rows(found: Sequence[Pair]) -> list[dict[str, Any]]:
             "high": one.ci[1] if one.ci else None,
             "p_value": one.p_value,
             "effect_size": one.effect_size,
-            "verdict": versus(one),
+            "verdict": one.verdict,
         }
         for pair in found
         for name, one in pair.differences.items()
@@ -178,6 +164,7 @@ def _cell_row(cell: Cell) -> dict[str, Any]:
         "low": low,
         "high": high,
         "n": cell.n,
+        "measured": cell.measured,
         "difference": cell.difference,
         "difference_low": difference_low,
         "difference_high": difference_high,

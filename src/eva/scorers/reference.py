@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from eva.artifacts import read_json, write_json
 from eva.data.dialogue import LEVELS, NO_LEVEL, quartile
 from eva.errors import InputError, raise_if
-from eva.statistics.bootstrap import Array
+from eva.statistics.estimators import Array
 
 QUARTILES = (1, 2, 3, 4)
 

@@ -43,13 +43,24 @@ class Scorers:
 
         return [text for kind in kinds for text in problems(self._folder(kind), kind, _EXPECTED[kind])]
 
-    def levels(self, rows: Sequence[Response]) -> list[int]:
-        """Most probable level of each response, 0 to 4, in its history."""
-        return self._labels("level", rows)
+    def labels(self, kind: str, rows: Sequence[Response]) -> list[int]:
+        """Most probable label of each response.
 
-    def degrees(self, mechanism: str, rows: Sequence[Response]) -> list[int]:
-        """Most probable degree, 0 to 2, of `ip`, `ex` or `er`, given the user's last message."""
-        return self._labels(f"epitome/{mechanism}", rows)
+        `level`: 0 to 4, in the response's history. `epitome/ip`, `/ex`, `/er`: degree 0 to 2, given the
+        user's last message.
+        """
+        from eva.scorers.scorer_folder import load
+
+        if kind not in self._loaded:
+            self._loaded[kind] = load(self._folder(kind), kind, _EXPECTED[kind], self.precision)
+        classifier, label_set = self._loaded[kind]
+        said = [[message["content"] for message in row.history] for row in rows]
+        texts = [
+            text_of(context, row.response, label_set.context_turns)
+            for context, row in zip(said, rows, strict=True)
+        ]
+        found: list[int] = classifier.predict(texts).argmax(axis=1).tolist()
+        return found
 
     def reference(self) -> Reference:
         """V as the level classifier labelled it."""
@@ -68,17 +79,3 @@ class Scorers:
 
     def _folder(self, kind: str) -> Path:
         return self.level_dir if kind == "level" else self.epitome_dir / kind.removeprefix("epitome/")
-
-    def _labels(self, kind: str, rows: Sequence[Response]) -> list[int]:
-        from eva.scorers.scorer_folder import load
-
-        if kind not in self._loaded:
-            self._loaded[kind] = load(self._folder(kind), kind, _EXPECTED[kind], self.precision)
-        classifier, label_set = self._loaded[kind]
-        said = [[message["content"] for message in row.history] for row in rows]
-        texts = [
-            text_of(context, row.response, label_set.context_turns)
-            for context, row in zip(said, rows, strict=True)
-        ]
-        found: list[int] = classifier.predict(texts).argmax(axis=1).tolist()
-        return found

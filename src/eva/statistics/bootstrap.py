@@ -1,85 +1,47 @@
-"""Uncertainty by resampling whole dialogues, without computing a metric again.
+"""Resampling whole dialogues, and training seeds, without computing a metric again.
 
-Turns of one dialogue depend on each other, so that the dialogue is the unit that is drawn. A
-metric hands over what each dialogue contributes; a resample is then a vector of how often each
-dialogue was drawn, and all resamples together are one matrix product.
+A resample is a vector of how often each dialogue was drawn; all resamples together are one matrix
+product with the sums.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Combine = Callable[[Array], Array]
+from eva.statistics.estimators import Array, Statistic
 
+if TYPE_CHECKING:
+    from eva.settings.evaluate_section import Evaluate
 
-class Statistic(Protocol):
-    """A metric's value and its value under any weighting of the dialogues."""
-
-    @property
-    def n(self) -> int:
-        """How many items (mostly responses) the value rests on."""
-
-    @property
-    def value(self) -> float:
-        """The value on the sample as it is."""
-
-    def replicates(self, weights: Array) -> Array:
-        """Values under `weights` (resamples x dialogues): one a resample."""
-
-
-def ratio(totals: Array) -> Array:
-    """First column over second (m x 2 -> m); 0 where the second is 0."""
-    return np.divide(totals[:, 0], totals[:, 1], out=np.zeros(len(totals)), where=totals[:, 1] > 0)
+Bounds = tuple[float | None, float | None]  # lowest and highest possible value; None: no end
+UNBOUNDED: Bounds = (None, None)
 
 
 @dataclass(frozen=True)
-class Additive:
-    """A function of sums over dialogues: a mean, a ratio of sums, a distance of histograms.
+class Resampling:
+    """How often and how dialogues are redrawn; equal ones draw equally, which pairs two systems."""
 
-    `sums` is dialogues x k; `combine` makes m values of m x k totals.
-    """
+    resamples: int
+    confidence: float
+    seed: int
 
-    sums: Array
-    n: int
-    combine: Combine = ratio
+    @classmethod
+    def of(cls, settings: "Evaluate") -> "Resampling":
+        return cls(settings.bootstrap, settings.confidence, settings.seed)
 
-    @property
-    def value(self) -> float:
-        return float(self.combine(self.sums.sum(axis=0, keepdims=True))[0])
+    def dialogues(self, count: int) -> Array:
+        """How often each of `count` dialogues is drawn (resamples x dialogues)."""
+        return draw_weights(count, self.resamples, self.seed)
 
-    def replicates(self, weights: Array) -> Array:
-        return self.combine(weights @ self.sums)
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A value that is no function of sums (distinct n-grams), linearised by leaving dialogues out.
-
-    A resample that holds a dialogue twice has no new n-grams, so that a plain bootstrap of a
-    distinct count is biased. `without` (dialogues,) holds the value with each dialogue left out;
-    the resampled value is the whole plus the mean influence of the dialogues drawn.
-    """
-
-    value: float
-    without: Array
-    n: int
-
-    def replicates(self, weights: Array) -> Array:
-        size = len(self.without)
-        influence = (size - 1) * (self.without.mean() - self.without)
-        moved: Array = self.value + weights @ influence / size
-        return moved
+    def seeds(self, count: int, resamples: int) -> Array:
+        """How often each of `count` training seeds is drawn (resamples x seeds)."""
+        return draw_seeds(np.random.default_rng(self.seed + 1), count, resamples)
 
 
 def draw_weights(n_dialogues: int, resamples: int, seed: int) -> Array:
-    """How often each dialogue is drawn (resamples x dialogues); equal arguments draw equally.
-
-    Two systems on the same dialogues therefore get the same draws, which pairs them.
-    """
+    """How often each dialogue is drawn (resamples x dialogues); equal arguments draw equally."""
     if n_dialogues < 1 or resamples < 1:
         return np.zeros((0, n_dialogues))
     shares = np.full(n_dialogues, 1 / n_dialogues)
@@ -87,23 +49,30 @@ def draw_weights(n_dialogues: int, resamples: int, seed: int) -> Array:
     return draws.astype(np.float64)
 
 
-def interval(value: float, replicates: Array, confidence: float) -> tuple[float, float] | None:
-    """Percentile interval, widened to hold the value itself.
+def draw_seeds(rng: np.random.Generator, count: int, resamples: int) -> Array:
+    """How often each training seed is drawn (resamples x seeds)."""
+    return rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
 
-    Squared distances grow under resampling, so that the value can lie below every percentile.
-    None without resamples.
+
+def interval(
+    value: float, replicates: Array, confidence: float, bounds: Bounds = UNBOUNDED
+) -> tuple[float, float] | None:
+    """Percentile interval, widened to hold the value itself, within the bounds of what is possible.
+
+    Squared distances grow under resampling, so that the value can lie below every percentile. Resamples
+    in which nothing is defined (NaN) are left out; None without any other.
     """
-    if not len(replicates):
+    defined = replicates[~np.isnan(replicates)]
+    if not len(defined):
         return None
-    low, high = np.quantile(replicates, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return min(float(low), value), max(float(high), value)
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return _within(min(float(low), value), bounds), _within(max(float(high), value), bounds)
 
 
-def statistic_interval(statistic: Statistic, weights: Array, confidence: float) -> tuple[float, float] | None:
-    """Interval of one statistic; None without resamples or with fewer than two dialogues."""
-    if weights.shape[1] < 2:
-        return None
-    return interval(statistic.value, statistic.replicates(weights), confidence)
+def _within(value: float, bounds: Bounds) -> float:
+    low, high = bounds
+    value = value if low is None else max(float(low), value)
+    return value if high is None else min(float(high), value)
 
 
 def mean_over_seeds(statistics: Sequence[Statistic]) -> float:
@@ -116,3 +85,22 @@ def replicates_over_seeds(statistics: Sequence[Statistic], weights: Array, seeds
     values = np.stack([statistic.replicates(weights) for statistic in statistics], axis=1)
     weighted: Array = (values * seeds).sum(axis=1) / seeds.sum(axis=1)
     return weighted
+
+
+def mean_interval(
+    statistics: Sequence[Statistic], resampling: Resampling, bounds: Bounds = UNBOUNDED
+) -> tuple[float, float] | None:
+    """Interval of the mean over training seeds, for which dialogues and seeds are drawn.
+
+    None without resamples, with fewer than two dialogues, or where the mean is not defined.
+    """
+    n_dialogues, value = len(statistics[0].sums), mean_over_seeds(statistics)
+    weights = resampling.dialogues(n_dialogues)
+    if n_dialogues < 2 or not len(weights) or np.isnan(value):
+        return None
+    if len(statistics) == 1:
+        replicates = statistics[0].replicates(weights)
+    else:
+        seeds = resampling.seeds(len(statistics), len(weights))
+        replicates = replicates_over_seeds(statistics, weights, seeds)
+    return interval(value, replicates, resampling.confidence, bounds)

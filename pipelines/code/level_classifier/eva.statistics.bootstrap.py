@@ -1,1 +1,0 @@
-../../../src/eva/statistics/bootstrap.py

@@ -1,1 +1,0 @@
-../../../src/eva/metrics/response_types.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/evaluate_section.py

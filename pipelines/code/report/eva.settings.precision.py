@@ -1,1 +1,0 @@
-../../../src/eva/settings/precision.py

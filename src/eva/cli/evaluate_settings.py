@@ -1,0 +1,33 @@
+"""What the commands that score take from `params.yaml`, or where there is none."""
+
+from pathlib import Path
+
+from eva.errors import InputError
+from eva.settings.evaluate_section import Evaluate
+from eva.settings.params_file import read_settings
+
+PARAMS = Path("params.yaml")
+
+
+def evaluate_settings(given: Path | None) -> Evaluate:
+    """Section `evaluate` of the given params file, or of `params.yaml`; without either, all metrics."""
+    if given is None and not PARAMS.is_file():
+        return unconfigured()
+    return read_settings(given or PARAMS).evaluate
+
+
+def unconfigured() -> Evaluate:
+    """Every family, with a thousand resamples."""
+    from eva.metrics.catalogue import families
+
+    return Evaluate(metrics=families(), bootstrap=1000, confidence=0.95, ngram=4, seed=0)
+
+
+def metric_words(text: str) -> list[str]:
+    """The words of `--metrics`; an `InputError` if there is none."""
+    from eva.metrics.catalogue import families
+
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise InputError(f"--metrics {text!r}: names no metric; families: {', '.join(families())}")
+    return words

@@ -1,0 +1,12 @@
+"""EVA's own metrics, a module a family, in the order of the tables; each registers its metrics itself."""
+
+# ruff: noqa: I001 - the order of the imports is that of the columns
+from eva.metrics.families import overlap
+from eva.metrics.families import diversity
+from eva.metrics.families import empathy
+from eva.metrics.families import evaeval
+from eva.metrics.families import response_types
+from eva.metrics.families import repetition
+from eva.metrics.families import length
+
+__all__ = ["diversity", "empathy", "evaeval", "length", "overlap", "repetition", "response_types"]

@@ -1,0 +1,95 @@
+"""The estimators of EVA's own metrics that are more than a ratio: corpus BLEU and the forms of EVAEval.
+
+They need sums only, so the report makes its intervals and comparisons with them and no metric's code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from eva.data.dialogue import LEVELS
+from eva.scorers.reference import averaged, joint, within_level
+from eva.statistics.estimators import Array, estimator
+
+
+def bleu_of_counts(counts: Array) -> Array:
+    """BLEU-2, 0 to 1, of m x 6 counts as `_bleu_counts` gives them, single or summed."""
+    ones, n_ones, twos, n_twos, ours, theirs = counts.T
+    precision = ones * twos / np.maximum(n_ones * n_twos, 1)
+    shortfall = np.where(ours > theirs, 0.0, 1 - theirs / np.maximum(ours, 1))
+    penalty = np.where(ours > 0, np.exp(shortfall), 0.0)
+    return np.asarray(penalty * np.sqrt(precision), dtype=np.float64)
+
+
+@estimator("bleu_2")
+def bleu_of_totals(totals: Array, _: Array) -> Array:
+    """Corpus BLEU-2, in percent, of summed counts."""
+    return 100 * bleu_of_counts(totals)
+
+
+@dataclass(frozen=True)
+class Form:
+    """One arithmetic of EVAEval: which shares, how they are scaled, and what the definition says.
+
+    `heading` is that of its mean over the levels.
+    """
+
+    heading: str
+    shares: Callable[[Array], Array]
+    scale: float
+    text: str
+
+
+# The sum form first, as the paper's tables can only hold that one.
+FORMS = {
+    "evaeval_sum": Form(
+        "Avg.", within_level, 1.0, "sum over the quartiles of (T - V)^2, shares pooled over dialogues"
+    ),
+    "evaeval": Form(
+        "Eq. 1",
+        within_level,
+        1 / 4,
+        "mean over the quartiles of (T - V)^2 (equation 1), shares pooled over dialogues",
+    ),
+    "evaeval_dialogue": Form(
+        "Avg. d.",
+        averaged,
+        1 / 4,
+        "mean over the quartiles of (T - V)^2, T and V being shares within a dialogue (zeros where the "
+        "level is absent) averaged over dialogues",
+    ),
+}
+
+
+def level_distances(form: Form, system: Array, reference: Array) -> Array:
+    """One form's value per level (m x 33 totals, twice -> m x 4); a level that is absent has T = 0."""
+    squared = (form.shares(system) - form.shares(reference)) ** 2
+    return np.asarray(form.scale * squared.sum(axis=-1), dtype=np.float64)
+
+
+def joint_distance(system: Array, reference: Array) -> Array:
+    """Sum over the 16 level-by-quartile cells of the squared difference of joint shares (m,)."""
+    squared = (joint(system) - joint(reference)) ** 2
+    return np.asarray(squared.sum(axis=(-2, -1)), dtype=np.float64)
+
+
+def all_distances(system: Array, reference: Array) -> dict[str, Array]:
+    """Every metric of the family by name: m x 33 totals of `profile`, twice, to m values each."""
+    values: dict[str, Array] = {}
+    for name, form in FORMS.items():
+        distances = level_distances(form, system, reference)
+        values |= {f"{name}/level_{level}": distances[:, level - 1] for level in LEVELS}
+        values[f"{name}/avg"] = distances.mean(axis=1)
+    values["evaeval_joint"] = joint_distance(system, reference)
+    return values
+
+
+def _distance(totals: Array, reference: Array, name: str) -> Array:
+    return all_distances(totals, reference[None])[name]
+
+
+_NOTHING = np.zeros((1, 33))
+for _name in all_distances(_NOTHING, _NOTHING):
+    estimator(_name)(partial(_distance, name=_name))

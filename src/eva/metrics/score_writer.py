@@ -1,0 +1,73 @@
+"""Writing the file of one item's scores, which `eva.metrics.score_file` reads.
+
+A column of sums is one line of numbers, and stands in the file once however many metrics use it.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from eva.artifacts import write_json
+from eva.metrics.measured import Measured
+from eva.metrics.score import ScoreResult
+from eva.metrics.slices import parts_of
+from eva.statistics.estimators import Array, Statistic
+
+
+def write_scores(path: Path, result: ScoreResult) -> None:
+    """Write a result with its labels, its sums and its parts."""
+    columns = _Columns()
+    turns = {turn: place for place, turn in enumerate(result.measured.turns)}
+    sums = columns.statistics(result.measured)
+    slices = [
+        {
+            "axis": one.axis,
+            "part": one.part,
+            "rows": _written([turns[turn] for turn in one.measured.turns]),
+            "statistics": columns.statistics(one.measured),
+        }
+        for one in parts_of(result.sample, result.chosen)
+    ]
+    write_json(
+        path,
+        {
+            **result.to_dict(),
+            "labels": result.labels,
+            "order": list(result.metrics),
+            "sums": {"columns": list(columns.lines), "statistics": sums},
+            "slices": slices,
+        },
+    )
+
+
+def write_inapplicable(path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write the scores of a variant that does not apply to its backbone: none."""
+    nothing: dict[str, Any] = {"metrics": {}, "details": {}, "labels": [], "slices": []}
+    write_json(path, {**nothing, "provenance": dict(provenance)})
+
+
+class _Columns:
+    """Columns of numbers, each once; they go by their place in `lines`."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, int] = {}
+
+    def statistics(self, measured: Measured) -> dict[str, Any]:
+        return {name: self._statistic(one) for name, one in measured.statistics.items()}
+
+    def _statistic(self, statistic: Statistic) -> dict[str, Any]:
+        return {
+            "estimator": statistic.estimator.name,
+            "n": statistic.n,
+            "support": statistic.support,
+            "columns": [self._place(column) for column in statistic.sums.T],
+            **({"constant": self._place(statistic.constant)} if len(statistic.constant) else {}),
+        }
+
+    def _place(self, column: Array) -> int:
+        return self.lines.setdefault(_written(column.tolist()), len(self.lines))
+
+
+def _written(numbers: Iterable[float]) -> str:
+    """Numbers in one line that give the same floats again; whole ones without a point."""
+    return " ".join(str(int(one)) if float(one).is_integer() else repr(float(one)) for one in numbers)
