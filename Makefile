@@ -85,6 +85,6 @@ ui: setup ## show the Prefect and the MLflow UI
 lock: setup ## write requirements.lock and constraints.txt after a change of pyproject.toml
 	python infra/lock.py
 
-clean: ## remove environment, caches and checkpoints (data/raw and DVC's cache stay)
-	rm -rf $(VENV) .eva/checkpoints .mypy_cache .ruff_cache .pytest_cache src/*.egg-info
+clean: ## remove environment and tools' caches; no result, checkpoint or data goes (see `eva store prune`)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache src/*.egg-info
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -5,7 +5,7 @@ figures per parameter do not depend on the size, so they hold for 7 billion as w
 
     python benchmarks/disk.py
     python benchmarks/disk.py --deepspeed infra/deepspeed/zero3.json
-    python benchmarks/disk.py --profile profiles/paper.yaml --parameters 7.24e9 --adapter 6.8e6
+    python benchmarks/disk.py --profile paper --parameters 7.24e9 --adapter 6.8e6
 """
 
 import argparse
@@ -21,9 +21,10 @@ from typing import Any
 from eva.compat.chatter import silence_libraries
 from eva.data.dialogue import Dialogue, Preference, Turn
 from eva.settings.dpo_section import Dpo
-from eva.settings.params_file import read_settings
+from eva.settings.profiles import profile_settings
 from eva.settings.sft_section import Sft
 from eva.training import dpo, sft
+from eva.training.footprint import most_bytes
 
 _SHARED = {
     "epochs": 3, "lr": 1e-3, "batch_size": 1, "accumulation": 1, "max_length": 256, "warmup": 0.0,
@@ -121,21 +122,22 @@ def _pair(number: int) -> Preference:
     return Preference(f"p{number}", f"d{number}", 1, 1, history, f"It was a day, {number}.", "No.")
 
 
-def profile_table(path: Path, parameters: float, adapter: float) -> str:
+def profile_table(name: str, parameters: float, adapter: float) -> str:
     """What the models of a profile need, each backbone as large as `parameters`."""
-    settings = read_settings(path)
+    settings = profile_settings(Path("profiles"), name)
     causal = [settings.backbones[name] for name in settings.matrix.backbones]
     items = len(settings.matrix.corpora) * len(settings.matrix.seeds)
     trained = items * sum(row.trainable for row in causal)
     acquired = [name for name, row in settings.variants.items() if row.acquire]
     aligned = [name for name, row in settings.variants.items() if row.align]
+    deepspeed = settings.sft.deepspeed is not None
     weights, lora = 4 * parameters, 4 * adapter
     rows = [
-        ("backbones, bfloat16 from the hub", len(causal), 2 * parameters, 2),
+        ("backbones, bfloat16, in DVC's cache and in the workspace", len(causal), 2 * parameters, 2),
         ("acquired models in DVC's cache, one a corpus, backbone and seed", trained, weights, 1),
         ("acquired models in the workspace, one a variant", trained * len(acquired), weights, 1),
         ("adapters, in DVC's cache and in the workspace", trained * len(aligned), lora, 2),
-        ("one acquisition while it trains, at most", 1, 44 * parameters, 1),
+        ("one acquisition while it trains, at most", 1, most_bytes(int(parameters), deepspeed), 1),
     ]
     lines = [f"| {name} | {n} | {n * size * copies / 1e9:,.0f} |" for name, n, size, copies in rows]
     return "\n".join(["| what | how many | GB |", "|---|---|---|", *lines])
@@ -146,7 +148,7 @@ def main() -> None:
     silence_libraries()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--deepspeed", type=Path, help="DeepSpeed file: trains on two processes")
-    parser.add_argument("--profile", type=Path, help="compute for a profile instead of measuring")
+    parser.add_argument("--profile", help="compute for a profile instead of measuring")
     parser.add_argument("--parameters", type=float, default=7.24e9, help="of each backbone")
     parser.add_argument("--adapter", type=float, default=6.8e6, help="parameters of an adapter")
     given = parser.parse_args()

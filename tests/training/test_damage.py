@@ -56,6 +56,17 @@ def test_every_checkpoint_is_sealed_with_all_its_files(folder: Path) -> None:
         assert {"model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"} <= sealed
 
 
+def test_a_checkpoint_takes_what_the_forecast_of_the_disk_says(
+    planned: Plan[Any], interrupted: Path, tiny: Path
+) -> None:
+    from eva.models.loading import load_model
+
+    checkpoint = interrupted / "trainer/checkpoint-4"
+    size = sum((checkpoint / name).stat().st_size for name in ("model.safetensors", "optimizer.pt"))
+    assert size == pytest.approx(12 * load_model(tiny).num_parameters(), rel=0.05)
+    assert planned.needed == 3 * 12 * load_model(tiny).num_parameters()
+
+
 @pytest.mark.parametrize(
     "name", ["model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt", "trainer_state.json"]
 )

@@ -45,7 +45,7 @@ def checkpoint_store(root: Path) -> Path:
 def answer_store(root: Path) -> Path:
     """Where paid answers of endpoints are kept: EVA_ANSWERS, or `.eva/answers` of the main checkout.
 
-    Apart from checkpoints, which `make clean` removes.
+    Apart from checkpoints, since what was paid for is deleted only when that is asked for.
     """
     given = os.environ.get("EVA_ANSWERS")
     return Path(given) if given else main_checkout(root) / ".eva" / "answers"

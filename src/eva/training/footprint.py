@@ -6,18 +6,25 @@ from typing import Any
 
 from eva.errors import InputError, raise_if
 
-_FLOAT = 4
-_SAVED = 3 * _FLOAT  # a checkpoint: weights and Adam's two moments, fp32
-_CHECKPOINTS = 3  # two are kept while the next is written
+_CHECKPOINTS = 3  # two are kept while the next is written; the result alone is less than one of them
 
 
-def full_bytes(model_dir: Path) -> int:
-    """Bytes that a full-parameter training of the model writes at most, its delivery included."""
+def most_bytes(parameters: int, deepspeed: bool) -> int:
+    """Bytes that the store takes at most while `parameters` are trained (benchmarks/disk.py measures it).
+
+    A checkpoint holds the weights and Adam's two moments, all float32; DeepSpeed's, its own copy of the
+    weights besides.
+    """
+    return parameters * _CHECKPOINTS * (16 if deepspeed else 12)
+
+
+def full_bytes(model_dir: Path, deepspeed: bool = False) -> int:
+    """Bytes that a full-parameter training of the model writes at most."""
     parameters: int = sum(parameter.numel() for parameter in _skeleton(model_dir).parameters())
-    return parameters * (_CHECKPOINTS * _SAVED + 2 * _FLOAT)
+    return most_bytes(parameters, deepspeed)
 
 
-def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int) -> int:
+def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int, deepspeed: bool = False) -> int:
     """Bytes that a LoRA training of rank `r` writes at most.
 
     Raises:
@@ -35,7 +42,7 @@ def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int) -> int:
             problems.append(f"{target!r} matches no module of {model_dir.name}")
     raise_if([f"{p}; this model has {', '.join(leaves)}" for p in problems], "lora_targets")
     adapted = [size for name, size in linear.items() if any(_matches(name, t) for t in targets)]
-    return r * sum(adapted) * (_CHECKPOINTS * _SAVED + 2 * _FLOAT)
+    return most_bytes(r * sum(adapted), deepspeed)
 
 
 def _matches(name: str, target: str) -> bool:

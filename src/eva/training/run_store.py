@@ -3,7 +3,7 @@
 A finished training is reused, an interrupted one goes on from its newest valid checkpoint, and two equal
 trainings never run at once. A folder holds `fingerprint.json` (the inputs in clear) and
 `trainer/checkpoint-<step>/` while it runs; once it is done, `result.json`, `final/` and, written last,
-`manifest.json`. `final/` goes as soon as DVC's cache holds the same files (docs/adr/0004).
+`manifest.json`. `final/` goes as soon as DVC's cache holds the same files (ADR 18).
 """
 
 import logging
@@ -102,13 +102,14 @@ def claim(store: Path, inputs: Mapping[str, Any], needed: int) -> Iterator[Run]:
     """Hold the store's folder for `inputs` while the block runs; an equal training waits outside.
 
     Raises:
-        InputError: before anything is written, if the training is not finished and the `needed`
-            bytes are not there.
+        InputError: before anything is written, if the training is not finished and the disk has not the
+            `needed` bytes, less those that its checkpoints take already.
     """
     name = fingerprint(inputs)
     folder = store / name
     if not Run(folder, name).finished:
-        require_disk_space(folder, needed)
+        taken = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        require_disk_space(folder, max(0, needed - taken))
     folder.mkdir(parents=True, exist_ok=True)
     lock = lock_of(folder)
     try:
