@@ -25,7 +25,7 @@ from typing import Any
 
 from eva.compat.chatter import silence_libraries
 from eva.devices import decisions
-from eva.errors import InputError
+from eva.errors import InputError, storage_fault
 from eva.loopback import bypass_proxy
 from eva.record import stage_run
 from eva.settings.params_file import read_settings
@@ -90,6 +90,11 @@ def main(words: Sequence[str]) -> int:
         run(load(name), words[1:])
     except (InputError, FileNotFoundError) as error:
         log.error("%s failed: %s", name or "python -m pipelines", error)
+        return 2
+    except OSError as error:
+        if (fault := storage_fault(error)) is None:
+            raise
+        log.error("%s failed: %s", name, fault)
         return 2
     return 0
 

@@ -37,6 +37,14 @@ def test_show_marks_what_the_loss_covers(eva: Eva, checkout: Path) -> None:
     assert "<|im_end|>]]" in done.out
 
 
+def test_show_of_a_dialogue_that_is_not_there(eva: Eva, checkout: Path) -> None:
+    done = eva("data", "show", "--dialogue", "9999")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: --dialogue 9999: esconv has 22 training dialogues, numbered from 0\n"
+    assert eva("data", "show", "--dialogue", "21").code == 0
+    assert eva("data", "show", "--dialogue", "-1").code == 2
+
+
 def test_show_of_an_unknown_corpus(eva: Eva, checkout: Path) -> None:
     done = eva("data", "show", "esconf")
     assert (done.code, done.out) == (2, "")

@@ -32,6 +32,7 @@ def ask(
     words = ["generate", "--prepared", "prepared", "--model", "served-model", "--backend", "openai"]
     words += ["--params", "params.yaml", "--out", "out.jsonl"]
     words += ["--answers", "kept", "--retries", "0", "--input-price", "2", "--output-price", "10"]
+    (tmp_path / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     monkeypatch.chdir(tmp_path)
 
     def run(server: Served) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from eva.cli import verify_command as verify
 from eva.cli.extras import extra_with
 from eva.compat.chatter import silence_libraries
 from eva.compat.openmp import wait_asleep
-from eva.errors import InputError
+from eva.errors import InputError, storage_fault
 from eva.loopback import bypass_proxy
 
 app = typer.Typer(
@@ -53,6 +53,10 @@ def main() -> None:
         app()
     except InputError as error:
         _fail(str(error))
+    except OSError as error:
+        if (fault := storage_fault(error)) is None:
+            raise
+        _fail(fault)
     except ModuleNotFoundError as error:
         extra = extra_with(error.name)
         if extra is None:

@@ -48,7 +48,7 @@ def fetch(
 def show(
     corpus: Annotated[str, typer.Argument(help="a row of `corpora` in params.yaml")] = "esconv",
     tokenizer: Annotated[Path | None, typer.Option(help="backbone folder whose template renders")] = None,
-    dialogue: Annotated[int, typer.Option(help="which training dialogue to render")] = 0,
+    dialogue: Annotated[int, typer.Option(min=0, help="which training dialogue to render, from 0")] = 0,
 ) -> None:
     """Print a corpus's counts and one rendered dialogue; [[ ]] marks what the loss covers."""
     from eva.data.prepare import prepare
@@ -58,13 +58,17 @@ def show(
     if corpus not in settings.corpora:
         raise InputError(f"{corpus!r} is no row of `corpora`. Known: {', '.join(settings.corpora)}.")
     prepared = prepare(corpus, settings.corpora[corpus], settings.prepare)
+    train = prepared.splits["train"]
+    if dialogue >= len(train):
+        raise InputError(
+            f"--dialogue {dialogue}: {corpus} has {len(train)} training dialogues, numbered from 0"
+        )
     print(corpus_summary(prepared.statistics))
     folder = tokenizer or _first_backbone(settings)
     if not folder.is_dir():
         print(f"\n(no tokenizer at {folder}: `dvc repro backbone@{folder.name}` makes one)")
         return
-    train = prepared.splits["train"]
-    print("\n" + _rendered(folder, train[dialogue % len(train)].messages(), settings.sft.max_length))
+    print("\n" + _rendered(folder, train[dialogue].messages(), settings.sft.max_length))
 
 
 @app.command()

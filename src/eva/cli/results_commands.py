@@ -30,7 +30,7 @@ def report(
         write_text(markdown, as_markdown(read_json(folder / "report.json")))
     print(read_text(table))
     settle_pending(Path.cwd())
-    print(f"page (opens offline): {(folder / 'index.html').resolve()}")
+    print(f"page (opens offline): {(folder / 'index.html').absolute()}")
 
 
 @runs.command()
