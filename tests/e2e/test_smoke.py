@@ -209,9 +209,11 @@ def test_a_colleague_pulls_and_runs_nothing(smoke: Clone, tmp_path: Path) -> Non
     there.run("dvc", "remote", "add", "--local", "team", str(tmp_path / "team"))
     there.run("dvc", "pull", "-r", "team")
     assert there.ran() == set()
-    records = sorted(path.relative_to(smoke.root) for path in (smoke.root / "runs").glob("*/*esconv*.json"))
-    assert len(records) > 20
-    assert all((there.root / path).read_bytes() == (smoke.root / path).read_bytes() for path in records)
+    stages = ("prepare", "sft", "dpo", "generate", "evaluate", "capability")
+    records = [path for stage in stages for path in smoke.root.glob(f"runs/{stage}/{ITEM[:6]}*.json")]
+    assert len(records) >= 22
+    for path in records:
+        assert (there.root / path.relative_to(smoke.root)).read_bytes() == path.read_bytes()
 
     said = there.run("eva.cli", "runs", "replay").stdout
     assert int(said.split()[0]) == len(list((there.root / "runs").rglob("*.json")))
