@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from eva.artifacts import digest_path, write_json, write_jsonl
+from eva.data.empathetic_dialogues import EMOTIONS as EMOTIONS_OF_ED
 from eva.errors import InputError
 from eva.settings.corpora_section import Corpus
 from eva.settings.validate_section import Validate
@@ -305,8 +306,8 @@ def test_ed_has_its_own_emotions_and_no_strategies(splits: Splits, tmp_path: Pat
 
 
 def test_allowed_emotions_are_complete() -> None:
-    assert len(set(suites.ED_EMOTIONS)) == 32
-    assert list(suites.ED_EMOTIONS) == sorted(suites.ED_EMOTIONS)
+    assert len(set(EMOTIONS_OF_ED)) == 32
+    assert list(EMOTIONS_OF_ED) == sorted(EMOTIONS_OF_ED)
 
 
 def test_equal_data_gives_equal_bytes(splits: Splits, tmp_path: Path) -> None:

@@ -1,20 +1,16 @@
-"""From a corpus's format name to its loader."""
+"""From a row of `corpora` to the corpus: every format that EVA reads is imported here."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
-from eva.data.empathetic_dialogues import load_empathetic_dialogues
-from eva.data.esconv import load_esconv, load_failed_esconv
+from eva.data import empathetic_dialogues, esconv  # noqa: F401 - they register their formats
+from eva.data.formats import Format, format_named
 from eva.data.utterances import Loaded
 from eva.settings.corpora_section import Corpus
 
-LOADERS: Mapping[str, Callable[[Path], Loaded]] = {
-    "esconv": load_esconv,
-    "failed_esconv": load_failed_esconv,
-    "empathetic_dialogues": load_empathetic_dialogues,
-}
+
+def format_of(corpus: Corpus) -> Format:
+    """What is known of a corpus's format."""
+    return format_named(corpus.format)
 
 
 def load(corpus: Corpus) -> Loaded:
     """Read a corpus in its official format; an `InputError` lists every problem of a file."""
-    return LOADERS[corpus.format](corpus.path)
+    return format_of(corpus).load(corpus.path)

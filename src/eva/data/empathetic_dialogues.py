@@ -12,11 +12,19 @@ from pathlib import Path
 
 from eva.data.csv_files import read_rows
 from eva.data.dialogue import Dialogue, Role
+from eva.data.formats import corpus_format
 from eva.data.utterances import SPLITS, Loaded, Problems, Utterance, collapse, join, require_folder
 from eva.errors import InputError
 from eva.plain_text import read_text
 
 _COLUMNS = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
+EMOTIONS = (
+    *("afraid", "angry", "annoyed", "anticipating", "anxious", "apprehensive", "ashamed", "caring"),
+    *("confident", "content", "devastated", "disappointed", "disgusted", "embarrassed", "excited"),
+    *("faithful", "furious", "grateful", "guilty", "hopeful", "impressed", "jealous", "joyful"),
+    *("lonely", "nostalgic", "prepared", "proud", "sad", "sentimental", "surprised", "terrified"),
+    "trusting",
+)
 # A field that a csv writer quoted: it begins and ends with `"`, and every `"` inside is doubled.
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)+"')
 
@@ -29,6 +37,7 @@ class _Row:
     utterance: Utterance
 
 
+@corpus_format("empathetic_dialogues", emotions=EMOTIONS)
 def load_empathetic_dialogues(folder: Path) -> Loaded:
     """Read `train.csv`, `valid.csv` and `test.csv`.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from eva.artifacts import read_json, read_jsonl
 from eva.data.dialogue import STRATEGY_LEVELS, Dialogue, Role
+from eva.data.formats import corpus_format
 from eva.data.splits import plan_splits
 from eva.data.utterances import SPLITS, Loaded, Problems, Utterance, collapse, join, require_folder
 from eva.errors import InputError
@@ -20,6 +21,12 @@ _SLICES = {
     "emotion_type": "emotion",
     "experience_type": "experience",
 }
+
+
+EMOTIONS = (
+    *("anger", "anxiety", "depression", "disgust", "fear", "guilt", "jealousy", "nervousness"),
+    *("pain", "sadness", "shame"),
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class _Parsed:
     n_utterances: int
 
 
+@corpus_format("esconv", emotions=EMOTIONS, strategies=tuple(STRATEGY_LEVELS))
 def load_esconv(folder: Path) -> Loaded:
     """Read ESConv from `folder`: `ESConv.json` (split by position) or the released split files.
 
@@ -70,6 +78,7 @@ def load_esconv(folder: Path) -> Loaded:
     raise InputError(f"{folder}: has neither ESConv.json nor train.txt, valid.txt and test.txt")
 
 
+@corpus_format("failed_esconv", emotions=EMOTIONS, strategies=tuple(STRATEGY_LEVELS), held_out=False)
 def load_failed_esconv(folder: Path) -> Loaded:
     """Read `FailedESConv.json`; it has no official split, so all of it is `train`."""
     require_folder(folder, "FailedESConv.json")

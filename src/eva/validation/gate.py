@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from eva.artifacts import new_folder, write_json, write_text
+from eva.data.corpora import format_of
 from eva.errors import InputError
 from eva.settings.corpora_section import Corpus
 from eva.settings.validate_section import Validate
@@ -74,7 +75,7 @@ def validate_corpus(
     """
     rows = batches.read_rows(prepared)
     tables = batches.build(
-        corpus.format, rows, suites.STRATEGIES[corpus.format], suites.required_dialogues(corpus)
+        corpus.format, rows, format_of(corpus).strategies, suites.required_dialogues(corpus)
     )
     judged, required = dict(tables.tables), suites.rules(corpus, settings)
     if evad is not None:

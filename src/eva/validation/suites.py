@@ -4,32 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eva.data.dialogue import LEVELS, STRATEGY_LEVELS
+from eva.data.corpora import format_of
+from eva.data.dialogue import LEVELS
 from eva.settings.corpora_section import Corpus
 from eva.settings.validate_section import Validate
-
-ED_EMOTIONS = (
-    *("afraid", "angry", "annoyed", "anticipating", "anxious", "apprehensive", "ashamed", "caring"),
-    *("confident", "content", "devastated", "disappointed", "disgusted", "embarrassed", "excited"),
-    *("faithful", "furious", "grateful", "guilty", "hopeful", "impressed", "jealous", "joyful"),
-    *("lonely", "nostalgic", "prepared", "proud", "sad", "sentimental", "surprised", "terrified"),
-    "trusting",
-)
-ESCONV_EMOTIONS = (
-    *("anger", "anxiety", "depression", "disgust", "fear", "guilt", "jealousy", "nervousness"),
-    *("pain", "sadness", "shame"),
-)
-EMOTIONS = {
-    "esconv": ESCONV_EMOTIONS,
-    "failed_esconv": ESCONV_EMOTIONS,
-    "empathetic_dialogues": ED_EMOTIONS,
-}
-STRATEGIES: dict[str, tuple[str, ...]] = {
-    "esconv": tuple(STRATEGY_LEVELS),
-    "failed_esconv": tuple(STRATEGY_LEVELS),
-    "empathetic_dialogues": (),
-}
-UNSPLIT = {"failed_esconv"}  # formats without official held-out splits
 
 
 @dataclass(frozen=True)
@@ -58,7 +36,7 @@ def rules(corpus: Corpus, settings: Validate) -> dict[str, list[Rule]]:
 
 def required_dialogues(corpus: Corpus) -> dict[str, int]:
     """Fewest dialogues of each split."""
-    held_out = 0 if corpus.format in UNSPLIT else 1
+    held_out = 1 if format_of(corpus).held_out else 0
     return {"train": corpus.min_dialogues, "valid": held_out, "test": held_out}
 
 
@@ -107,7 +85,7 @@ def _splits(corpus: Corpus) -> list[Rule]:
 
 
 def _dialogues(corpus: Corpus, settings: Validate) -> list[Rule]:
-    emotions = list(EMOTIONS[corpus.format])
+    emotions = list(format_of(corpus).emotions)
     return [
         _present("dialogues"),
         _null("schema", "schema_fault", "a row is a dialogue of this corpus", "{schema_fault}"),
@@ -178,7 +156,7 @@ def _turns(corpus: Corpus, settings: Validate) -> list[Rule]:
             "strategy {unknown_strategy!r}",
         ),
     ]
-    if STRATEGIES[corpus.format]:
+    if format_of(corpus).strategies:
         requirement = "every supporter turn has a strategy"
         found.append(_between("supporter_labelled", "labels", requirement, "no strategy", min_value=1))
     return found
