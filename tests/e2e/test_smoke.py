@@ -1,12 +1,14 @@
 """The whole DAG on tiny models, through real `dvc repro` in a clone of its own."""
 
 import json
+import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -179,23 +181,6 @@ def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
     }  # fmt: skip
 
 
-def test_the_registered_candidate_answers(smoke: Clone) -> None:
-    program = (
-        "from pathlib import Path; from eva.registry import registration as registry\n"
-        "model = registry.load('models:/eva-smoke/1', Path.cwd())\n"
-        "print('ANSWER', repr(registry.chat(model, [{'role': 'user', 'content': 'I feel alone today'}])))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=smoke.root,
-        env=smoke.env(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "ANSWER" in done.stdout
-
-
 def test_a_colleague_pulls_and_runs_nothing(smoke: Clone, tmp_path: Path) -> None:
     """The README's commands: push here; clone, pull, replay and register there."""
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
@@ -243,19 +228,63 @@ def _lineage(clone: Clone) -> dict[str, str]:
     return found
 
 
-def test_a_killed_stage_leaves_nothing_and_runs_again(smoke: Clone) -> None:
-    words = [sys.executable, "-m", "dvc", "repro", "-f", "-s", f"sft@{ITEM}-eva"]
-    shutil.rmtree(smoke.root / ".eva" / "checkpoints")
-    process = subprocess.Popen(
-        words,
-        cwd=smoke.root,
-        env=smoke.env(),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    time.sleep(6)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    smoke.repro(f"evaluate@{ITEM}-eva")
-    assert (smoke.root / f"models/sft/{ITEM}-eva/start.json").is_file()
+def test_the_registered_model_answers_and_has_the_alias_if_the_gate_passed(smoke: Clone) -> None:
+    decision = json.loads((smoke.root / "registry" / "decision.json").read_text())
+    address = json.loads((smoke.root / "runs" / "register.json").read_text())["tags"]["model"]
+    assert address == ("models:/eva-smoke@candidate" if decision["passed"] else "models:/eva-smoke/1")
+    asked = "My sister moved away and the flat is so quiet"
+    said = smoke.run("eva.cli", "chat", asked, "--model", address).stdout.splitlines()
+    assert said[-1].strip(), "no answer"
+    refused = smoke.run("eva.cli", "chat", asked, "--model", "models:/eva-smoke/99", check=False)
+    assert refused.returncode == 2
+
+
+def test_acquisition_lowers_the_held_out_loss(smoke: Clone) -> None:
+    metrics = json.loads((smoke.root / f"metrics/sft/{ITEM}-wo_ali.json").read_text())
+    assert metrics["nll_after"] < metrics["nll_before"]
+
+
+@pytest.mark.parametrize("variant", ["wo_acq", "eva"])
+def test_alignment_starts_at_its_reference_and_moves(smoke: Clone, variant: str) -> None:
+    metrics = json.loads((smoke.root / f"metrics/dpo/{ITEM}-{variant}.json").read_text())
+    assert metrics["loss_first_step"] == pytest.approx(math.log(2), abs=1e-6)
+    assert metrics["lora_b_moved"] == metrics["lora_b_total"] > 0
+
+
+@pytest.mark.parametrize(("one", "other"), combinations(VARIANTS, 2))
+def test_the_variants_answer_the_same_turns_differently(smoke: Clone, one: str, other: str) -> None:
+    ours, theirs = (_responses(smoke, variant) for variant in (one, other))
+    assert ours.keys() == theirs.keys()
+    assert ours != theirs
+
+
+def _responses(smoke: Clone, variant: str) -> dict[tuple[str, int], str]:
+    lines = (smoke.root / f"responses/{ITEM}-{variant}.jsonl").read_text().splitlines()
+    return {(row["dialogue_id"], row["turn"]): row["response"] for row in map(json.loads, lines)}
+
+
+def test_a_training_that_is_killed_leaves_no_out_and_goes_on_from_its_checkpoint(smoke: Clone) -> None:
+    stage = f"sft@{ITEM}-eva"
+    store = smoke.root / ".eva" / "checkpoints"
+    out = smoke.root / f"models/sft/{ITEM}-eva"
+    with smoke.params() as params:
+        params["sft"] |= {"epochs": 60, "save_steps": 2}  # long enough to be caught at work
+        smoke.save(params)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dvc", "repro", "-s", stage],
+            cwd=smoke.root,
+            env=smoke.env(),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while not list(store.glob("*/trainer/checkpoint-*/manifest.json")):
+            assert process.poll() is None, "the training ended before it wrote a checkpoint"
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (out / "model.safetensors").exists()
+        done = smoke.repro("-s", stage)
+        assert "going on from checkpoint-" in done.stdout + done.stderr
+        assert (out / "model.safetensors").is_file()
+    smoke.repro()
