@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Plant:
+class LocalServices:
     """The services of one checkout."""
 
     root: Path
@@ -76,26 +76,26 @@ class Plant:
 
 def up(root: Path) -> None:
     """Start what does not run yet, deploy the flows, and say where everything is."""
-    plant = _plant(root)
+    services = _local_services(root)
     missing = [name for name in _all_names() if find(root, name) is None]
     if not missing:
         log.info("already up")
-        return _announce(plant)
+        return _announce(services)
     try:
-        _start_servers(plant)
-        _start_workers(plant)
-        _await_health(plant, "mlflow")
+        _start_servers(services)
+        _start_workers(services)
+        _await_health(services, "mlflow")
     except BaseException:
         stop(root, missing)
         raise
-    return _announce(plant)
+    return _announce(services)
 
 
 def down(root: Path) -> None:
     """Stop the workers with what they run, then the servers."""
-    plant = _plant(root)
+    services = _local_services(root)
     stopped = stop(root, [pools.worker_name(pool) for pool in pools.LIMITS])
-    if stopped and _healthy(plant, "prefect"):
+    if stopped and _healthy(services, "prefect"):
         pools.cancel_open_runs()
     stopped += stop(root, SERVERS)
     log.info("stopped %s", ", ".join(stopped) if stopped else "nothing: nothing was up")
@@ -103,26 +103,26 @@ def down(root: Path) -> None:
 
 def ui(root: Path) -> None:
     """Show both web pages; start their servers, but no worker, if they are not up."""
-    plant = _plant(root)
-    _start_servers(plant)
-    _await_health(plant, "mlflow")
-    log.info("Prefect  %s\nMLflow   %s", plant.prefect_url, plant.mlflow_url)
+    services = _local_services(root)
+    _start_servers(services)
+    _await_health(services, "mlflow")
+    log.info("Prefect  %s\nMLflow   %s", services.prefect_url, services.mlflow_url)
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(plant.prefect_url)
-        webbrowser.open(plant.mlflow_url)
+        webbrowser.open(services.prefect_url)
+        webbrowser.open(services.mlflow_url)
 
 
-def _plant(root: Path) -> Plant:
+def _local_services(root: Path) -> LocalServices:
     """Ports of what runs, else those that the environment names; our environment is set to match."""
     ports = {}
     for server, (variable, usual) in PORTS.items():
         running = find(root, server)
         ports[server] = (running.port if running else None) or _port(variable, usual)
-    plant = Plant(root, ports["prefect"], ports["mlflow"])
-    environment = plant.environment  # made from the one it replaces
+    services = LocalServices(root, ports["prefect"], ports["mlflow"])
+    environment = services.environment  # made from the one it replaces
     os.environ.clear()
     os.environ.update(environment)
-    return plant
+    return services
 
 
 def _port(variable: str, usual: int) -> int:
@@ -132,38 +132,38 @@ def _port(variable: str, usual: int) -> int:
     return int(given)
 
 
-def _start_servers(plant: Plant) -> None:
-    missing = [server for server in SERVERS if find(plant.root, server) is None]
-    taken = [(server, plant.port(server)) for server in missing if _taken(plant.port(server))]
+def _start_servers(services: LocalServices) -> None:
+    missing = [server for server in SERVERS if find(services.root, server) is None]
+    taken = [(server, services.port(server)) for server in missing if _taken(services.port(server))]
     raise_if((_advice(server, port) for server, port in taken), "cannot start")
     for server in missing:
-        log.info("starting %s on port %d", server, plant.port(server))
-        start(plant.root, server, plant.argv(server), plant.environment, plant.port(server))
-    _await_health(plant, "prefect")
+        log.info("starting %s on port %d", server, services.port(server))
+        start(services.root, server, services.argv(server), services.environment, services.port(server))
+    _await_health(services, "prefect")
 
 
-def _start_workers(plant: Plant) -> None:
+def _start_workers(services: LocalServices) -> None:
     pools.ensure()
     for pool in pools.LIMITS:
         name = pools.worker_name(pool)
-        if find(plant.root, name) is None:
+        if find(services.root, name) is None:
             log.info("starting %s", name)
-            start(plant.root, name, pools.worker_argv(pool), plant.environment)
+            start(services.root, name, pools.worker_argv(pool), services.environment)
     log.info("deploying the flows of prefect.yaml")
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(command, cwd=plant.root, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=services.root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise InputError(f"prefect.yaml could not be deployed:\n{done.stdout}{done.stderr}")
     for pool in pools.LIMITS:
-        wait_until(partial(pools.online, pool), plant.root, pools.worker_name(pool), PATIENCE)
+        wait_until(partial(pools.online, pool), services.root, pools.worker_name(pool), PATIENCE)
 
 
-def _await_health(plant: Plant, server: str) -> None:
-    wait_until(lambda: _healthy(plant, server), plant.root, server, PATIENCE)
+def _await_health(services: LocalServices, server: str) -> None:
+    wait_until(lambda: _healthy(services, server), services.root, server, PATIENCE)
 
 
-def _healthy(plant: Plant, server: str) -> bool:
-    connection = http.client.HTTPConnection(HOST, plant.port(server), timeout=5)
+def _healthy(services: LocalServices, server: str) -> bool:
+    connection = http.client.HTTPConnection(HOST, services.port(server), timeout=5)
     try:
         connection.request("GET", HEALTH[server])
         return connection.getresponse().status == http.client.OK
@@ -192,13 +192,13 @@ def _all_names() -> list[str]:
     return [*SERVERS, *(pools.worker_name(pool) for pool in pools.LIMITS)]
 
 
-def _announce(plant: Plant) -> None:
-    log.info("Prefect  %s\nMLflow   %s", plant.prefect_url, plant.mlflow_url)
+def _announce(services: LocalServices) -> None:
+    log.info("Prefect  %s\nMLflow   %s", services.prefect_url, services.mlflow_url)
     log.info("logs     .eva/services/")
     log.info("start a run in Prefect's page (Deployments, pipeline/eva, Run), or with")
     log.info(
         "  PREFECT_API_URL=%s/api %s deployment run pipeline/eva --watch",
-        plant.prefect_url,
+        services.prefect_url,
         Path(sys.executable).with_name("prefect"),
     )
 

@@ -44,7 +44,7 @@ def test_evad_of_another_corpus(checkout: Checkout, prepared: Path) -> None:
     records[2]["History"][0]["content"] = "Nobody ever said this."
     path.write_text(json.dumps(records))
     said = _preferences(checkout, prepared)
-    assert f"record {records[2]['ID']}: its history begins no dialogue of the corpus" in said
+    assert f"record {records[2]['ID']}: no dialogue of the corpus starts with this history" in said
 
 
 def test_a_prepared_dialogue_in_two_splits(checkout: Checkout, prepared: Path) -> None:

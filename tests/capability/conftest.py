@@ -66,9 +66,9 @@ doc_to_target: answer
 metric_list:
   - {{metric: acc, aggregation: mean, higher_is_better: true}}
 """)  # fmt: skip
-    from eva.capability.lm_eval_tasks import MENDED
+    from eva.capability.patched_tasks import COQA
 
-    _write(folder, "stories", [STORY, STORY], f"include: {MENDED / 'coqa.yaml'}\n{common}")
+    _write(folder, "stories", [STORY, STORY], f"include: {COQA}\n{common}")
     pages = [{"page": "I feel sad today . It rains ."}, {"page": "Thank you for the long talk ."}]
     _write(folder, "pages", pages, f"include: {_lm_eval_tasks() / 'wikitext' / 'wikitext.yaml'}\n{common}")
     _write(folder, "programs", questions, f"""{common}

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -231,7 +232,9 @@ def _lineage(clone: Clone) -> dict[str, str]:
 def test_the_registered_model_answers_and_has_the_alias_if_the_gate_passed(smoke: Clone) -> None:
     decision = json.loads((smoke.root / "registry" / "decision.json").read_text())
     address = json.loads((smoke.root / "runs" / "register.json").read_text())["tags"]["model"]
-    assert address == ("models:/eva-smoke@candidate" if decision["passed"] else "models:/eva-smoke/1")
+    assert re.fullmatch(
+        r"models:/eva-smoke@candidate" if decision["passed"] else r"models:/eva-smoke/\d+", address
+    )
     asked = "My sister moved away and the flat is so quiet"
     said = smoke.run("eva.cli", "chat", asked, "--model", address).stdout.splitlines()
     assert said[-1].strip(), "no answer"
@@ -251,7 +254,7 @@ def test_alignment_starts_at_its_reference_and_moves(smoke: Clone, variant: str)
     assert metrics["lora_b_moved"] == metrics["lora_b_total"] > 0
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(VARIANTS, 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(VARIANTS, 2)))
 def test_the_variants_answer_the_same_turns_differently(smoke: Clone, one: str, other: str) -> None:
     ours, theirs = (_responses(smoke, variant) for variant in (one, other))
     assert ours.keys() == theirs.keys()

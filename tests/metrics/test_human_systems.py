@@ -50,7 +50,7 @@ def test_both_sides_of_evad_answer_the_same_history_at_its_place() -> None:
 
 def test_a_history_of_no_dialogue_is_refused() -> None:
     strange = record((Turn("user", "Never said."),))
-    with pytest.raises(InputError, match="record 7_3: its history begins no dialogue"):
+    with pytest.raises(InputError, match="record 7_3: no dialogue starts with this history"):
         evad_responses(match_evad([strange], {"test": [TALK]}), "chosen")
 
 

@@ -94,7 +94,7 @@ def test_evad_with_test_records_only_is_refused(splits: dict[str, list[Dialogue]
 
 
 def test_evad_history_from_nowhere_is_refused(splits: dict[str, list[Dialogue]]) -> None:
-    with pytest.raises(InputError, match="record 99_1: its history begins no dialogue"):
+    with pytest.raises(InputError, match="record 99_1: no dialogue of the corpus starts with this history"):
         build(EVAD, splits, [record(dialogue(99), 1), record(dialogue(0), 1)])
 
 

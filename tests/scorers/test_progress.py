@@ -1,4 +1,4 @@
-"""What a long loop says of itself."""
+"""Log lines of a long loop."""
 
 import pytest
 
@@ -15,8 +15,8 @@ def test_it_tells_at_the_end_and_every_so_often(
         loop = Progress("reading", 4)
         for done, at in enumerate((105.0, 121.0, 125.0, 126.0), start=1):
             now[0] = at
-            loop.tell(done, f"loss {done}")
+            loop.log(done, f"loss {done}")
     assert caplog.messages == [
-        "reading: 2 of 4, loss 2, 21 s, 21 s to go",
-        "reading: 4 of 4, loss 4, 26 s, 0 s to go",
+        "reading: 2 of 4, loss 2, 21 s, about 21 s left",
+        "reading: 4 of 4, loss 4, 26 s, about 0 s left",
     ]

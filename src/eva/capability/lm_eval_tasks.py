@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eva.capability.patched_tasks import PATCHED_TASKS
 from eva.devices import decide
 from eva.errors import InputError, raise_if
 from eva.models.loading import Policy, load_policy, load_tokenizer
@@ -16,7 +17,6 @@ from eva.settings.capability_section import Capability
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
 
-MENDED = Path(__file__).with_name("mended")
 CODE_ALLOWED = "HF_ALLOW_CODE_EVAL"  # the harness's own word for it
 RESAMPLES = 1000  # for standard errors that have no formula, such as perplexity's
 
@@ -74,7 +74,7 @@ def run_tasks(policy: Policy, manager: "TaskManager", settings: Capability) -> d
 def _manager(names: Sequence[str], folder: Path) -> "TaskManager":
     from lm_eval.tasks import TaskManager
 
-    include = [str(MENDED), str(folder)]
+    include = [str(PATCHED_TASKS), str(folder)]
     local = TaskManager(include_path=include, include_defaults=False)
     if set(names) <= set(local.all_tasks):
         return local  # reading lm-eval's own 14,000 task files takes a while

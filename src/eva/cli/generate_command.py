@@ -45,7 +45,10 @@ def generate(
     params: Annotated[Path, typer.Option(help="settings, section `generate`")] = Path("params.yaml"),
     adapter: Annotated[Path | None, typer.Option(help="LoRA folder", rich_help_panel=LOCAL)] = None,
     store: Annotated[
-        Path, typer.Option(help="where to go on from", envvar="EVA_CHECKPOINTS", rich_help_panel=LOCAL)
+        Path,
+        typer.Option(
+            help="checkpoint folder to resume from", envvar="EVA_CHECKPOINTS", rich_help_panel=LOCAL
+        ),
     ] = Path(".eva/checkpoints"),
     answers: Annotated[
         Path, typer.Option(help="folder of paid answers", envvar="EVA_ANSWERS", rich_help_panel=LIMITS)

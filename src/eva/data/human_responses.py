@@ -23,10 +23,14 @@ def evad_responses(matches: Sequence[EvadMatch], of: str) -> list[Response]:
     """EVAD's `chosen` or `rejected` responses; test dialogues too, which only training refuses.
 
     The `reference` is what ESConv's supporter said there, where the dialogue goes on. An
-    `InputError` names records whose history begins no dialogue.
+    `InputError` names the records with whose history no dialogue starts.
     """
     raise_if(
-        (f"record {m.record.id}: its history begins no dialogue" for m in matches if m.dialogue is None),
+        (
+            f"record {m.record.id}: no dialogue starts with this history"
+            for m in matches
+            if m.dialogue is None
+        ),
         "EVAD",
     )
     return [_response(match, match.dialogue, of) for match in matches if match.dialogue is not None]

@@ -24,7 +24,7 @@ def from_evad(
     """
     matches = match_evad(records, splits)
     lost = [match.record.id for match in matches if match.dialogue is None]
-    raise_if((f"record {name}: its history begins no dialogue of the corpus" for name in lost), "EVAD")
+    raise_if((f"record {name}: no dialogue of the corpus starts with this history" for name in lost), "EVAD")
     usable = for_training(matches)
     refused = len(matches) - len(usable)
     if refused:

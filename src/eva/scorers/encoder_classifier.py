@@ -95,7 +95,7 @@ class _Run:
             schedule.step()
             optimizer.zero_grad()
             total += loss.item()
-            progress.tell(step, f"mean loss {total / step:.3f}")
+            progress.log(step, f"mean loss {total / step:.3f}")
 
     def _optimizer(self) -> torch.optim.Optimizer:
         for part in self.model.encoder.modules():
@@ -142,7 +142,7 @@ def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[n
 
 @contextmanager
 def _attention_for_training(model: ResponseClassifier) -> Iterator[None]:
-    """On a CPU, attention written out: the fused kernel's backward pass takes longer than all else there."""
+    """Eager attention on a CPU: the backward pass of the fused kernel is slower than all the rest."""
     before = attention_of(model.encoder)
     if best_device().type == "cpu":
         model.encoder.set_attn_implementation("eager")

@@ -1,10 +1,9 @@
-"""Does a level classifier read off its context when a level is due?
+"""How much of the timing of predicted levels comes from the context instead of the response.
 
-EVAEval asks at which point of a dialogue a system uses a level. A classifier that knew the point
-would put the human timing into every system's levels. It is never told the position, but a context
-may betray it (a greeting opens, thanks close), so this measures how much it does: responses change
-places at random among the test turns while the contexts stay. Labels that follow the response alone
-then come at no particular time.
+EVAEval asks at which point of a dialogue a system uses a level. A classifier that guesses the point
+from the context (a greeting comes first, thanks come last) gives every system the human timing. To
+measure this, the responses of the test turns are exchanged at random while the contexts stay. Labels
+that depend on the response alone then show no timing.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,9 +23,9 @@ _DRAWS = 200  # random orders of the labels, for `chance`
 class Timing:
     """Squared distance of each level's quartile shares from those of all turns, mean over the 16 cells.
 
-    `own` responses in place, `swapped` responses at random places, `chance` labels in random order.
-    `from_context` is (swapped - chance) / (own - chance): the share of the timing that the labels
-    owe to the context, 0 where there is none.
+    `own`: each response in its place; `swapped`: responses exchanged at random; `chance`: labels in
+    random order. `from_context` is (swapped - chance) / (own - chance): the share of the timing that
+    comes from the context, 0 if there is no timing.
     """
 
     n: int

@@ -71,7 +71,7 @@ class ProbeFitter:
             with torch.no_grad(), autocast(self.compute):
                 features[batch] = self._probe.embed(**inputs).float().cpu()
             done += len(batch)
-            progress.tell(done, "short texts first")
+            progress.log(done, "short texts first")
         return features
 
 

@@ -1,4 +1,4 @@
-"""How far a long loop has come, in the log."""
+"""Progress of a long loop, written to the log."""
 
 import logging
 import time
@@ -9,17 +9,25 @@ _EVERY = 20.0  # seconds
 
 
 class Progress:
-    """Tells of a loop of `total` rounds: every 20 seconds, and at its end."""
+    """Logs the progress of a loop of `total` steps, every 20 seconds and at its end."""
 
     def __init__(self, title: str, total: int) -> None:
         self._title, self._total = title, total
-        self._began = self._told = time.monotonic()
+        self._started = self._logged = time.monotonic()
 
-    def tell(self, done: int, said: str) -> None:
-        """`done` rounds are over; `said` is what there is to say of them."""
+    def log(self, done: int, message: str) -> None:
+        """Log `message` after `done` steps, unless the last line is less than 20 seconds old."""
         now = time.monotonic()
-        if done < self._total and now < self._told + _EVERY:
+        if done < self._total and now < self._logged + _EVERY:
             return
-        self._told, spent = now, now - self._began
+        self._logged, spent = now, now - self._started
         left = spent / done * (self._total - done)
-        log.info("%s: %d of %d, %s, %.0f s, %.0f s to go", self._title, done, self._total, said, spent, left)
+        log.info(
+            "%s: %d of %d, %s, %.0f s, about %.0f s left",
+            self._title,
+            done,
+            self._total,
+            message,
+            spent,
+            left,
+        )

@@ -1,8 +1,8 @@
 """One ensemble from those of a cross-validation: the mean of their weights, member by member.
 
-They start from the same weights and see mostly the same rows, so the mean of their weights lies in the
-same basin and does about what the mean of their predictions would (model soups: Wortsman et al. 2022,
-arXiv:2203.05482). It costs nothing, whereas one more training on all rows costs more than any fold.
+All start from the same weights and are trained on mostly the same rows. The mean of their weights then
+predicts about what the mean of their predictions would (model soups: Wortsman et al. 2022,
+arXiv:2203.05482). It needs no further training on all rows.
 """
 
 import copy
@@ -21,22 +21,23 @@ class Soup:
         self._n = 0
 
     def add(self, ensemble: Ensemble) -> None:
-        """Take one more ensemble into the mean."""
+        """Include one more ensemble in the mean."""
         self._n += 1
         if self._mean is None:
             members = [replace(one, model=copy.deepcopy(one.model)) for one in ensemble.members]
             self._mean = replace(ensemble, members=members)
             return
         for mean, one in zip(self._mean.members, ensemble.members, strict=True):
-            self._stir(mean.model, one.model)
+            self._average(mean.model, one.model)
 
     def ensemble(self) -> Ensemble:
         """The mean of what was added."""
         if self._mean is None:
-            raise ValueError("nothing was added")
+            raise ValueError("no ensemble was added")
         return self._mean
 
-    def _stir(self, mean: torch.nn.Module, one: torch.nn.Module) -> None:
+    def _average(self, mean: torch.nn.Module, one: torch.nn.Module) -> None:
+        """Move the weights of `mean` so that all ensembles added so far count the same."""
         with torch.no_grad():
             for old, new in zip(mean.parameters(), one.parameters(), strict=True):
                 old.lerp_(new, 1 / self._n)

@@ -1,0 +1,1 @@
+../../../src/eva/capability/patched_tasks/__init__.py
