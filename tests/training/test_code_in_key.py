@@ -82,13 +82,13 @@ def test_a_change_of_the_mask_is_another_training(keys: Any, monkeypatch: pytest
 
 def test_the_precision_in_use_is_in_the_key(keys: Any, monkeypatch: pytest.MonkeyPatch, sft: Any) -> None:
     from eva import devices
-    from eva.training import preflight
+    from eva.training import readiness
 
     old = keys()
-    monkeypatch.setattr(preflight, "decide", lambda given, where: devices.Decision("bf16", "a test"))
+    monkeypatch.setattr(readiness, "decide", lambda given, where: devices.Decision("bf16", "a test"))
     assert all(a != b for a, b in zip(old, keys(), strict=True))
     # `fp32` by hand is what `auto` decides where bfloat16 is slow: one and the same training.
-    monkeypatch.setattr(preflight, "decide", lambda given, where: devices.Decision("fp32", "measured"))
+    monkeypatch.setattr(readiness, "decide", lambda given, where: devices.Decision("fp32", "measured"))
     assert keys() == old
 
 
