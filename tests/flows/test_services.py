@@ -131,7 +131,7 @@ print(run.data.metrics['nll'], mlflow.artifacts.load_text(run.info.artifact_uri 
 """
     server = f"http://127.0.0.1:{served.environment['EVA_MLFLOW_PORT']}"
     file = f"sqlite:///{served.folder}/mlflow.db"
-    run_id = served.run("-c", write, MLFLOW_TRACKING_URI=server).stdout.split()[-1]
+    run_id = served.run("-c", write, MLFLOW_TRACKING_URI=server, NO_PROXY="127.0.0.1").stdout.split()[-1]
 
     seen = served.run("-c", read, run_id, MLFLOW_TRACKING_URI=file)
 
