@@ -35,6 +35,7 @@ $(STAMP): requirements.lock packages.txt pyproject.toml
 
 run: setup ## run the whole DAG (params.yaml) and show the comparison
 	eva params check
+	eva fit --total
 	python -m pipelines.leftovers
 	dvc repro
 	eva report

@@ -7,6 +7,7 @@ import typer
 
 from eva.cli import chat_command as chat
 from eva.cli import data_commands as data
+from eva.cli import fit_command as fit
 from eva.cli import generate_command as generate
 from eva.cli import human_commands as human
 from eva.cli import metrics_command as metrics
@@ -39,6 +40,7 @@ app.command("score")(score.score)
 app.command("verify")(verify.verify)
 app.command("metrics")(metrics.metrics)
 app.command("report")(results.report)
+app.command("fit")(fit.fit)
 app.command("chat")(chat.chat)
 app.add_typer(safety.app, name="safety")
 app.add_typer(store.app, name="store")

@@ -1,0 +1,28 @@
+"""`eva fit`: what the settings cost, before anything trains."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eva.settings.project import PARAMS, PROFILES, project_root
+
+
+def fit(
+    profile: Annotated[
+        str | None, typer.Option(help="a file in profiles/: what machine it needs; params.yaml by default")
+    ] = None,
+    total: Annotated[bool, typer.Option("--total", help="print the total only")] = False,
+) -> None:
+    """Forecast tokens, steps, memory, disk and time of every stage; refuse what cannot fit."""
+    from eva.fit import machine_fit, profile_fit
+    from eva.settings.params_file import read_settings
+    from eva.settings.profiles import profile_settings
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    root = project_root(Path.cwd())
+    if profile is None:
+        print(machine_fit.report(read_settings(root / PARAMS), root, total_only=total))
+    else:
+        print(profile_fit.report(profile, profile_settings(root / PROFILES, profile), root))

@@ -1,0 +1,31 @@
+"""Which items of the DAG DVC would run now."""
+
+import logging
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+def items_to_run(root: Path) -> frozenset[str] | None:
+    """Names of the items that are not up to date, and of all that depend on them.
+
+    None where DVC cannot tell (no repository, or a DAG that it cannot read): then everything counts.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.ERROR)
+    try:
+        with Repo(str(root)) as repo, repo.lock:
+            graph = repo.index.graph
+            changed = {stage for stage in graph if not stage.is_data_source and stage.changed()}
+    except DvcException as error:
+        log.debug("DVC cannot tell what is done: %s", error)
+        return None
+    waiting, found = list(changed), set(changed)
+    while waiting:  # edges point from a stage to what it needs
+        for after in graph.predecessors(waiting.pop()):
+            if after not in found:
+                found.add(after)
+                waiting.append(after)
+    return frozenset(str(stage.name) for stage in found if stage.name)

@@ -1,0 +1,93 @@
+"""Every item of the DAG and its cost; the order is one in which they can run."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from eva.fit import scorer_costs as scorers
+from eva.fit import training_costs as training
+from eva.fit.inputs import Inputs
+from eva.fit.memory_needs import sharding
+from eva.fit.stage_cost import Formats, StageCost, pointer
+from eva.fit.work import Small
+
+
+def costs(inputs: Inputs, formats: Formats, root: Path) -> list[StageCost]:
+    """Of all items that the settings ask for, named as DVC names them."""
+    return [*_data(inputs), *_chains(inputs, formats, root), *_scorers(inputs, formats), *_ends(inputs)]
+
+
+def _data(inputs: Inputs) -> Iterator[StageCost]:
+    settings = inputs.settings
+    for corpus in settings.corpora:
+        yield StageCost(f"prepare@{corpus}", "light", (Small(0.5),))
+    for corpus in settings.corpora:
+        yield StageCost(f"validate@{corpus}", "validation", (Small(2.0),))
+    for backbone in settings.backbones:
+        yield scorers.backbone_cost(f"backbone@{backbone}", inputs, backbone)
+
+
+def _chains(inputs: Inputs, formats: Formats, root: Path) -> Iterator[StageCost]:
+    settings = inputs.settings
+    for backbone in settings.matrix.backbones:
+        served = settings.backbones[backbone].source == "endpoint"
+        name = f"preferences@{backbone}"
+        yield pointer(name) if served else training.preferences_cost(name, inputs, backbone, formats)
+    for key, corpus, backbone, variant in _variants(inputs):
+        row, trainable = settings.variants[variant], settings.backbones[backbone].trainable
+        over = sharding(settings.sft, root)
+        if row.acquire and trainable:
+            yield training.sft_cost(f"sft@{key}", inputs, (corpus, backbone), formats, over)
+        else:
+            yield pointer(f"sft@{key}")
+    for key, _, backbone, variant in _variants(inputs):
+        aligned = settings.variants[variant].align and settings.backbones[backbone].trainable
+        name = f"dpo@{key}"
+        yield training.dpo_cost(name, inputs, backbone, formats) if aligned else pointer(name)
+    for key, corpus, backbone, variant in _variants(inputs):
+        name, row = f"generate@{key}", settings.variants[variant]
+        if _left_out(inputs, backbone, variant) or settings.backbones[backbone].source == "endpoint":
+            yield pointer(name)  # of an endpoint: asking takes as long as it takes
+        else:
+            yield training.generate_cost(name, inputs, (corpus, backbone), row, formats)
+
+
+def _scorers(inputs: Inputs, formats: Formats) -> Iterator[StageCost]:
+    yield scorers.level_classifier_cost(inputs, formats)
+    for mechanism in inputs.settings.epitome.mechanisms:
+        yield scorers.epitome_cost(mechanism, inputs, formats)
+
+
+def _ends(inputs: Inputs) -> Iterator[StageCost]:
+    settings = inputs.settings
+    for key, corpus, backbone, variant in _variants(inputs):
+        name = f"evaluate@{key}"
+        left_out = _left_out(inputs, backbone, variant)
+        yield pointer(name) if left_out else scorers.evaluate_cost(name, inputs, corpus, backbone)
+    for corpus, backbone, seed in _matrix(inputs):
+        yield _capability(inputs, f"capability@{corpus}-{backbone}-{seed}")
+    items = len(settings.variants) * len(list(_matrix(inputs)))
+    yield StageCost("report", "report", (Small(3.0 + 0.5 * items),))
+    yield scorers.register_cost(inputs)
+
+
+def _capability(inputs: Inputs, name: str) -> StageCost:
+    if not inputs.settings.capability.tasks:
+        return pointer(name)
+    return StageCost(name, "models", unknown="how long the tasks of `capability.tasks` take")
+
+
+def _left_out(inputs: Inputs, backbone: str, variant: str) -> bool:
+    """Whether a variant needs a training that its backbone cannot have."""
+    row = inputs.settings.variants[variant]
+    return (row.acquire or row.align) and not inputs.settings.backbones[backbone].trainable
+
+
+def _matrix(inputs: Inputs) -> Iterator[tuple[str, str, int]]:
+    axes = inputs.settings.matrix
+    return product(axes.corpora, axes.backbones, axes.seeds)
+
+
+def _variants(inputs: Inputs) -> Iterator[tuple[str, str, str, str]]:
+    for (corpus, backbone, seed), variant in product(_matrix(inputs), inputs.settings.variants):
+        yield f"{corpus}-{backbone}-{seed}-{variant}", corpus, backbone, variant

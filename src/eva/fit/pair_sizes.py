@@ -1,0 +1,100 @@
+"""Preference pairs as token counts, read pair by pair or as dialogue trees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from eva.data.dialogue import Preference, SupporterTurn
+from eva.fit.text_sizes import Count, Sequences, measure, sequence
+from eva.models.prompts import system_prompt
+from eva.settings.dpo_section import Dpo
+from eva.settings.preferences_section import Preferences
+
+_FRAME = 5  # of a turn, by the chat template
+_PUBLISHED = 2830  # pairs of recipe `public` on ESConv
+_PER_DIALOGUE = 6  # of them in a dialogue
+_PROMPT, _ANSWER = 420, 30  # tokens
+
+
+@dataclass(frozen=True)
+class PairSize:
+    """Tokens of a pair's history and of both its responses."""
+
+    dialogue: str
+    prompt: int
+    answers: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of the two sides, and prompts that a model answers to make them (tokens, answers after it)."""
+
+    train: Sequence[PairSize]
+    valid: Sequence[PairSize]
+    asked: Sequence[tuple[int, int]] = ()
+
+
+def measured_pair(pair: Preference, count: Count, room: int) -> PairSize:
+    """Its token counts; a history that is too long loses its oldest turns."""
+    answers = (count(pair.chosen) + 1, count(pair.rejected) + 1)
+    head = count(system_prompt("eva")) + 2 * _FRAME
+    prompt = head + sum(count(message["content"]) + _FRAME for message in pair.history)
+    return PairSize(pair.dialogue_id, min(prompt, room - max(answers)), answers)
+
+
+def one_by_one(pairs: Sequence[PairSize]) -> Sequences:
+    """Two sequences a pair, each a history and a response."""
+    total = Sequences()
+    for pair in pairs:
+        for answer in pair.answers:
+            total += sequence(pair.prompt + answer, answer)
+    return total
+
+
+def as_trees(pairs: Sequence[PairSize], batch: int, limit: int) -> Sequences:
+    """What `eva.training.pair_batch` reads of batches of pairs: of each dialogue its history once.
+
+    A reading is a sequence of at most `limit` tokens, all of which attend to all under a mask: twice
+    the attention of a causal one.
+    """
+    total = Sequences()
+    ordered = sorted(pairs, key=lambda pair: pair.dialogue)
+    for start in range(0, len(ordered), batch):
+        held = scored = 0
+        for _, group in groupby(ordered[start : start + batch], key=lambda pair: pair.dialogue):
+            members = list(group)
+            answers = sum(sum(pair.answers) for pair in members)
+            tree = max(pair.prompt for pair in members) + answers
+            if held and held + tree > limit:
+                total += _masked(held, scored)
+                held = scored = 0
+            held, scored = held + tree, scored + answers
+        total += _masked(held, scored)
+    return total
+
+
+def _masked(length: int, scored: int) -> Sequences:
+    return Sequences(1, length, 2 * length**2, scored, length)
+
+
+def published_pairs(section: Preferences, dpo: Dpo) -> Pairs:
+    """About what the recipe makes of the published ESConv."""
+    n = min(section.max_pairs or _PUBLISHED, _PUBLISHED)
+    held = round(n * section.valid_share)
+    each = n / max(1, min(n, _PUBLISHED // _PER_DIALOGUE))
+    prompt = min(_PROMPT, dpo.max_length - _ANSWER)
+    made = [PairSize(f"{number / each:08.0f}", prompt, (_ANSWER, _ANSWER)) for number in range(n)]
+    by_model = section.recipe == "public" and section.rejected != "human"
+    share = 0.5 if section.rejected == "mixed" else 1.0
+    asked = [(prompt, 1)] * round(n * share) if by_model else []
+    return Pairs(made[held:], made[:held], asked)
+
+
+def asked_prompts(turns: Sequence[SupporterTurn], count: Count, room: int) -> list[tuple[int, int]]:
+    """Of each dialogue the tokens of its longest prompt, and how many answers grow after it."""
+    longest: dict[str, tuple[int, int]] = {}
+    for turn in turns:
+        said = measure(turn.dialogue, count).span(0, turn.index)
+        length, answers = longest.get(turn.dialogue.id, (0, 0))
+        longest[turn.dialogue.id] = (max(length, min(said, room)), answers + 1)
+    return list(longest.values())

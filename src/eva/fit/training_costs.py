@@ -1,0 +1,192 @@
+"""What acquisition, alignment and generation cost."""
+
+from eva.fit.architecture import Architecture
+from eva.fit.inputs import Inputs, Sample
+from eva.fit.memory_needs import (
+    Sharding,
+    checkpoint_bytes,
+    dpo_memory,
+    generate_memory,
+    mapped_bytes,
+    sft_memory,
+)
+from eva.fit.pair_sizes import Pairs, as_trees, one_by_one
+from eva.fit.stage_cost import Formats, StageCost
+from eva.fit.text_sizes import Sequences, sequence
+from eva.fit.work import Compute, Decode, Kind, Part, Update, Write
+from eva.settings.dpo_section import Dpo
+from eva.settings.generate_section import Generate
+from eva.settings.training_section import Training
+from eva.settings.variants_section import Variant
+from eva.training.arguments import total_steps
+
+_PADDED = 1.02  # rows of like length go together
+_FLOAT = 4
+_KEPT = 3  # two checkpoints stay while a third is written
+_REFERENCE = 64  # pairs of which the reference reads the trees together
+_UNTRAINED = 160  # tokens after which an untrained model has mostly ended, if the settings let it
+_LONGEST = 2.0  # the longest of the responses that are decoded together, over their mean
+
+
+def sft_cost(name: str, inputs: Inputs, item: tuple[str, str], formats: Formats, over: Sharding) -> StageCost:
+    """Full-parameter fine-tuning of backbone on corpus, with its scores before and after."""
+    corpus, backbone = item
+    settings, model = inputs.settings.sft, inputs.architecture(backbone)
+    if model is None:
+        return StageCost(name, "training", unknown=f"the shape of {backbone}")
+    precision = formats(settings.precision, "sft")
+    train = inputs.sample(corpus, "train", backbone, settings.max_train).windows(settings.max_length)
+    valid = inputs.sample(corpus, "valid", backbone, settings.max_valid).windows(settings.max_length)
+    steps = total_steps(settings, round(train.n))
+    learnt = train.times(settings.epochs * _PADDED)
+    passes = _compute("train", model, learnt, settings.batch_size)
+    read = _compute("forward", model, valid.times(2 * _PADDED), settings.batch_size)
+    parts: list[Part] = [
+        passes,
+        read,
+        Update(model.parameters, steps),
+        *_saves(model.parameters, settings, steps),
+    ]
+    if settings.gradient_checkpointing:
+        parts.append(_compute("forward", model, learnt, settings.batch_size))
+    held = sft_memory(model, settings, precision, round(train.longest), train.scored / max(1, train.n), over)
+    return StageCost(
+        name, "training", tuple(parts), precision,
+        tokens=learnt.tokens, steps=steps, device=held, processes=settings.processes,
+        lasting=2 * _FLOAT * model.parameters, passing=_KEPT * checkpoint_bytes(settings) * model.parameters,
+    )  # fmt: skip
+
+
+def dpo_cost(name: str, inputs: Inputs, backbone: str, formats: Formats) -> StageCost:
+    """LoRA DPO on the backbone's pairs, and what the reference reads of them."""
+    settings, model = inputs.settings.dpo, inputs.architecture(backbone)
+    if model is None:
+        return StageCost(name, "training", unknown=f"the shape of {backbone}")
+    precision, pairs = formats(settings.precision, "dpo"), inputs.pairs(backbone)
+    steps = total_steps(settings, len(pairs.train))
+    once, read = _alignment(settings, pairs)
+    learnt = once.times(settings.epochs)
+    parts = [
+        _compute("adapt", model, learnt, _rows(settings)),
+        _compute("forward", model, read, _rows(settings)),
+    ]
+    if settings.gradient_checkpointing:
+        parts.append(_compute("forward", model, learnt, _rows(settings)))
+    targets = inputs.settings.backbones[backbone].lora_targets
+    adapter = model.adapter(settings.r, targets)
+    scored = once.scored / max(1, once.n)
+    return StageCost(
+        name, "training", tuple(parts), precision,
+        tokens=learnt.tokens, steps=steps, processes=settings.processes,
+        device=dpo_memory(model, settings, precision, round(once.longest * _rows(settings)), scored, targets),
+        mapped=mapped_bytes(model, precision),
+        lasting=2 * _FLOAT * adapter, passing=_KEPT * checkpoint_bytes(settings) * adapter,
+    )  # fmt: skip
+
+
+def _alignment(settings: Dpo, pairs: Pairs) -> tuple[Sequences, Sequences]:
+    """What the policy learns on in an epoch; and what is only read: the reference, the held-out scores."""
+    if settings.trainer == "trl":
+        learnt, held_out = one_by_one(pairs.train).times(_PADDED), one_by_one(pairs.valid).times(_PADDED)
+        return learnt, learnt.times(settings.epochs) + held_out.times(4)
+    learnt, held_out, reference = (
+        as_trees(rows, size, settings.tree_tokens)
+        for rows, size in (
+            (pairs.train, settings.batch_size),
+            (pairs.valid, settings.batch_size),
+            ([*pairs.train, *pairs.valid], _REFERENCE),
+        )
+    )
+    return learnt, reference + held_out.times(2)
+
+
+def _rows(settings: Dpo) -> int:
+    """Sequences of a step that are in memory together: a tree is one."""
+    return 2 * settings.batch_size if settings.trainer == "trl" else 1
+
+
+def generate_cost(
+    name: str, inputs: Inputs, item: tuple[str, str], variant: Variant, formats: Formats
+) -> StageCost:
+    """One response at every supporter turn of the test dialogues."""
+    corpus, backbone = item
+    settings, model = inputs.settings.generate, inputs.architecture(backbone)
+    if model is None:
+        return StageCost(name, "models", unknown=f"the shape of {backbone}")
+    precision = formats(settings.precision, "generate")
+    sample = inputs.sample(corpus, "test", backbone, settings.max_dialogues, variant.prompt)
+    groups = [
+        (one.read, one.answers, sample.scale) for one in sample.prompts(settings.max_length) if one.answers
+    ]
+    new = _new_tokens(settings, variant, sample)
+    parts, tokens = _answers(model, groups, settings, new)
+    context = max((one[0].length for one in groups), default=1)
+    return StageCost(
+        name, "models", tuple(parts), precision, tokens=tokens, steps=sum(one[1] * one[2] for one in groups),
+        device=generate_memory(model, settings, precision, context, new, settings.batch_size),
+        mapped=mapped_bytes(model, precision),
+    )  # fmt: skip
+
+
+def preferences_cost(name: str, inputs: Inputs, backbone: str, formats: Formats) -> StageCost:
+    """Building pairs; where the recipe asks the untouched backbone, its answers."""
+    asked = inputs.pairs(backbone).asked
+    if not asked:
+        return StageCost(name, "light")
+    settings, model = inputs.settings.generate, inputs.architecture(backbone)
+    if model is None:
+        return StageCost(name, "models", unknown=f"the shape of {backbone}")
+    precision = formats(settings.precision, "generate")
+    groups = [(sequence(length, answers), answers, 1.0) for length, answers in asked]
+    new = min(settings.max_new_tokens, _UNTRAINED)
+    parts, tokens = _answers(model, groups, settings, new)
+    longest = max(length for length, _ in asked)
+    return StageCost(
+        name, "models", tuple(parts), precision, tokens=tokens, steps=sum(one[1] for one in groups),
+        device=generate_memory(model, settings, precision, longest, new, settings.batch_size),
+        mapped=mapped_bytes(model, precision),
+    )  # fmt: skip
+
+
+def _new_tokens(settings: Generate, variant: Variant, sample: Sample) -> int:
+    """Steps until the longest response of a group has ended."""
+    if variant.prompt == "cot":
+        return min(settings.cot_max_new_tokens, 2 * _UNTRAINED)
+    if not variant.acquire:
+        return min(settings.max_new_tokens, _UNTRAINED)
+    turns = [tokens for said in sample.said for supporter, tokens in said.turns if supporter]
+    return min(settings.max_new_tokens, round(_LONGEST * sum(turns) / max(1, len(turns))))
+
+
+def _answers(
+    model: Architecture, groups: list[tuple[Sequences, int, float]], settings: Generate, new: int
+) -> tuple[list[Part], float]:
+    """Reading the prompts of every group once, then growing its answers together; tokens of both."""
+    read, parts, tokens = Sequences(), list[Part](), 0.0
+    for prompt, answers, times in groups:
+        read += prompt.times(times)
+        batches = -(-answers // settings.batch_size)
+        rows = answers / batches * (1 + 1 / _LONGEST) / 2 if answers > 1 else 1.0
+        parts.append(Decode(model, times * batches * new, rows, prompt.length))
+        tokens += times * (prompt.tokens + answers * new / _LONGEST)
+    return [_compute("forward", model, read, 1), *_merged(parts)], tokens
+
+
+def _merged(parts: list[Part]) -> list[Part]:
+    """Decoding of all groups as one, at its mean number of rows."""
+    decodes = [part for part in parts if isinstance(part, Decode)]
+    steps = sum(part.steps for part in decodes)
+    if not steps:
+        return []
+    rows = sum(part.rows * part.steps for part in decodes) / steps
+    context = sum(part.context * part.steps for part in decodes) / steps
+    return [Decode(decodes[0].model, steps, rows, round(context))]
+
+
+def _compute(kind: Kind, model: Architecture, what: Sequences, rows: int) -> Compute:
+    return Compute(kind, model, what.tokens, what.squares, what.scored, rows, what.length)
+
+
+def _saves(parameters: int, settings: Training, steps: int) -> list[Part]:
+    times = -(-steps // settings.save_steps)
+    return [Write(parameters * (times * checkpoint_bytes(settings) + 2 * _FLOAT))]
