@@ -57,8 +57,6 @@ def train_scorer(
     probe beside it reads the response alone. All pairs of a seeker post are in one fold. `encoder_dir`
     and `probe_dir` have the models that `settings` names.
     """
-    for folder in [encoder_dir, *([probe_dir] if settings.probe_share else [])]:
-        require_positions(folder, settings.max_length, "epitome.max_length")
     cleaned = clean(pairs)
     levels = [pair.level for pair in cleaned.pairs]
     if len(set(levels)) < 2:
@@ -66,6 +64,8 @@ def train_scorer(
             f"epitome/{mechanism}: all {len(levels)} pairs have the same degree, so there is nothing to "
             "learn; give data with at least two of the degrees 0, 1, 2"
         )
+    for folder in [encoder_dir, *([probe_dir] if settings.probe_share else [])]:
+        require_positions(folder, settings.max_length, "epitome.max_length")
     rows = [
         Pair(pair.seeker_post, pair.response_post, pair.rationales, _group(pair)) for pair in cleaned.pairs
     ]
