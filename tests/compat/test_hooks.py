@@ -63,6 +63,7 @@ def test_a_model_tells_and_takes_its_attention_and_its_name() -> None:
     model = LlamaForCausalLM(config)
     model.set_attn_implementation("eager")
     assert transformers_hooks.attention_of(model) == "eager"
+    assert transformers_hooks.takes_attention(model)
     transformers_hooks.call_model(model, "models:/eva")
     assert model.name_or_path == model.config.name_or_path == "models:/eva"
 

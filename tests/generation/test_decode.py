@@ -107,18 +107,79 @@ def test_plain_batches_give_the_same_where_prefixes_cannot_be_shared(tiny, setti
     from eva.generation import decode
 
     shared = run(tiny, settings(**GREEDY, max_length=2048))
-    monkeypatch.setattr(decode, "supports_branches", lambda _: False)
     monkeypatch.setattr(decode, "decode_branches", lambda *_: pytest.fail("shared a prefix"))
-    assert run(tiny, settings(**GREEDY, max_length=2048, batch_size=3)) == shared
+    for reason in ("supports_branches", "takes_attention"):
+        with monkeypatch.context() as patched:
+            patched.setattr(decode, reason, lambda _: False)
+            assert run(tiny, settings(**GREEDY, max_length=2048, batch_size=3)) == shared
 
 
-def test_the_conversation_is_read_once(tiny, settings, monkeypatch):
-    from eva.generation import decode
+def test_each_conversation_is_read_once(tiny, settings, monkeypatch):
+    from eva.generation import branches, decode
 
-    monkeypatch.setattr(
-        decode, "decode_batches", lambda *a: [] if not a[1] else pytest.fail("read a prompt alone")
-    )
+    monkeypatch.setattr(decode, "decode_batches", lambda *_: pytest.fail("read prompts alone"))
+    read, reads = branches._read, []
+    monkeypatch.setattr(branches, "_read", lambda *a: reads.append(a[1]) or read(*a))
     assert len(run(tiny, settings(**GREEDY, max_length=2048))) == 12
+    assert reads == [0, 1, 2]
+
+
+def test_a_response_that_ends_makes_room_for_the_next(tiny, settings, monkeypatch):
+    """Steps are few and full: no branch waits for the longest of a batch to end."""
+    from eva.generation import branches, decode
+
+    ends = frozenset(range(3, 535, 4))
+    monkeypatch.setattr(decode, "stop_ids", lambda *_: ends)
+    step, sizes = branches._step, []
+    monkeypatch.setattr(branches, "_step", lambda model, rows: sizes.append(len(rows)) or step(model, rows))
+    rules = settings(temperature=1.0, top_p=1.0, max_length=2048, max_new_tokens=40, batch_size=4)
+    tokens = sum(len(one.response) > 0 for one in run(tiny, rules))
+    assert tokens > 0
+    last_full = max(i for i, size in enumerate(sizes) if size == 4)
+    assert max(sizes) == 4
+    assert sizes[: last_full + 1].count(4) > 0.8 * last_full  # full until no prompt is left
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 50])
+def test_what_nobody_sees_any_more_leaves_the_cache_and_changes_nothing(
+    tiny, settings, monkeypatch, batch_size
+):
+    from eva.generation import decode, tree_cache
+
+    monkeypatch.setattr(decode, "stop_ids", lambda *_: frozenset(range(3, 535, 9)))
+    rules = settings(**GREEDY, max_length=2048, max_new_tokens=30, batch_size=batch_size)
+    dropped, drop = [], tree_cache.TreeCache._drop_unseen
+
+    def counted(cache):
+        before = cache._size
+        drop(cache)
+        dropped.append(before - cache._size)
+
+    monkeypatch.setattr(tree_cache.TreeCache, "_drop_unseen", counted)
+    lean = run(tiny, rules)
+    assert sum(dropped) > 0
+    monkeypatch.setattr(tree_cache.TreeCache, "_drop_unseen", lambda _: None)
+    assert run(tiny, rules) == lean
+    monkeypatch.setattr(decode, "supports_branches", lambda _: False)
+    assert run(tiny, rules) == lean
+
+
+def test_the_models_own_attention_comes_back(tiny, settings):
+    from eva.compat.transformers_hooks import attention_of
+
+    before = attention_of(tiny[0])
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny, settings(**GREEDY), on_progress=interrupt_at(1))
+    assert attention_of(tiny[0]) == before
+
+
+def interrupt_at(count):
+    def interrupt(done: int, total: int) -> None:
+        assert total == 3
+        if done == count:
+            raise KeyboardInterrupt
+
+    return interrupt
 
 
 def test_sampling_depends_on_seed_and_turn_and_on_nothing_else(tiny, settings):
@@ -185,20 +246,15 @@ def test_an_interrupted_generation_goes_on_where_it_was(tiny, settings, tmp_path
     sampled = settings(temperature=0.8, max_length=2048)
     whole = run(tiny, sampled)
 
-    def interrupt(done: int, total: int) -> None:
-        assert total == 3
-        if done == 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        run(tiny, sampled, on_progress=interrupt, partial=Partial(tmp_path / "p.jsonl"))
+        run(tiny, sampled, on_progress=interrupt_at(2), partial=Partial(tmp_path / "p.jsonl"))
     with (tmp_path / "p.jsonl").open("ab") as file:
         file.write(b'{"sha256": "00", "row": {"response": "\xc3')  # killed in the middle of a character
     partial = Partial(tmp_path / "p.jsonl")
-    assert {name for name, _ in partial.done} == {"a", "bb"}
+    assert len({name for name, _ in partial.done}) == 2
     steps = []
     assert run(tiny, sampled, on_progress=lambda *s: steps.append(s), partial=partial) == whole
-    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert steps == [(3, 3)]
     assert len(Partial(tmp_path / "p.jsonl").done) == 12
 
 

@@ -5,7 +5,7 @@ import torch
 
 from eva.data.dialogue import Dialogue, Turn, supporter_turns
 from eva.generation.response import response_seed
-from eva.generation.sampling import Decoding, Sampler
+from eva.generation.sampling import Decoding, Stream, Written, pick
 
 
 def decoding(**change):
@@ -14,8 +14,8 @@ def decoding(**change):
 
 
 def draws(logits, rules, n=4000):
-    sampler = Sampler(rules, [[1]], [7])
-    return torch.tensor([sampler.pick([0], logits[None])[0] for _ in range(n)])
+    stream = Stream([1], 7)
+    return torch.tensor([pick([stream], logits[None], rules)[0] for _ in range(n)])
 
 
 def test_draws_follow_the_distribution():
@@ -52,10 +52,10 @@ def test_repetition_penalty_is_that_of_transformers():
 
     logits = torch.randn(50, generator=torch.Generator().manual_seed(2))
     history = [3, 4]
-    sampler = Sampler(decoding(temperature=0, repetition_penalty=1.7), [history[:]], [1])
+    stream, rules = Stream(history[:], 1), decoding(temperature=0, repetition_penalty=1.7)
     for _ in range(8):
         wanted = RepetitionPenaltyLogitsProcessor(1.7)(torch.tensor([history]), logits[None].clone()).argmax()
-        (picked,) = sampler.pick([0], logits[None])
+        (picked,) = pick([stream], logits[None], rules)
         assert picked == wanted
         history.append(picked)
 
@@ -65,17 +65,25 @@ def test_a_stop_token_bears_no_penalty():
     logits = torch.tensor([1.0, 0.9, 0.1])
     for history in ([0, 1, 0], [1, 0]):
         rules = decoding(temperature=0, repetition_penalty=3.0)
-        assert Sampler(rules, [history], [1]).pick([0], logits[None]) == [0]
+        assert pick([Stream(history, 1)], logits[None], rules) == [0]
     unspared = Decoding(4, 0, 1.0, 3.0, frozenset({2}))
-    assert Sampler(unspared, [[0, 0]], [1]).pick([0], logits[None]) == [1]
+    assert pick([Stream([0, 0], 1)], logits[None], unspared) == [1]
+
+
+def test_a_response_ends_at_a_stop_token_or_when_it_is_full():
+    rules = decoding(max_new_tokens=3)
+    stopped, full = Written(), Written()
+    assert [stopped.add(token, rules) for token in (5, 0)] == [False, True]
+    assert [full.add(token, rules) for token in (5, 6, 7)] == [False, False, True]
+    assert (stopped.ids, stopped.ended) == ([5], True)
+    assert (full.ids, full.ended) == ([5, 6, 7], False)
 
 
 def test_a_response_has_a_stream_of_its_own():
     logits = torch.zeros(2, 100)
-    together = Sampler(decoding(), [[1], [1]], [5, 6])
-    alone = Sampler(decoding(), [[1]], [6])
-    assert [together.pick([0, 1], logits)[1] for _ in range(5)] == [
-        alone.pick([0], logits[:1])[0] for _ in range(5)
+    pair, alone = [Stream([1], 5), Stream([1], 6)], Stream([1], 6)
+    assert [pick(pair, logits, decoding())[1] for _ in range(5)] == [
+        pick([alone], logits[:1], decoding())[0] for _ in range(5)
     ]
     talk = tuple(Turn(role, "so") for role in ("user", "assistant", "user", "assistant"))
     turns = supporter_turns(Dialogue(name, "test", 0, talk) for name in "ab")

@@ -1,8 +1,8 @@
 """transformers' private parts; tried with transformers 5.23.
 
 `Trainer._get_train_sampler`, `Trainer._prepare_inputs`, `TrainingArguments.hf_deepspeed_config`,
-`config._attn_implementation`, `config._name_or_path`, and the marks that loading a GGUF file leaves on
-a model.
+`config._attn_implementation`, `PreTrainedModel._supports_attention_backend`, `config._name_or_path`, and
+the marks that loading a GGUF file leaves on a model.
 """
 
 from typing import Any
@@ -33,6 +33,11 @@ def attention_of(model: Any) -> str:
     """The name of the attention kernel that a model uses, as `set_attn_implementation` takes it."""
     name: str = model.config._attn_implementation
     return name
+
+
+def takes_attention(model: Any) -> bool:
+    """Whether all attention of a model goes through the function that `set_attn_implementation` names."""
+    return bool(getattr(model, "_supports_attention_backend", False))
 
 
 def call_model(model: Any, name: str) -> None:

@@ -82,11 +82,11 @@ def dpo_memory(
 
 
 def generate_memory(
-    model: Architecture, settings: Generate, precision: Format, context: int, new: int, rows: int
+    model: Architecture, settings: Generate, precision: Format, context: int, new: int, conversations: int
 ) -> float:
-    """Weights, key-value cache of a conversation and its branches, and what reading it takes."""
-    width = _WIDTH[precision]
-    cache = 2 * model.layers * model.key * width * (context + rows * new)
+    """Weights, key-value cache of conversations and their answers, and what reading one takes."""
+    width, rows = _WIDTH[precision], settings.batch_size
+    cache = 2 * model.layers * model.key * width * (conversations * context + rows * new)
     reading = context * (4 * model.hidden + 3 * model.intermediate) * width
     return model.parameters * width + cache + reading + rows * model.vocab * 4 * 6
 

@@ -46,17 +46,18 @@ def decode_seconds(model: Architecture, precision: Format, rows: int) -> float:
 
     After a short prompt: of a small model, the weights that a step reads are many times the cache.
     """
-    from eva.generation.branches import decode_branches
+    from eva.generation.branches import Trunk, decode_branches
     from eva.generation.sampling import Decoding
 
     small = _fewer(model)
     tried = _built(small, "forward", precision, precision == "bf16")
     with torch.inference_mode():
-        trunk = torch.randint(0, small.vocab, (_CONTEXT,)).tolist()
+        each = list(range(rows))
+        trunk = Trunk(torch.randint(0, small.vocab, (_CONTEXT,)).tolist(), [_CONTEXT] * rows, each, each)
 
         def run(tokens: int) -> None:
             settings = Decoding(tokens, 0.7, 0.9, 1.1, frozenset())
-            decode_branches(tried, trunk, [_CONTEXT] * rows, list(range(rows)), settings, rows)
+            list(decode_branches(tried, [trunk], settings, rows))
 
         run(2)
         few, many = _seconds(lambda: run(2)), _seconds(lambda: run(10))

@@ -26,6 +26,7 @@ _KEPT = 3  # two checkpoints stay while a third is written
 _REFERENCE = 64  # pairs of which the reference reads the trees together
 _UNTRAINED = 160  # tokens after which an untrained model has mostly ended, if the settings let it
 _LONGEST = 2.0  # the longest of the responses that are decoded together, over their mean
+_LAST = 0.5  # share of the longest response's steps in which nothing is left to begin
 
 
 def sft_cost(name: str, inputs: Inputs, item: tuple[str, str], formats: Formats, over: Sharding) -> StageCost:
@@ -123,7 +124,9 @@ def generate_cost(
     context = max((one[0].length for one in groups), default=1)
     return StageCost(
         name, "models", tuple(parts), precision, tokens=tokens, steps=sum(one[1] * one[2] for one in groups),
-        device=generate_memory(model, settings, precision, context, new, settings.batch_size),
+        device=generate_memory(
+            model, settings, precision, context, new, _read_at_once(groups, settings)
+        ),
         mapped=mapped_bytes(model, precision),
     )  # fmt: skip
 
@@ -143,7 +146,9 @@ def preferences_cost(name: str, inputs: Inputs, backbone: str, formats: Formats)
     longest = max(length for length, _ in asked)
     return StageCost(
         name, "models", tuple(parts), precision, tokens=tokens, steps=sum(one[1] for one in groups),
-        device=generate_memory(model, settings, precision, longest, new, settings.batch_size),
+        device=generate_memory(
+            model, settings, precision, longest, new, _read_at_once(groups, settings)
+        ),
         mapped=mapped_bytes(model, precision),
     )  # fmt: skip
 
@@ -161,26 +166,27 @@ def _new_tokens(settings: Generate, variant: Variant, sample: Sample) -> int:
 def _answers(
     model: Architecture, groups: list[tuple[Sequences, int, float]], settings: Generate, new: int
 ) -> tuple[list[Part], float]:
-    """Reading the prompts of every group once, then growing its answers together; tokens of both."""
-    read, parts, tokens = Sequences(), list[Part](), 0.0
-    for prompt, answers, times in groups:
+    """Reading the prompts of every group once, then growing all answers together; tokens of both.
+
+    The next answer begins as one ends, so a step is full until the last answers, which end one by one.
+    """
+    read = Sequences()
+    for prompt, _, times in groups:
         read += prompt.times(times)
-        batches = -(-answers // settings.batch_size)
-        rows = answers / batches * (1 + 1 / _LONGEST) / 2 if answers > 1 else 1.0
-        parts.append(Decode(model, times * batches * new, rows, prompt.length))
-        tokens += times * (prompt.tokens + answers * new / _LONGEST)
-    return [_compute("forward", model, read, 1), *_merged(parts)], tokens
+    answers = sum(number * times for _, number, times in groups)
+    if not answers:
+        return [_compute("forward", model, read, 1)], read.tokens
+    written = answers * new / _LONGEST
+    steps = max(float(new), written / settings.batch_size + _LAST * new)
+    context = sum(prompt.length * number * times for prompt, number, times in groups) / answers
+    decode = Decode(model, steps, written / steps, round(context))
+    return [_compute("forward", model, read, 1), decode], read.tokens + written
 
 
-def _merged(parts: list[Part]) -> list[Part]:
-    """Decoding of all groups as one, at its mean number of rows."""
-    decodes = [part for part in parts if isinstance(part, Decode)]
-    steps = sum(part.steps for part in decodes)
-    if not steps:
-        return []
-    rows = sum(part.rows * part.steps for part in decodes) / steps
-    context = sum(part.context * part.steps for part in decodes) / steps
-    return [Decode(decodes[0].model, steps, rows, round(context))]
+def _read_at_once(groups: list[tuple[Sequences, int, float]], settings: Generate) -> int:
+    """Conversations whose answers grow side by side."""
+    mean = sum(number for _, number, _ in groups) / len(groups) if groups else 1.0
+    return min(len(groups), round(settings.batch_size / mean) + 1)
 
 
 def _compute(kind: Kind, model: Architecture, what: Sequences, rows: int) -> Compute:

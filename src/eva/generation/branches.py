@@ -1,76 +1,113 @@
-"""Decoding many responses over one shared prefix.
+"""Decoding many responses over shared prefixes.
 
-The prompts of a dialogue's supporter turns are prefixes of one another. So the conversation is
-read once, into one key-value cache, and every response grows as a branch from its own place: each
-step runs the newest token of all open branches as one sequence, under a mask that shows each
-branch its own prefix and its own tokens. Nothing of the cache is copied per response.
+The prompts of a dialogue's supporter turns are prefixes of one another. So a conversation is read
+once, and every response grows as a branch from its own place. Each step runs the newest token of
+all open branches, of several conversations, as one sequence: reading the weights costs most of a
+step, however many tokens it serves. A branch leaves as it ends, and the next one takes its place.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from eva.generation.sampling import Decoding, Sampler, Written, grow
+from eva.generation.sampling import Decoding, Stream, Written, pick
+from eva.generation.tree_cache import TreeCache, tree_attention
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A prompt and those that are its prefixes: their lengths, the seeds and the names of their responses."""
+
+    ids: list[int]
+    lengths: list[int]
+    seeds: list[int]
+    names: list[int]
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A response that grows: whose it is, and the position of its next token."""
+
+    name: int
+    tree: TreeCache
+    number: int  # among the branches of the tree
+    position: int
+    stream: Stream
+    first: torch.Tensor
+    written: Written = field(default_factory=Written)
 
 
 def decode_branches(
-    model: Any,
-    trunk: list[int],
-    lengths: Sequence[int],
-    seeds: Sequence[int],
-    decoding: Decoding,
-    batch_size: int,
-) -> list[Written]:
-    """One response after each of the prompts `trunk[:length]`; at most `batch_size` grow at once."""
+    model: Any, trunks: Sequence[Trunk], decoding: Decoding, batch_size: int
+) -> Iterator[tuple[int, Written]]:
+    """Names and responses, each as it ends; at most `batch_size` grow at once."""
+    unread, waiting = deque(enumerate(trunks)), deque[_Branch]()
+    rows: list[_Branch] = []
+    with tree_attention(model):
+        while unread or waiting or rows:
+            new: list[_Branch] = []
+            while len(rows) + len(new) < batch_size and (waiting or unread):
+                if not waiting:
+                    waiting.extend(_read(model, *unread.popleft()))
+                new.append(waiting.popleft())
+            if new:
+                first = torch.stack([branch.first for branch in new])
+                rows += yield from _grown(new, first, decoding)
+                rows.sort(key=lambda branch: branch.tree.order)  # those of one tree stand together
+            elif rows:
+                rows = yield from _grown(rows, _step(model, rows), decoding)
+
+
+def _read(model: Any, order: int, trunk: Trunk) -> Iterator[_Branch]:
+    """Read a conversation; its branches, each with the logits of its first token."""
     from transformers import DynamicCache
 
     cache = DynamicCache()
     read = model(
-        input_ids=torch.tensor([trunk], device=model.device),
+        input_ids=torch.tensor([trunk.ids], device=model.device),
         past_key_values=cache,
         use_cache=True,
-        logits_to_keep=torch.tensor(lengths, device=model.device) - 1,
+        logits_to_keep=torch.tensor(trunk.lengths, device=model.device) - 1,
     )
-    written: list[Written] = []
-    for start in range(0, len(lengths), batch_size):
-        part = slice(start, start + batch_size)
-        tree = _Tree(model, cache, len(trunk), lengths[part])
-        sampler = Sampler(decoding, [trunk[:length] for length in lengths[part]], seeds[part])
-        written += grow(read.logits[0, part], sampler, decoding, tree.step)
-        cache.crop(len(trunk) - cache.get_seq_length())
-    return written
+    tree = TreeCache(cache, trunk.lengths, order)
+    for number, (name, length, seed) in enumerate(zip(trunk.names, trunk.lengths, trunk.seeds, strict=True)):
+        stream = Stream(trunk.ids[:length], seed)
+        yield _Branch(name, tree, number, length, stream, read.logits[0, number])
 
 
-class _Tree:
-    """The state of the branches that grow together; `_visible` is (branch, cached position)."""
+def _grown(
+    branches: Sequence[_Branch], logits: torch.Tensor, decoding: Decoding
+) -> Generator[tuple[int, Written], None, list[_Branch]]:
+    """Give each branch its next token; yields those that end, returns those that go on."""
+    picked = pick([branch.stream for branch in branches], logits, decoding)
+    going = []
+    for branch, token in zip(branches, picked, strict=True):
+        if branch.written.add(token, decoding):
+            branch.tree.end(branch.number)
+            yield branch.name, branch.written
+        else:
+            going.append(branch)
+    return going
 
-    def __init__(self, model: Any, cache: Any, trunk: int, lengths: Sequence[int]) -> None:
-        self._model = model
-        self._cache = cache
-        self._next = torch.tensor(lengths, device=model.device)
-        self._visible = torch.arange(trunk, device=model.device)[None] < self._next[:, None]
 
-    def step(self, rows: list[int], tokens: list[int]) -> torch.Tensor:
-        """Append `tokens` to the branches `rows`; returns their logits (rows, vocabulary)."""
-        device = self._model.device
-        index = torch.tensor(rows, device=device)
-        own = torch.zeros(len(self._next), len(rows), dtype=torch.bool, device=device)
-        own[index, torch.arange(len(rows), device=device)] = True
-        self._visible = torch.cat([self._visible, own], dim=1)
-        result = self._model(
-            input_ids=torch.tensor([tokens], device=device),
-            position_ids=self._next[index][None],
-            attention_mask=self._mask(index),
-            past_key_values=self._cache,
-            use_cache=True,
-        )
-        self._next[index] += 1
-        logits: torch.Tensor = result.logits[0]
-        return logits
-
-    def _mask(self, index: torch.Tensor) -> torch.Tensor:
-        """Additive attention mask (1, 1, branches, cached positions)."""
-        dtype = self._model.dtype
-        mask = torch.zeros(self._visible[index].shape, dtype=dtype, device=index.device)
-        return mask.masked_fill(~self._visible[index], torch.finfo(dtype).min)[None, None]
+def _step(model: Any, rows: Sequence[_Branch]) -> torch.Tensor:
+    """Logits (rows, vocabulary) after the newest token of each row."""
+    trees, start = [], 0
+    while start < len(rows):
+        own = [branch.number for branch in rows[start:] if branch.tree is rows[start].tree]
+        rows[start].tree.begin(own)
+        trees.append((rows[start].tree, slice(start, start + len(own))))
+        start += len(own)
+    result = model(
+        input_ids=torch.tensor([[branch.written.ids[-1] for branch in rows]], device=model.device),
+        position_ids=torch.tensor([[branch.position for branch in rows]], device=model.device),
+        use_cache=False,
+        trees=trees,
+    )
+    for branch in rows:
+        branch.position += 1
+    logits: torch.Tensor = result.logits[0]
+    return logits

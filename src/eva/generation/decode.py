@@ -1,19 +1,21 @@
 """One response per supporter turn, given the gold history (the paper's setting for Tables 2 and 8)."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from eva.compat.transformers_hooks import takes_attention
 from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
 from eva.data.thoughts import is_thought_mark
-from eva.generation.branches import decode_branches
+from eva.generation.branches import Trunk, decode_branches
 from eva.generation.decode_batches import decode_batches
 from eva.generation.half_finished import Partial
 from eva.generation.response import new_tokens, response_at, response_seed
-from eva.generation.sampling import Decoding, Written
+from eva.generation.sampling import Decoding
 from eva.models.branching import share_trunks, supports_branches
 from eva.models.chat import encode_prompt, end_of_turn
 from eva.settings.generate_section import Generate
@@ -37,19 +39,27 @@ def generate(
 ) -> list[Response]:
     """Responses of `policy` at the given supporter turns, in order.
 
-    What `partial` already holds is not generated again, and new responses go into it after each
-    dialogue. A response depends on `seed`, its dialogue and its turn, not on what it is batched with.
+    What `partial` already holds is not generated again, and new responses go into it as soon as all of
+    a dialogue are there. A response depends on `seed`, its dialogue and its turn, not on what it is
+    batched with.
     """
     found = dict(partial.done) if partial else {}
-    dialogues = _by_dialogue(turns)
-    for count, asked in enumerate(dialogues, start=1):
-        missing = [turn for turn in asked if turn.key not in found]
-        new = _respond_in(policy, tokenizer, missing, settings, prompt, seed)
-        if partial is not None and new:
-            partial.add(new)
-        found.update({response.key: response for response in new})
+    missing = list({turn.key: turn for turn in turns if turn.key not in found}.values())
+    dialogues = len({turn.dialogue.id for turn in turns})
+    open_turns = Counter(turn.dialogue.id for turn in missing)
+    done = dialogues - len(open_turns)
+    new: dict[str, list[Response]] = {name: [] for name in open_turns}
+    for response in _respond(policy, tokenizer, missing, settings, prompt, seed):
+        own = new[response.dialogue_id]
+        own.append(response)
+        found[response.key] = response
+        if len(own) < open_turns[response.dialogue_id]:
+            continue
+        if partial is not None:
+            partial.add(sorted(own, key=lambda one: one.turn))
+        done += 1
         if on_progress is not None:
-            on_progress(count, len(dialogues))
+            on_progress(done, dialogues)
     return [found[turn.key] for turn in turns]
 
 
@@ -61,23 +71,15 @@ def stop_ids(policy: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int
     return frozenset(int(i) for i in ids if i is not None)
 
 
-def _by_dialogue(turns: Iterable[SupporterTurn]) -> list[list[SupporterTurn]]:
-    """The turns of each dialogue, in order: their prompts begin alike and are decoded together."""
-    groups: dict[str, dict[int, SupporterTurn]] = {}
-    for turn in turns:
-        groups.setdefault(turn.dialogue.id, {})[turn.ordinal] = turn
-    return [[group[ordinal] for ordinal in sorted(group)] for group in groups.values()]
-
-
-def _respond_in(
+def _respond(
     policy: Any,
     tokenizer: "PreTrainedTokenizerBase",
     turns: Sequence[SupporterTurn],
     settings: Generate,
     prompt: str,
     seed: int,
-) -> list[Response]:
-    """Responses at the given supporter turns of one dialogue."""
+) -> Iterator[Response]:
+    """Responses at the given supporter turns, each as it ends."""
     prompts = [
         encode_prompt(tokenizer, turn.history, prompt=prompt, max_length=settings.max_length)
         for turn in turns
@@ -85,36 +87,30 @@ def _respond_in(
     seeds = [response_seed(seed, turn) for turn in turns]
     decoding = _decoding(policy, tokenizer, settings, prompt)
     with torch.inference_mode():
-        written = _decode(policy, prompts, seeds, decoding, settings.batch_size)
-    return [
-        response_at(turn, _text(tokenizer, one.ids), prompt, "stop" if one.ended else "length")
-        for turn, one in zip(turns, written, strict=True)
-    ]
+        if supports_branches(policy) and takes_attention(policy):
+            groups = _groups(turns, prompts)
+            trunks = [_trunk(group, prompts, seeds) for group in groups]
+            written = decode_branches(policy, trunks, decoding, settings.batch_size)
+        else:
+            written = decode_batches(policy, prompts, seeds, decoding, settings.batch_size)
+        for number, one in written:
+            finish = "stop" if one.ended else "length"
+            yield response_at(turns[number], _text(tokenizer, one.ids), prompt, finish)
 
 
-def _decode(
-    policy: Any,
-    prompts: Sequence[list[int]],
-    seeds: Sequence[int],
-    decoding: Decoding,
-    batch_size: int,
-) -> list[Written]:
-    """Prompts that continue one another share their reading; the rest go in plain batches.
+def _groups(turns: Sequence[SupporterTurn], prompts: Sequence[list[int]]) -> Iterator[list[int]]:
+    """Numbers of turns whose prompts continue one another: of one dialogue, and with nothing dropped."""
+    dialogues: dict[str, list[int]] = {}
+    for number, turn in enumerate(turns):
+        dialogues.setdefault(turn.dialogue.id, []).append(number)
+    for own in dialogues.values():
+        for group in share_trunks([prompts[number] for number in own]):
+            yield [own[i] for i in group]
 
-    Those are prompts whose oldest turns were dropped to fit, all prompts of a tokenizer that joins
-    tokens across turns, and all of a model with sliding windows.
-    """
-    written: dict[int, Written] = {}
-    groups = share_trunks(prompts) if supports_branches(policy) else []
-    for group in groups:
-        if len(group) > 1:
-            lengths, own = [len(prompts[i]) for i in group], [seeds[i] for i in group]
-            grown = decode_branches(policy, prompts[group[0]], lengths, own, decoding, batch_size)
-            written.update(zip(group, grown, strict=True))
-    rest = [i for i in range(len(prompts)) if i not in written]
-    alone = decode_batches(policy, [prompts[i] for i in rest], [seeds[i] for i in rest], decoding, batch_size)
-    written.update(zip(rest, alone, strict=True))
-    return [written[i] for i in range(len(prompts))]
+
+def _trunk(group: list[int], prompts: Sequence[list[int]], seeds: Sequence[int]) -> Trunk:
+    lengths = [len(prompts[number]) for number in group]
+    return Trunk(prompts[group[0]], lengths, [seeds[number] for number in group], group)
 
 
 def _decoding(policy: Any, tokenizer: "PreTrainedTokenizerBase", settings: Generate, prompt: str) -> Decoding:

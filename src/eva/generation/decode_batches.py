@@ -1,11 +1,11 @@
 """Decoding prompts that share nothing: left-padded batches of similar length."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
-from eva.generation.sampling import Decoding, Sampler, Written, grow
+from eva.generation.sampling import Decoding, Stream, Written, pick
 
 
 def decode_batches(
@@ -14,16 +14,26 @@ def decode_batches(
     seeds: Sequence[int],
     decoding: Decoding,
     batch_size: int,
-) -> list[Written]:
-    """One response after each prompt, in the order given."""
+) -> Iterator[tuple[int, Written]]:
+    """Numbers of the prompts and responses after them, batch by batch, the shortest prompts first."""
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    written: dict[int, Written] = {}
     for start in range(0, len(order), batch_size):
         part = order[start : start + batch_size]
-        sampler = Sampler(decoding, [prompts[i] for i in part], [seeds[i] for i in part])
+        streams = [Stream(prompts[i], seeds[i]) for i in part]
         batch = _Batch(model, [prompts[i] for i in part])
-        written.update(zip(part, grow(batch.first, sampler, decoding, batch.step), strict=True))
-    return [written[i] for i in range(len(prompts))]
+        yield from zip(part, _grow(batch, streams, decoding), strict=True)
+
+
+def _grow(batch: "_Batch", streams: Sequence[Stream], decoding: Decoding) -> list[Written]:
+    """Write the responses of a batch until each stops or is full."""
+    written = [Written() for _ in streams]
+    rows, logits = list(range(len(streams))), batch.first
+    while rows:
+        picked = pick([streams[row] for row in rows], logits, decoding)
+        rows = [r for r, token in zip(rows, picked, strict=True) if not written[r].add(token, decoding)]
+        if rows:
+            logits = batch.step(rows, [written[row].ids[-1] for row in rows])
+    return written
 
 
 class _Batch:

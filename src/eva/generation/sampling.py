@@ -1,13 +1,11 @@
 """Choosing tokens: one random stream per response, so that batching changes nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 _NUCLEUS_GUESS = 256  # a nucleus is rarely larger; sorting the whole vocabulary is slow
-
-Step = Callable[[list[int], list[int]], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,73 +31,70 @@ class Written:
     ids: list[int] = field(default_factory=list)
     ended: bool = False
 
+    def add(self, token: int, decoding: Decoding) -> bool:
+        """Take the next token; whether it was the last."""
+        self.ended = token in decoding.stop_ids
+        if not self.ended:
+            self.ids.append(token)
+        return self.ended or len(self.ids) == decoding.max_new_tokens
 
-class Sampler:
-    """Picks the next token of every row; a row is one response."""
 
-    def __init__(self, decoding: Decoding, prompts: Sequence[list[int]], seeds: Sequence[int]) -> None:
-        self._decoding = decoding
-        self._prompts = prompts
-        self._seen: torch.Tensor | None = None
-        # CPU generators on every device: the same draws everywhere.
-        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+class Stream:
+    """What one response draws from: its own random numbers, and which tokens it has seen."""
 
-    def pick(self, rows: list[int], logits: torch.Tensor) -> list[int]:
-        """One token for each of `rows`; `logits` is (rows, vocabulary)."""
-        scores = self._penalised(rows, logits.float())
-        if self._decoding.temperature == 0:
-            picked = scores.argmax(dim=-1)
-        else:
-            picked = self._drawn(rows, (scores / self._decoding.temperature).softmax(dim=-1))
-        if self._seen is not None:
-            self._seen[torch.tensor(rows, device=picked.device), picked] = True
-        return [int(token) for token in picked]
+    def __init__(self, prompt: Sequence[int], seed: int) -> None:
+        # A CPU generator on every device: the same draws everywhere.
+        self._generator = torch.Generator().manual_seed(seed)
+        self._seen = set(prompt)
+        self._mask: torch.Tensor | None = None
 
-    def _penalised(self, rows: list[int], scores: torch.Tensor) -> torch.Tensor:
-        penalty = self._decoding.repetition_penalty
-        if penalty == 1:
-            return scores
-        if self._seen is None:
-            self._seen = torch.zeros(len(self._prompts), scores.shape[-1], dtype=torch.bool)
-            for row, prompt in enumerate(self._prompts):
-                self._seen[row, torch.tensor(prompt)] = True
-            self._seen[:, sorted(self._decoding.stop_ids)] = False
-            self._seen = self._seen.to(scores.device)
+    def uniform(self) -> torch.Tensor:
+        """The next random number, below 1: shape (1,)."""
+        return torch.rand(1, generator=self._generator)
+
+    def penalised(self, scores: torch.Tensor, decoding: Decoding) -> torch.Tensor:
+        """Which tokens of a vocabulary (as `scores` has it) the repetition penalty weighs on."""
+        if self._mask is None:
+            self._mask = torch.zeros(scores.shape[-1], dtype=torch.bool)
+            self._mask[sorted(self._seen - decoding.stop_ids)] = True
+            self._mask = self._mask.to(scores.device)
+        return self._mask
+
+    def see(self, token: int) -> None:
+        """Remember a token that was written."""
+        if self._mask is not None:
+            self._mask[token] = True
+
+
+def pick(streams: Sequence[Stream], logits: torch.Tensor, decoding: Decoding) -> list[int]:
+    """One token for each of `streams`; `logits` is (streams, vocabulary)."""
+    scores = logits.float()
+    if decoding.repetition_penalty != 1:
+        penalty = decoding.repetition_penalty
         lowered = torch.where(scores > 0, scores / penalty, scores * penalty)
-        return torch.where(self._seen[torch.tensor(rows, device=scores.device)], lowered, scores)
-
-    def _drawn(self, rows: list[int], probabilities: torch.Tensor) -> torch.Tensor:
-        """Nucleus sampling by inverting the distribution function over tokens in falling order."""
-        size = min(_NUCLEUS_GUESS, probabilities.shape[-1])
-        top, tokens = probabilities.topk(size, dim=-1)
-        if bool((top.sum(dim=-1) < self._decoding.top_p).any()):
-            top, tokens = probabilities.sort(dim=-1, descending=True)
-        before = top.cumsum(dim=-1) - top
-        top = top.masked_fill(before >= self._decoding.top_p, 0)
-        uniform = torch.cat([torch.rand(1, generator=self._generators[row]) for row in rows])
-        reach = top.cumsum(dim=-1)
-        target = uniform.to(reach.device)[:, None] * reach[:, -1:]
-        index = (reach <= target).sum(dim=-1, keepdim=True)
-        last = (top > 0).sum(dim=-1, keepdim=True) - 1
-        return tokens.gather(-1, torch.minimum(index, last)).squeeze(-1)
+        weighed = torch.stack([stream.penalised(scores, decoding) for stream in streams])
+        scores = torch.where(weighed, lowered, scores)
+    if decoding.temperature == 0:
+        picked = scores.argmax(dim=-1)
+    else:
+        picked = _drawn(streams, (scores / decoding.temperature).softmax(dim=-1), decoding.top_p)
+    tokens = [int(token) for token in picked]
+    for stream, token in zip(streams, tokens, strict=True):
+        stream.see(token)
+    return tokens
 
 
-def grow(first: torch.Tensor, sampler: Sampler, decoding: Decoding, step: Step) -> list[Written]:
-    """Write responses until each stops or is full.
-
-    `first` holds the logits after each prompt; `step(rows, tokens)` appends one token to each of
-    the rows still open and returns their next logits.
-    """
-    written = [Written() for _ in range(len(first))]
-    rows, logits = list(range(len(first))), first
-    for count in range(1, decoding.max_new_tokens + 1):
-        picked = dict(zip(rows, sampler.pick(rows, logits), strict=True))
-        for row in rows:
-            written[row].ended = picked[row] in decoding.stop_ids
-        rows = [row for row in rows if not written[row].ended]
-        for row in rows:
-            written[row].ids.append(picked[row])
-        if not rows or count == decoding.max_new_tokens:
-            break
-        logits = step(rows, [picked[row] for row in rows])
-    return written
+def _drawn(streams: Sequence[Stream], probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Nucleus sampling by inverting the distribution function over tokens in falling order."""
+    size = min(_NUCLEUS_GUESS, probabilities.shape[-1])
+    top, tokens = probabilities.topk(size, dim=-1)
+    if bool((top.sum(dim=-1) < top_p).any()):
+        top, tokens = probabilities.sort(dim=-1, descending=True)
+    before = top.cumsum(dim=-1) - top
+    top = top.masked_fill(before >= top_p, 0)
+    uniform = torch.cat([stream.uniform() for stream in streams])
+    reach = top.cumsum(dim=-1)
+    target = uniform.to(reach.device)[:, None] * reach[:, -1:]
+    index = (reach <= target).sum(dim=-1, keepdim=True)
+    last = (top > 0).sum(dim=-1, keepdim=True) - 1
+    return tokens.gather(-1, torch.minimum(index, last)).squeeze(-1)
