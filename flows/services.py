@@ -11,6 +11,7 @@ import webbrowser
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.request import getproxies
 
 from eva.errors import InputError, raise_if
 from flows import pools
@@ -197,7 +198,8 @@ def _announce(services: LocalServices) -> None:
     log.info("logs     .eva/services/")
     log.info("start a run in Prefect's page (Deployments, pipeline/eva, Run), or with")
     log.info(
-        "  PREFECT_API_URL=%s/api %s deployment run pipeline/eva --watch",
+        "  %sPREFECT_API_URL=%s/api %s deployment run pipeline/eva --watch",
+        "NO_PROXY=127.0.0.1 " if getproxies() else "",
         services.prefect_url,
         Path(sys.executable).with_name("prefect"),
     )

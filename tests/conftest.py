@@ -1,6 +1,8 @@
 """Fixtures every test area shares."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,13 @@ def shared_data() -> Path:
 def _no_server_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     """The record of whoever runs the tests is none of theirs."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """A command run in this process quiets libraries on pytest's own handlers, which all tests share."""
+    handlers = logging.getLogger().handlers
+    before = {handler: list(handler.filters) for handler in handlers}
+    yield
+    for handler in handlers:
+        handler.filters[:] = before.get(handler, [])

@@ -36,7 +36,7 @@ def test_the_message(full_disk: None, tmp_path: Path) -> None:
 def test_acquisition(full_disk: None, checkout: Checkout, prepared: Path, unloadable: Path) -> None:
     from eva.training import sft
 
-    settings = read_settings(checkout.path / "params.yaml").sft
+    settings = read_settings(checkout.path / "params.yaml").sft.model_copy(update={"warmup": 0.0})
     train, valid = (read_split(checkout.path / prepared, split)[:2] for split in ("train", "valid"))
     before, store = checkout.files(), checkout.path / "checkpoints"
     with pytest.raises(InputError, match=r"writing here needs .* GB"):

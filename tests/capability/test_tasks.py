@@ -9,7 +9,7 @@ from eva.capability import lm_eval_tasks as harness
 from eva.capability.differences import Comparison, compare
 from eva.errors import InputError
 from eva.models.loading import Policy, load_policy, load_tokenizer
-from eva.report.capability_table import PAPER
+from eva.report.paper_values import GENERAL_ABILITY
 from eva.settings.capability_section import Capability
 
 pytestmark = pytest.mark.slow
@@ -119,7 +119,7 @@ def test_the_tasks_of_table_13_are_known_and_humaneval_is_one_of_code(
 ) -> None:
     monkeypatch.delenv(harness.CODE_ALLOWED, raising=False)
     with pytest.raises(InputError, match=r"1 problem\n.*'humaneval' executes code"):
-        harness.find_tasks(list(PAPER), task_path)
+        harness.find_tasks(list(GENERAL_ABILITY), task_path)
 
 
 def test_the_sample_task_loads(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

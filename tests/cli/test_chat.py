@@ -49,9 +49,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
         max_length=256, precision="fp32",
     )  # fmt: skip
     with stage_run("register", {}, {}, {}, root=root) as run:
+        run.announce()
+        assert run.run_id is not None
         register(
             served(root / "tiny", None, "eva", decoding), "eva-smoke", Decision("candidate", True, []),
-            metrics={}, tags={}, card="---\nlicense: apache-2.0\n---\n# Tiny\n", run_id=run.record.run_id,
+            metrics={}, tags={}, card="---\nlicense: apache-2.0\n---\n# Tiny\n", run_id=run.run_id,
             root=root,
         )  # fmt: skip
     return root

@@ -123,12 +123,11 @@ def test_a_failing_stage_stops_what_follows_it_only(served: Project, first_run: 
 def test_the_printed_command_starts_a_run(served: Project, first_run: dict[str, Any]) -> None:
     """Last of the runs; its target fails before anything is submitted."""
     shown = served.run("-m", "flows.services", "up").stdout.splitlines()
-    variable, program, *words = next(line for line in shown if "deployment run" in line).split()
-    name, _, address = variable.partition("=")
-
-    command = [program, *words, "--param", 'targets=["stf"]']
-    environment = {**served.environment, name: address}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    line = next(line for line in shown if "deployment run" in line)
+    command = f"{line.strip()} --param 'targets=[\"stf\"]'"
+    done = subprocess.run(
+        ["bash", "-c", command], env=served.environment, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 1
     runs = api(served, "/flow_runs/filter", {"flows": {"name": {"any_": ["pipeline"]}}})

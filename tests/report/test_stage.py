@@ -61,5 +61,11 @@ def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) ->
     figures = {f"report/figures/{path.name}" for path in (tmp_path / "report" / "figures").iterdir()}
     assert len(figures) == 19 and figures < kept
     assert {"report/index.html", "plots/report/levels.csv"} < kept
+    subprocess.run(  # a short stage leaves telling MLflow to whoever comes next
+        [sys.executable, "-m", "eva.cli", "runs", "replay"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+        check=True,
+    )
     copied = {path.name for path in (tmp_path / "mlruns").rglob("*.svg")}
     assert copied == {Path(path).name for path in figures}

@@ -37,5 +37,5 @@ def test_the_mean_of_three_sets_of_weights(
 
 
 def test_of_nothing() -> None:
-    with pytest.raises(ValueError, match="nothing was added"):
+    with pytest.raises(ValueError, match="no ensemble was added"):
         Soup().ensemble()
