@@ -1,1 +1,1 @@
-"""When and where DVC's stages run: Prefect flows over the DAG of `dvc.yaml`, and their services."""
+"""Prefect flows that run DVC's stages in the order of `dvc.yaml`, and the local services that they need."""

@@ -1,4 +1,4 @@
-"""What Prefect knows of the flow runs that a pipeline run has submitted."""
+"""Reading from Prefect how the submitted batches of stages ended, and cancelling them."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from prefect.states import Cancelling
 
 from flows.summary import StageRow
 
-PAGE = 200  # the most that the API gives at once
+PAGE = 200  # the most entries that Prefect's API returns at once
 
 
 async def read_rows(run: FlowRun, pool: str, batch: tuple[str, ...]) -> list[StageRow]:
-    """How each stage of an ended batch went, also of those that never started."""
+    """The result of each stage of a batch that has ended, including stages that never started."""
     tasks = {task.name: task for task in await _task_runs(run)}
     ended = run.state.message if run.state else None
     return [_row(name, pool, tasks.get(name), ended or "") for name in batch]
@@ -44,7 +44,7 @@ def _row(name: str, pool: str, task: TaskRun | None, ended: str) -> StageRow:
 
 
 def stop_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Hook of `pipeline`: a cancelled or crashed run takes the flow runs it submitted with it."""
+    """Hook of `pipeline`: cancel the flow runs that a cancelled or crashed run has submitted."""
     children = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]))
     with get_client(sync_client=True) as client:
         for child in client.read_flow_runs(flow_run_filter=children):

@@ -1,4 +1,4 @@
-"""The DAG as DVC reads it from `dvc.yaml`: which stages there are, after what, and on which pool."""
+"""The DAG of `dvc.yaml`, as DVC reads it: the stages, their dependencies and their work pools."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class StageNode:
     """One stage of the DAG.
 
     Attributes:
-        name: as `dvc repro` takes it, such as `generate@esconv-smollm2-1-eva`.
-        pool: the Prefect work pool that `meta` in `dvc.yaml` names.
-        upstream: names of the stages whose outs it reads.
+        name: its name for `dvc repro`, such as `generate@esconv-smollm2-1-eva`.
+        pool: the Prefect work pool given by `meta` in `dvc.yaml`.
+        upstream: names of the stages whose outputs it reads.
     """
 
     name: str
@@ -25,12 +25,12 @@ class StageNode:
 
 
 def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
-    """Stages in an order in which they can run.
+    """The stages, in an order in which they can run.
 
     Args:
         root: the checkout.
-        targets: stages (`sft@esconv-smollm2-1-eva`) or groups of them (`sft`) to restrict to, with
-            all that they need; none means the whole DAG.
+        targets: stages (`sft@esconv-smollm2-1-eva`) or groups of them (`sft`); only these and the stages
+            that they depend on are returned. None given: the whole DAG.
 
     Raises:
         InputError: `dvc.yaml` cannot be read, a target is unknown, or a stage names no pool.
@@ -52,13 +52,13 @@ def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
 
 
 def _name(stage: Any) -> str:
-    """The name that `dvc repro` takes from the root of the checkout, wherever we are."""
+    """The name of a stage for `dvc repro` in the root of the checkout."""
     name, file = str(stage.name), str(stage.path_in_repo)
     return name if file == "dvc.yaml" else f"{file}:{name}"
 
 
 def _select(targets: Iterable[str], names: Iterable[str]) -> set[str]:
-    """The stages that the targets mean: all of them, or by name, or by the name of their group."""
+    """The stages that the targets name, by stage or by group; all of them without targets."""
     known = list(names)
     meant = {target: {n for n in known if target in (n, n.partition("@")[0])} for target in targets}
     unknown = [target for target, found in meant.items() if not found]
@@ -69,11 +69,11 @@ def _select(targets: Iterable[str], names: Iterable[str]) -> set[str]:
 def _without_pool(stages: Mapping[str, Any], names: Iterable[str]) -> Iterable[str]:
     for name in names:
         if not isinstance((stages[name].meta or {}).get("pool"), str):
-            yield f"stage {name} names no work pool: give it `meta: {{pool: cpu}}` (or gpu)"
+            yield f"stage {name} has no work pool: give it `meta: {{pool: cpu}}` (or gpu)"
 
 
 def _upstream(stage: Any, graph: Any) -> tuple[str, ...]:
-    """Its neighbours in DVC's graph, whose edges point from a stage to what it needs."""
+    """The stages that a stage depends on; the edges of DVC's graph point to dependencies."""
     return tuple(sorted(_name(o) for o in graph.successors(stage) if not o.is_data_source))
 
 

@@ -1,4 +1,4 @@
-"""Environment variables of everything that the flows start."""
+"""Environment variables of all processes that the flows start."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from eva.loopback import without_proxy
 
 TELEMETRY_OFF = {
-    "DO_NOT_TRACK": "true",  # MLflow takes no other spelling
+    "DO_NOT_TRACK": "true",  # MLflow accepts only this value
     "DVC_NO_ANALYTICS": "1",
     "GX_ANALYTICS_ENABLED": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -17,14 +17,17 @@ TELEMETRY_OFF = {
 
 
 def base_environment() -> dict[str, str]:
-    """Ours, with telemetry off, no proxy for this machine, and this interpreter as what `python` finds."""
+    """This process's environment, with telemetry off, no proxy for this machine, and its Python in PATH."""
     folder = str(Path(sys.executable).parent)
     path = [folder, *(p for p in os.environ.get("PATH", "").split(os.pathsep) if p != folder)]
     return {**without_proxy(os.environ), **TELEMETRY_OFF, "PATH": os.pathsep.join(path)}
 
 
 def stage_environment(parent_run_id: str | None) -> dict[str, str]:
-    """For `dvc repro`: the checkout's own code, its output at once, progress bars that fit a log."""
+    """The environment of `dvc repro`: code of the checkout, unbuffered output, few progress lines.
+
+    `parent_run_id` is the MLflow run under which the stages are recorded, if given.
+    """
     environment = {
         **base_environment(),
         "PYTHONPATH": "src",

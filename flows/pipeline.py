@@ -1,4 +1,4 @@
-"""The flows: `pipeline` orders the stages, `run-stages` runs them on the pool they belong to."""
+"""The flows: `pipeline` decides the order of the stages, `run-stages` runs them on their work pool."""
 
 import asyncio
 from pathlib import Path
@@ -38,14 +38,14 @@ async def pipeline(
     parent_run_id: str | None = None,
     metrics: str = "metrics/report.json",
 ) -> None:
-    """Bring the DAG of `dvc.yaml` up to date, every stage once and on the pool that it names.
+    """Bring the DAG of `dvc.yaml` up to date; each stage runs once, on its work pool.
 
     Args:
-        targets: Stages or groups of stages to run, with all that they need; none means the whole DAG.
+        targets: Stages or groups of stages to run, with all their dependencies; empty: the whole DAG.
         force: Run stages even if nothing changed.
-        push: Send every stage's outs to the DVC remote.
+        push: Push the outputs of every stage to the DVC remote.
         retries: How often a failed stage is tried again; training resumes where it stopped.
-        parent_run_id: MLflow run to record the stages under; none lets them find or make it.
+        parent_run_id: MLflow run under which the stages are recorded; empty: found or created by them.
         metrics: JSON file whose numbers are shown with the run, if it exists.
     """
     nodes = read_dag(Path.cwd(), targets)
@@ -60,7 +60,7 @@ async def pipeline(
 
 
 async def _drive(progress: Progress, options: dict[str, Any]) -> list[StageRow]:
-    """Keep one flow run per pool going until nothing is left that can run."""
+    """Run one batch at a time on each pool until no stage is left that can run."""
     rows: list[StageRow] = []
     running: dict[asyncio.Task[list[StageRow]], tuple[str, tuple[str, ...]]] = {}
     while True:
@@ -77,7 +77,7 @@ async def _drive(progress: Progress, options: dict[str, Any]) -> list[StageRow]:
 
 
 async def _run_batch(pool: str, batch: tuple[str, ...], options: dict[str, Any]) -> list[StageRow]:
-    """Run a batch on its pool and wait for it."""
+    """Run a batch on its pool and wait until it ends."""
     get_run_logger().info("to pool %s: %s", pool, ", ".join(batch))
     run = await arun_deployment(
         f"run-stages/{pool}",
@@ -95,7 +95,7 @@ async def _require_deployments(pools: tuple[str, ...]) -> None:
             try:
                 await client.read_deployment_by_name(f"run-stages/{pool}")
             except ObjectNotFound:
-                missing.append(f"a stage names pool {pool!r}, but prefect.yaml deploys no `run-stages` to it")
+                missing.append(f"a stage names pool {pool!r}, but prefect.yaml has no deployment for it")
     raise_if(missing, "dvc.yaml")
 
 
@@ -108,15 +108,15 @@ def run_stages(
     retries: Retries = 0,
     parent_run_id: str | None = None,
 ) -> None:
-    """Run stages of one pool through DVC, in the order of the DAG; what follows a failure is not run.
+    """Run stages of one pool with DVC, in the order of the DAG; stages after a failed one do not run.
 
     Args:
-        stages: Stages to run, each exactly once; what they need must be there.
+        stages: Stages to run, each once; their other dependencies must be up to date.
         at_once: How many of them may run at the same time.
         force: Run stages even if nothing changed.
-        push: Send every stage's outs to the DVC remote.
+        push: Push the outputs of every stage to the DVC remote.
         retries: How often a failed stage is tried again; training resumes where it stopped.
-        parent_run_id: MLflow run to record the stages under; none lets them find or make it.
+        parent_run_id: MLflow run under which the stages are recorded; empty: found or created by them.
     """
     nodes = [node for node in read_dag(Path.cwd(), stages) if node.name in set(stages)]
     _require_own_pool(nodes)
@@ -133,7 +133,7 @@ def _run_in_order(
     futures: dict[str, Any] = {}
     children = Children()
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
-    with runner, children:  # a cancelled run ends its processes, then waits for the threads that read them
+    with runner, children:  # if cancelled, ends the processes first, then the threads that read their output
         for node in nodes:
             before = [futures[name] for name in node.upstream if name in futures]
             parameters = {"stage": node.name, "children": children, **options}
@@ -147,7 +147,7 @@ def _require_own_pool(nodes: list[StageNode]) -> None:
     context = FlowRunContext.get()
     here = context.flow_run.work_pool_name if context and context.flow_run else None
     if here:
-        wrong = [f"stage {node.name} belongs on pool {node.pool}" for node in nodes if node.pool != here]
+        wrong = [f"stage {node.name} has pool {node.pool}" for node in nodes if node.pool != here]
         raise_if(wrong, f"run-stages on pool {here}")
 
 
@@ -155,7 +155,7 @@ def _require_own_pool(nodes: list[StageNode]) -> None:
 def run_stage(
     stage: str, force: bool, push: bool, parent_run_id: str | None, children: Children
 ) -> State[Any]:
-    """Run one stage; the name of the state says what DVC did."""
+    """Run one stage; the name of the returned state says what DVC did (`Ran`, `Cached`, `Unchanged`)."""
     log, environment = get_run_logger(), stage_environment(parent_run_id)
     outcome = reproduce(stage, force=force, environment=environment, children=children, log=log)
     if push:

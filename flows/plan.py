@@ -1,4 +1,4 @@
-"""Which stages go to a pool next: as many as can run there without waiting for another pool."""
+"""Choosing the next batch for a pool: all stages that can run there without waiting for another pool."""
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from flows.dag import StageNode
 
 @dataclass
 class Progress:
-    """Where a run of the DAG stands; every stage is handed out once."""
+    """The progress of a run of the DAG; every stage is handed out once."""
 
     nodes: tuple[StageNode, ...]
     done: set[str] = field(default_factory=set)
@@ -16,16 +16,16 @@ class Progress:
     handed_out: set[str] = field(default_factory=set)
 
     def next_batch(self, pool: str) -> tuple[str, ...]:
-        """Hand out the stages of `pool` whose upstream is done or earlier in the same batch.
+        """Hand out the stages of `pool` whose dependencies are done or earlier in the same batch.
 
-        A submission costs seconds, so consecutive stages of one pool travel together.
+        Submitting a batch takes seconds, so consecutive stages of one pool are submitted together.
         """
         batch = _reachable(self.nodes, pool, self.done, self.handed_out)
         self.handed_out.update(batch)
         return batch
 
     def finish(self, batch: Iterable[str], completed: Set[str]) -> None:
-        """Record how a batch ended: what is not among `completed` did not produce its outs."""
+        """Record how a batch ended; stages that are not in `completed` have failed."""
         self.done.update(completed & set(batch))
         self.failed.update(set(batch) - completed)
 

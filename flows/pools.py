@@ -1,15 +1,15 @@
-"""Work pools and their workers. Reads where Prefect is from `PREFECT_API_URL`."""
+"""Prefect work pools and their workers; the address of Prefect comes from `PREFECT_API_URL`."""
 
 import sys
 
 LIMITS = {
-    "cpu": 4,  # flow runs; one of them may be a pipeline that waits for the others
-    "gpu": 1,  # two trainings would share one device's memory
+    "cpu": 4,  # flow runs at once; one of them may be a `pipeline` run that waits for the others
+    "gpu": 1,  # two trainings would compete for the memory of one device
 }
 
 
 def worker_name(pool: str) -> str:
-    """What the worker of a pool is called."""
+    """The name of the worker of a pool."""
     return f"worker-{pool}"
 
 
@@ -20,7 +20,7 @@ def worker_argv(pool: str) -> list[str]:
 
 
 def ensure() -> None:
-    """Make every pool, or set its limit."""
+    """Create every pool; if it exists, set its limit."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.workers.process import ProcessWorker
@@ -35,7 +35,7 @@ def ensure() -> None:
 
 
 def online(pool: str) -> bool:
-    """Whether a worker of the pool has reported within the last half minute."""
+    """Whether a worker of the pool is online, that is, has reported within the last 30 seconds."""
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
@@ -43,7 +43,7 @@ def online(pool: str) -> bool:
 
 
 def cancel_open_runs() -> None:
-    """Mark what a stopped worker was running, which would else count as running for ever."""
+    """Mark flow runs of stopped workers as cancelled; they would otherwise count as running for ever."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
     from prefect.client.schemas.objects import StateType

@@ -1,4 +1,4 @@
-"""Background processes of a checkout: one log and one pid file each, under `.eva/services`."""
+"""Background processes of a checkout, each with a log and a pid file in `.eva/services`."""
 
 import json
 import os
@@ -12,9 +12,9 @@ import psutil
 
 from eva.errors import InputError
 
-MARK = "EVA_SERVICE"  # in the environment of what we start: a recycled pid does not carry it
+MARK = "EVA_SERVICE"  # environment variable of our processes: another process with the same pid lacks it
 FOLDER = Path(".eva/services")
-GRACE = 10.0  # seconds between the request to end and the end by force
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 LOG_TAIL = 12
 
 
@@ -28,7 +28,7 @@ class Running:
 
 
 def find(root: Path, name: str) -> Running | None:
-    """The process called `name`, if it lives and is the one that we started."""
+    """The process called `name`, if it is alive and was started by this checkout."""
     try:
         noted = json.loads(_pid_file(root, name).read_text("utf-8"))
         process = psutil.Process(noted["pid"])
@@ -41,7 +41,7 @@ def find(root: Path, name: str) -> Running | None:
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
-    """Its environment, which reads as empty for an instant while the kernel loads the program."""
+    """The environment of a process; waits, because it is empty for an instant after the start."""
     deadline = time.monotonic() + 1
     while not (found := process.environ()) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -67,7 +67,7 @@ def start(
 
 
 def stop(root: Path, names: Iterable[str]) -> list[str]:
-    """End those of `names` that run, with everything they have started; say which did."""
+    """End those of `names` that run, with their child processes; returns the names of those ended."""
     found = [running for name in names if (running := find(root, name))]
     _end([process for running in found for process in _family(running.pid)])
     for name in names:
@@ -76,22 +76,22 @@ def stop(root: Path, names: Iterable[str]) -> list[str]:
 
 
 def wait_until(ready: Callable[[], bool], root: Path, name: str, seconds: float) -> None:
-    """Wait for a service to answer.
+    """Wait until `ready()` is true, at most `seconds`.
 
     Raises:
-        InputError: it ended, or did not answer in time; with the end of its log.
+        InputError: the service ended, or was not ready in time; the message has the end of its log.
     """
     deadline = time.monotonic() + seconds
     while not ready():
         if find(root, name) is None:
-            raise InputError(f"{name} ended while it started. {_log_end(root, name)}")
+            raise InputError(f"{name} ended while it was starting. {_log_end(root, name)}")
         if time.monotonic() > deadline:
             raise InputError(f"{name} did not answer within {seconds:.0f} s. {_log_end(root, name)}")
         time.sleep(0.2)
 
 
 def log_path(root: Path, name: str) -> Path:
-    """Where the output of `name` goes."""
+    """The log file of `name`."""
     return root / FOLDER / f"{name}.log"
 
 
@@ -104,7 +104,7 @@ def _mark(root: Path, name: str) -> str:
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    """A process and its descendants, which would lose their parent's trace once it ends."""
+    """A process and its descendants, which could not be found any more after it has ended."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]

@@ -1,4 +1,7 @@
-"""Prefect, MLflow and a worker per pool on this machine: `python -m flows.services up | down | ui`."""
+"""Start and stop Prefect, MLflow and one worker per pool on this machine.
+
+Usage: `python -m flows.services up | down | ui`.
+"""
 
 import argparse
 import http.client
@@ -19,7 +22,7 @@ from flows.environment import base_environment
 from flows.processes import find, start, stop, wait_until
 
 HOST = "127.0.0.1"
-PATIENCE = 180.0  # seconds; a cold start on two busy cores has taken 60
+PATIENCE = 180.0  # seconds to wait for a start; a first start on two busy cores took 60
 SERVERS = ("prefect", "mlflow")
 PORTS = {"prefect": ("EVA_PREFECT_PORT", 4200), "mlflow": ("EVA_MLFLOW_PORT", 5000)}
 HEALTH = {"prefect": "/api/health", "mlflow": "/health"}
@@ -29,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LocalServices:
-    """The services of one checkout."""
+    """The services of one checkout and their ports."""
 
     root: Path
     prefect_port: int
@@ -45,7 +48,7 @@ class LocalServices:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing of the user's own Prefect: neither its settings nor its home."""
+        """The environment of the services, without settings of a Prefect that the user has elsewhere."""
         inherited = {k: v for k, v in base_environment().items() if not k.startswith("PREFECT_")}
         return {
             **inherited,
@@ -55,7 +58,7 @@ class LocalServices:
             "PREFECT_API_URL": f"{self.prefect_url}/api",
             "PREFECT_HOME": str(self.root / ".eva" / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            # without it the UI asks port 4200, whatever port it is served from, and stays empty
+            # otherwise the web page sends its requests to port 4200, whatever its own port is
             "PREFECT_SERVER_UI_API_URL": f"{self.prefect_url}/api",
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PYTHONPATH": str(self.root / "src"),
@@ -65,18 +68,18 @@ class LocalServices:
         return {"prefect": self.prefect_port, "mlflow": self.mlflow_port}[server]
 
     def argv(self, server: str) -> list[str]:
-        """The command of a server; clients with and without it see the same MLflow record."""
+        """The command that starts a server; MLflow clients see the same runs with and without it."""
         address = ["--host", HOST, "--port", str(self.port(server)), "--workers", "1"]
         if server == "prefect":
             return [sys.executable, "-m", "prefect", "server", "start", *address]
         store = ["--backend-store-uri", f"sqlite:///{self.root}/mlflow.db"]
-        # a path, not mlflow-artifacts:, which a client without the server could not read
+        # a path, because a client without the server could not read mlflow-artifacts: addresses
         artifacts = ["--no-serve-artifacts", "--default-artifact-root", str(self.root / "mlruns")]
         return [sys.executable, "-P", "-m", "mlflow", "server", *address, *store, *artifacts]
 
 
 def up(root: Path) -> None:
-    """Start what does not run yet, deploy the flows, and say where everything is."""
+    """Start the services that do not run yet, deploy the flows, and print the addresses."""
     services = _local_services(root)
     missing = [name for name in _all_names() if find(root, name) is None]
     if not missing:
@@ -93,17 +96,17 @@ def up(root: Path) -> None:
 
 
 def down(root: Path) -> None:
-    """Stop the workers with what they run, then the servers."""
+    """Stop the workers and the stages that they run, then the servers."""
     services = _local_services(root)
     stopped = stop(root, [pools.worker_name(pool) for pool in pools.LIMITS])
     if stopped and _healthy(services, "prefect"):
         pools.cancel_open_runs()
     stopped += stop(root, SERVERS)
-    log.info("stopped %s", ", ".join(stopped) if stopped else "nothing: nothing was up")
+    log.info("stopped %s", ", ".join(stopped) if stopped else "nothing: no service was running")
 
 
 def ui(root: Path) -> None:
-    """Show both web pages; start their servers, but no worker, if they are not up."""
+    """Open both web pages; start the servers, but no workers, if they do not run."""
     services = _local_services(root)
     _start_servers(services)
     _await_health(services, "mlflow")
@@ -114,13 +117,16 @@ def ui(root: Path) -> None:
 
 
 def _local_services(root: Path) -> LocalServices:
-    """Ports of what runs, else those that the environment names; our environment is set to match."""
+    """The services with the ports of running servers, else those given by the environment.
+
+    The environment of this process is replaced by that of the services.
+    """
     ports = {}
     for server, (variable, usual) in PORTS.items():
         running = find(root, server)
         ports[server] = (running.port if running else None) or _port(variable, usual)
     services = LocalServices(root, ports["prefect"], ports["mlflow"])
-    environment = services.environment  # made from the one it replaces
+    environment = services.environment  # computed from the environment that it replaces
     os.environ.clear()
     os.environ.update(environment)
     return services
@@ -186,7 +192,9 @@ def _taken(port: int) -> bool:
 
 def _advice(server: str, port: int) -> str:
     variable = PORTS[server][0]
-    return f"port {port}, wanted for {server}, is in use: stop what uses it, or set {variable} to a free port"
+    return (
+        f"port {port} for {server} is in use: stop the program that uses it, or set {variable} to a free port"
+    )
 
 
 def _all_names() -> list[str]:
@@ -196,7 +204,7 @@ def _all_names() -> list[str]:
 def _announce(services: LocalServices) -> None:
     log.info("Prefect  %s\nMLflow   %s", services.prefect_url, services.mlflow_url)
     log.info("logs     .eva/services/")
-    log.info("start a run in Prefect's page (Deployments, pipeline/eva, Run), or with")
+    log.info("start a run on Prefect's web page (Deployments, pipeline/eva, Run), or with")
     log.info(
         "  %sPREFECT_API_URL=%s/api %s deployment run pipeline/eva --watch",
         "NO_PROXY=127.0.0.1 " if getproxies() else "",

@@ -1,4 +1,4 @@
-"""One stage, run through DVC: the only thing a flow ever runs."""
+"""Running one stage with DVC; flows run nothing else."""
 
 import logging
 import re
@@ -22,7 +22,7 @@ OUTCOMES = (
     ("Cached", re.compile(r"^Stage '.*' is cached - skipping run")),
     ("Unchanged", re.compile(r"^Stage '.*' didn't change, skipping")),
 )
-HINTS = re.compile(  # DVC's advice to a person at a terminal
+HINTS = re.compile(  # advice of DVC to a user at a terminal, left out of the log
     r"^(To track the changes with git|\s+git add "
     r"|To enable auto staging|\s+dvc config core\.autostage|Use `dvc push`)"
 )
@@ -31,7 +31,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class StageError(RuntimeError):
-    """A DVC stage ended with an error; the message holds the end of its output."""
+    """A DVC stage ended with an error; the message has the end of its output."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class DvcRun:
 
     @property
     def busy(self) -> bool:
-        """Another process held the stage's files, so nothing was started."""
+        """Whether nothing was started because another process has locked the stage's files."""
         return self.code != 0 and self.outcome is None and any(BUSY.search(line) for line in self.tail)
 
 
 @dataclass
 class Children:
-    """The processes a flow run has started, so that a cancelled run leaves none behind."""
+    """The processes that a flow run has started, so that all are ended if it is cancelled."""
 
     _live: set[subprocess.Popen[str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -79,7 +79,7 @@ class Children:
         return DvcRun(child.returncode, outcome, tuple(tail))
 
     def pause(self, seconds: float) -> None:
-        """Sleep, but not past `stop`."""
+        """Sleep, at most until `stop` is called."""
         self._stopped.wait(seconds)
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class Children:
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
-                start_new_session=True,  # one group for DVC and the stage: `stop` reaches both
+                start_new_session=True,  # one process group for DVC and the stage, so that `stop` ends both
             )
             self._live.add(child)
         return child
@@ -111,12 +111,12 @@ class Children:
 def reproduce(
     stage: str, *, force: bool, environment: Mapping[str, str], children: Children, log: Log
 ) -> str:
-    """Bring one stage up to date; say whether it `Ran`, was `Cached` or was `Unchanged`.
+    """Bring one stage up to date; returns whether it `Ran`, was `Cached` or was `Unchanged`.
 
-    DVC refuses to start a stage while another process holds its files; only then is it tried again.
+    DVC does not start a stage while another process has locked its files; only then it is tried again.
 
     Raises:
-        StageError: the stage failed, or its files stayed busy for 15 minutes.
+        StageError: the stage failed, or its files stayed locked for 15 minutes.
     """
     options = ["--single-item", "--pull", *(["--force"] if force else [])]
     arguments = ["--wait-for-lock", "repro", *options, stage]
@@ -125,7 +125,7 @@ def reproduce(
         run = children.run(arguments, environment, lambda line: log.log(_level(line), line))
         if not run.busy or time.monotonic() > deadline:
             break
-        log.info("%s waits %.0f s: another DVC process holds its files", stage, pause)
+        log.info("%s waits %.0f s: another DVC process has locked its files", stage, pause)
         children.pause(pause)
         pause = min(pause * 1.6, LONGEST_PAUSE)
     if run.code != 0:
@@ -134,10 +134,10 @@ def reproduce(
 
 
 def push_outs(stage: str, environment: Mapping[str, str], children: Children, log: Log) -> None:
-    """Send a stage's outs and its run-cache entry to the DVC remote."""
+    """Push the outputs of a stage and its entry in the run cache to the DVC remote."""
     run = children.run(["push", "--run-cache", stage], environment, log.info)
     if run.code != 0:
-        raise StageError("\n".join([f"stage {stage} is done but `dvc push` failed:", *run.tail]))
+        raise StageError("\n".join([f"stage {stage} finished, but `dvc push` failed:", *run.tail]))
 
 
 def _outcome(line: str) -> str | None:

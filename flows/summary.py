@@ -1,4 +1,4 @@
-"""What a pipeline run leaves in Prefect: a table of its stages and one of the metrics."""
+"""The artifacts of a pipeline run in Prefect: a table of its stages and a table of metrics."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from flows.dag import StageNode
 
 @dataclass(frozen=True)
 class StageRow:
-    """How one stage went: `Ran`, `Cached` (restored), `Unchanged`, `Failed` or `Not run`."""
+    """The result of one stage: `Ran`, `Cached` (restored), `Unchanged`, `Failed` or `Not run`."""
 
     stage: str
     pool: str
@@ -23,12 +23,12 @@ class StageRow:
 
     @property
     def completed(self) -> bool:
-        """Its outs are there."""
+        """Whether its outputs exist."""
         return self.outcome not in ("Failed", "Not run")
 
 
 async def publish(nodes: Iterable[StageNode], rows: Iterable[StageRow], metrics: Path) -> None:
-    """Make the artifacts `stages` and, if the file `metrics` exists, `metrics`."""
+    """Create the artifact `stages` and, if the file `metrics` exists, the artifact `metrics`."""
     await acreate_table_artifact(stage_table(nodes, rows), "stages", "What DVC did, stage by stage")
     if metrics.is_file():
         table = metric_table(read_json(metrics))
@@ -36,7 +36,7 @@ async def publish(nodes: Iterable[StageNode], rows: Iterable[StageRow], metrics:
 
 
 def stage_table(nodes: Iterable[StageNode], rows: Iterable[StageRow]) -> list[dict[str, Any]]:
-    """One row per stage in the order of the DAG, with those that were never submitted."""
+    """One row per stage in the order of the DAG, including stages that were never submitted."""
     by_name = {row.stage: row for row in rows}
     found = (by_name.get(node.name, StageRow(node.name, node.pool, "Not run", 0.0)) for node in nodes)
     return [_cells(row) for row in found]
@@ -48,7 +48,7 @@ def _cells(row: StageRow) -> dict[str, Any]:
 
 
 def metric_table(content: Any) -> list[dict[str, Any]]:
-    """The numbers of a JSON document, each under its path: `overlap/bleu_2`, 3.1."""
+    """The numbers in a JSON document, each with its path, such as `overlap/bleu_2`, 3.1."""
     return [{"metric": name, "value": value} for name, value in _numbers("", content)]
 
 

@@ -1,1 +1,1 @@
-"""One thin module a DVC stage: read inputs, make one library call, write files, log the run."""
+"""One module per DVC stage: it reads inputs, calls the library, writes files and logs the run."""

@@ -1,4 +1,4 @@
-"""Stage `backbone`: pretrained weights become an ordinary Hugging Face folder."""
+"""Stage `backbone`: get pretrained weights and write them as a Hugging Face model folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 def main(run: "StageRun", backbones: Mapping[str, Backbone], *, backbone: str, out: Path) -> None:
-    """Convert, copy or download one row of `backbones`, digest-checked."""
+    """Convert, copy or download the model of one row of `backbones`, and check it."""
     materialise(backbone, backbones[backbone], out)
     run.log_metrics({"bytes": sum(file.stat().st_size for file in out.rglob("*") if file.is_file())})

@@ -1,4 +1,4 @@
-"""Stage `capability`: standard tasks on two variants, to see what fine-tuning cost (Table 13)."""
+"""Stage `capability`: lm-eval tasks on two variants, to measure the cost of fine-tuning (paper Table 13)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ def main(
     out: Path,
     metrics: Path,
 ) -> None:
-    """Compare two variants on the tasks of the settings; without tasks there is nothing to load."""
+    """Compare two variants on the tasks of the settings; without tasks, no model is loaded."""
     names = {"before": capability.before, "after": capability.after}
     first, second = (Policy.read(folder / "policy.json") for folder in (before, after))
     inapplicable = first.inapplicable or second.inapplicable

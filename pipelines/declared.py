@@ -1,4 +1,4 @@
-"""The parameters that a stage declares in `dvc.yaml`: what it may read, and what its record holds."""
+"""The parameters that a stage declares in `dvc.yaml`: only these can be read, and the record holds them."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +17,14 @@ class UndeclaredError(Exception):
 
 
 def declared_keys(stage: str, axes: Mapping[str, str], dvc_yaml: Path) -> tuple[str, ...]:
-    """Keys of `params.yaml` such as `sft` or `variants.eva.acquire`, for one item of a stage.
+    """The keys that one item of a stage declares, such as `sft` or `variants.eva.acquire`.
 
     Args:
-        stage: the stage's word.
-        axes: its axis values by name, for `${item.<axis>}`; joined by dashes they are `${key}`.
-        dvc_yaml: the file that holds the stage.
+        stage: name of the stage.
+        axes: its axis values by name; they replace `${item.<axis>}`, and joined by dashes `${key}`.
+        dvc_yaml: the file with the stage.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is built
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if PyYAML has it
     entry = yaml.load(dvc_yaml.read_text(encoding="utf-8"), loader)["stages"][stage]  # noqa: S506
     known = {"key": "-".join(axes.values()), **{f"item.{name}": value for name, value in axes.items()}}
     keys = entry.get("do", entry).get("params", [])
@@ -32,7 +32,7 @@ def declared_keys(stage: str, axes: Mapping[str, str], dvc_yaml: Path) -> tuple[
 
 
 class Declared:
-    """A part of the settings of which only declared keys can be read; others raise `UndeclaredError`."""
+    """A part of the settings; reading a key that is not declared raises `UndeclaredError`."""
 
     def __init__(self, part: Any, path: str, stage: str, keys: tuple[str, ...]) -> None:
         self._part, self._path, self._stage, self._keys = part, path, stage, keys
@@ -56,19 +56,19 @@ class Declared:
 
     def _refusal(self, name: str) -> UndeclaredError:
         return UndeclaredError(
-            f"stage {self._stage} reads `{self._path}.{name}`, which its entry in dvc.yaml does not declare: "
-            "DVC would not run it again when that changes. Add the key to the `params` of the stage"
+            f"stage {self._stage} reads `{self._path}.{name}`, which its entry in dvc.yaml does not declare, "
+            "so DVC would not run it again when that changes. Add the key to the `params` of the stage"
         )
 
 
 def section(settings: Settings, name: str, stage: str, keys: tuple[str, ...]) -> Any:
-    """One section as the stage may read it: whole if it is declared whole, else its declared keys."""
+    """One section for the stage: the whole section if it is declared, else only its declared keys."""
     whole = getattr(settings, f"{name}_" if f"{name}_" in Settings.model_fields else name)
     if name in keys:
         return whole
     if any(key.startswith(f"{name}.") for key in keys):
         return Declared(whole, name, stage, keys)
-    raise UndeclaredError(f"stage {stage} takes section `{name}`, of which dvc.yaml declares nothing")
+    raise UndeclaredError(f"stage {stage} takes section `{name}`, but dvc.yaml declares no key of it")
 
 
 def recorded(settings: Settings, keys: tuple[str, ...]) -> dict[str, Any]:

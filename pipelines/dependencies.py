@@ -1,10 +1,9 @@
-"""Which files of code each stage reaches: `python -m pipelines.dependencies` writes them down.
+"""The code files that each stage depends on; `python -m pipelines.dependencies` writes links to them.
 
-`pipelines/code/<stage>/` holds a link to every file that the stage's module imports, directly or
-through others, inside functions too. The stage's entry in `dvc.yaml` depends on that one folder, so
-DVC runs the stage again when one of these files changes and when no other does. DVC reads through
-the links. (A list of files per stage would be ten times as long as the rest of `dvc.yaml`, and DVC
-takes no list from a variable.)
+`pipelines/code/<stage>/` holds a symbolic link to every file that the stage's module imports, directly or
+through other modules, also inside functions. The stage depends on this one folder in `dvc.yaml`, so DVC
+runs it again if one of these files changes, and only then. DVC follows the links. (A list of files per
+stage would be ten times as long as the rest of `dvc.yaml`, and DVC cannot take a list from a variable.)
 """
 
 import os
@@ -21,19 +20,20 @@ _ROOTS = {"eva": ROOT / "src", "pipelines": ROOT}
 
 
 def stages(root: Path = ROOT) -> list[str]:
-    """The stages of `dvc.yaml`."""
+    """The names of the stages in `dvc.yaml`."""
     return list(yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
 
 
 def import_graph() -> grimp.ImportGraph:
-    """Who imports whom; imports for the type checker alone do not count."""
+    """The import graph of `eva` and `pipelines`, without imports that are only for the type checker."""
     return grimp.build_graph(*_ROOTS, cache_dir=None, exclude_type_checking_imports=True)
 
 
 def reached(graph: grimp.ImportGraph, module: str) -> set[Path]:
-    """Files that are loaded with `module` or read by what is, but for the two roots' `__init__.py`.
+    """The files that are loaded with `module`, and data files that these read.
 
-    Those two hold a docstring and a version, so that a release does not train again.
+    Left out are `eva/__init__.py` and `pipelines/__init__.py`, which hold only a docstring and the
+    version, so that a new release does not train everything again.
     """
     found: set[str] = set()
     waiting = {module}
@@ -46,7 +46,7 @@ def reached(graph: grimp.ImportGraph, module: str) -> set[Path]:
 
 
 def _packages(modules: Iterable[str]) -> set[str]:
-    """The packages that the modules stand in, whose `__init__.py` runs with them."""
+    """The packages of the modules, whose `__init__.py` is loaded with them."""
     return {name.rpartition(".")[0] for name in modules} - {""}
 
 
@@ -56,20 +56,20 @@ def _source(module: str) -> Path:
 
 
 def _data_files(source: Path) -> set[Path]:
-    """Files beside a module that it names: page templates, stylesheets, tables."""
+    """Files in the folder of a module whose names occur in it: page templates, stylesheets, tables."""
     text = source.read_text(encoding="utf-8")
     beside = (path for path in source.parent.iterdir() if path.is_file() and path.suffix != ".py")
     return {path for path in beside if f'"{path.name}"' in text}
 
 
 def links(stage: str, graph: grimp.ImportGraph) -> dict[str, Path]:
-    """What `pipelines/code/<stage>` should hold: the name of each link and the file it leads to."""
+    """The links that `pipelines/code/<stage>` should hold: name -> target."""
     files = (path.relative_to(ROOT) for path in reached(graph, f"pipelines.{stage}"))
     return {".".join(path.parts).removeprefix("src."): path for path in files}
 
 
 def linked(stage: str) -> dict[str, Path]:
-    """What it does hold; a file that is no link leads to itself."""
+    """The links that `pipelines/code/<stage>` holds: name -> target; an ordinary file is its own target."""
     folder = CODE / stage
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.name: _target(path) for path in found}
@@ -81,7 +81,7 @@ def _target(path: Path) -> Path:
 
 
 def write(stage: str, wanted: dict[str, Path]) -> list[str]:
-    """Make the stage's folder hold these links and no other file; returns what changed, in words."""
+    """Make the stage's folder hold exactly these links; returns one line for each change."""
     folder, present = CODE / stage, linked(stage)
     folder.mkdir(parents=True, exist_ok=True)
     gone = [name for name in present if present[name] != wanted.get(name)]
@@ -94,7 +94,7 @@ def write(stage: str, wanted: dict[str, Path]) -> list[str]:
 
 
 def main() -> None:
-    """Write the links of every stage, and say what changed."""
+    """Write the links of every stage, and print what changed."""
     graph = import_graph()
     changes = [line for stage in stages() for line in write(stage, links(stage, graph))]
     for folder in sorted(path for path in CODE.iterdir() if path.name not in stages()):

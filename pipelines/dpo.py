@@ -1,4 +1,7 @@
-"""Stage `dpo`: emotional validation alignment (ALI), a LoRA adapter, or a pointer to an unaligned model."""
+"""Stage `dpo`: emotional validation alignment (ALI) by DPO with LoRA.
+
+For a variant without alignment, only a pointer to the model is written.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,12 +35,12 @@ def main(
     metrics: Path,
     plots: Path,
 ) -> None:
-    """Align the start of one variant on its backbone's preference pairs."""
+    """Align one variant's model on the preference pairs of its backbone."""
     row = variants[variant]
     begin = Start.read(start / "start.json")
     inapplicable = begin.inapplicable
     if row.align and not backbones[backbone].trainable:
-        inapplicable = f"{backbone} is generation only, so it has no ALI"
+        inapplicable = f"{backbone} is generation only (`trainable: false`), so it has no ALI"
     if not row.align or inapplicable:
         with artifacts.new_folder(out) as folder:
             Policy(begin.model, None, row.prompt, begin.fingerprint, inapplicable).write(

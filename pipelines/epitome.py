@@ -1,4 +1,4 @@
-"""Stage `epitome`: one of EPITOME's three scorers."""
+"""Stage `epitome`: train one of the three EPITOME scorers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

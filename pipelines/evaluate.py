@@ -1,4 +1,4 @@
-"""Stage `evaluate`: every metric of one variant, with counts, intervals and sums over dialogues."""
+"""Stage `evaluate`: compute every metric of one variant, with counts, intervals and sums per dialogue."""
 
 import logging
 from pathlib import Path
@@ -33,7 +33,7 @@ def main(
     out: Path,
     metrics: Path,
 ) -> None:
-    """Score one variant's responses."""
+    """Score the responses of one variant."""
     if not read_text(responses):
         write_inapplicable(out, artifacts.read_json(origin))
         artifacts.write_json(metrics, {})

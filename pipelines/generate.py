@@ -1,4 +1,4 @@
-"""Stage `generate`: one response per supporter turn of the test dialogues, given the gold history."""
+"""Stage `generate`: one response per supporter turn of the test dialogues, given the human history."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ def main(
     provenance: Path,
     metrics: Path,
 ) -> None:
-    """Answer every supporter turn with one variant; an interrupted generation goes on where it was."""
+    """Generate all responses of one variant; an interrupted generation continues where it stopped."""
     which = Policy.read(policy / "policy.json")
     if which.inapplicable:
         artifacts.write_jsonl(out, [])

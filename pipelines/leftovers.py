@@ -1,9 +1,9 @@
-"""`python -m pipelines.leftovers`: take out what other settings left in folders that a stage reads whole.
+"""Removal of outputs of other settings from shared folders: `python -m pipelines.leftovers`.
 
-`report` depends on `scores/` as a folder, since DVC cannot list the items of a matrix. After a change of
-profile, or of the matrix, the items of before are still there and would make `report` run again when one
-goes back, although it reads none of them. They are outs in `dvc.lock` whose content is in DVC's cache:
-`dvc repro` puts them back, without running anything, as soon as their settings are back.
+`report` depends on the whole folder `scores/`, because DVC cannot list the items of a matrix. After a
+change of profile or matrix, outputs of the former settings are still there; they would make `report` run
+again when one returns to these settings, although it does not read them. Their content is in DVC's cache,
+so `dvc repro` restores them without running anything as soon as their settings are back.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import yaml
 
 
 def leftovers(repo: Any) -> list[Path]:
-    """Files in folders of several outs that are no out of the present DAG.
+    """The files in folders with outputs of several stages that are not an output of the present DAG.
 
     Args:
         repo: an open `dvc.repo.Repo`.
@@ -29,7 +29,7 @@ def leftovers(repo: Any) -> list[Path]:
 
 
 def take_out(root: Path) -> tuple[list[Path], list[Path]]:
-    """Remove the leftovers that DVC can restore; returns them, and the others, which stay."""
+    """Remove the leftovers that DVC can restore; returns the removed and the remaining files."""
     from dvc.repo import Repo  # slow to import
 
     with Repo(str(root)) as repo:
@@ -47,7 +47,7 @@ def take_out(root: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _held(lock: Path) -> dict[str, str]:
-    """md5 of each out by its path; the lock keeps those of stages that other settings had."""
+    """Path -> md5 of every output in `dvc.lock`, which also keeps those of former settings."""
     if not lock.is_file():
         return {}
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -56,13 +56,16 @@ def _held(lock: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Take the leftovers out and say what became of each."""
+    """Remove the leftovers, and print what was removed and what was not."""
     root = Path.cwd()
     removed, kept = take_out(root)
-    lines = [f"{path.relative_to(root)}: of other settings, and not in DVC's cache: left" for path in kept]
+    lines = [
+        f"{path.relative_to(root)}: from other settings, but kept, because it is not in DVC's cache"
+        for path in kept
+    ]
     if removed:
         lines.append(
-            f"{len(removed)} files of other settings taken out; `dvc repro` under these restores them"
+            f"{len(removed)} files from other settings removed; `dvc repro` with those settings restores them"
         )
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 

@@ -1,4 +1,4 @@
-"""Stage `level_classifier`: the classifier of the four levels, and EVAEval's reference V."""
+"""Stage `level_classifier`: train the classifier of the four levels; compute EVAEval's reference V."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

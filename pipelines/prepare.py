@@ -1,4 +1,4 @@
-"""Stage `prepare`: an official corpus becomes normalised dialogues in splits."""
+"""Stage `prepare`: read a corpus in its official format, and write its dialogues by split."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Stage `register`: the model goes into the MLflow registry, with its lineage and the gate's decision."""
+"""Stage `register`: add a model to the MLflow registry with its lineage and the decision of the gate."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +27,7 @@ def main(
     gates: Path,
     out: Path,
 ) -> None:
-    """Upload one variant's merged model; the alias goes to it only if the gate passes."""
+    """Upload the merged model of one variant; the alias is set on it only if the gate passes."""
     from eva.registry.lineage import lineage_tags, makers
     from eva.registry.registration import register as upload
     from eva.registry.registration import require_run

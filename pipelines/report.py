@@ -1,4 +1,4 @@
-"""Stage `report`: the comparison as one offline page, tables, figures for MLflow and DVC plots."""
+"""Stage `report`: compare the variants on one offline HTML page, with tables, figures and DVC plots."""
 
 from collections.abc import Mapping
 from pathlib import Path

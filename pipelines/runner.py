@@ -1,15 +1,14 @@
-"""What happens around every stage: its command line, its settings, its record, its errors.
+"""Running a stage: its command line, settings, record and errors.
 
-A stage is the function `main` of `pipelines/<stage>.py`, and its signature says all that it reads:
+A stage is the function `main` of `pipelines/<stage>.py`. Its signature declares all that it reads:
 
     def main(run: "StageRun", sft: Sft, *, corpus: str, seed: int, prepared: Path, out: Path)
 
-- after `run` come sections of `params.yaml` by name; of each it sees what `dvc.yaml` declares;
-- keyword-only arguments are the command line: axes first, which are one word there (`esconv-1`),
-  then paths, each an option; those named in `OUTPUTS` are written, the others are read.
+- the arguments after `run` are sections of `params.yaml`; only the keys declared in `dvc.yaml` can be read;
+- keyword-only arguments are the command line: first the axes, which are joined to one word (`esconv-1`),
+  then paths, each an option; those in `OUTPUTS` are written, the others are read.
 
-Stages import nothing from here, and nothing that records: a change of the runner or of the record
-trains nothing again.
+Stages do not import this module or `eva.record`, so that a change of these does not train anything again.
 """
 
 import argparse
@@ -39,7 +38,7 @@ log = logging.getLogger("eva")
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage's function, and what its signature says."""
+    """A stage: its function, and what its signature declares."""
 
     name: str
     body: Callable[..., None]
@@ -47,17 +46,17 @@ class Stage:
 
     @property
     def sections(self) -> list[str]:
-        """Sections of `params.yaml` that it takes."""
+        """The sections of `params.yaml` that it takes."""
         return [one.name for one in self._parameters(inspect.Parameter.POSITIONAL_OR_KEYWORD)[1:]]
 
     @property
     def axes(self) -> dict[str, type]:
-        """The words that name an item, in order; none for a stage that runs once."""
+        """The axes that name an item, in order, with their types; none for a stage that runs once."""
         return {name: kind for name, kind in self._options().items() if kind is not Path}
 
     @property
     def paths(self) -> list[str]:
-        """What it reads and writes."""
+        """The names of the paths that it reads and writes."""
         return [name for name, kind in self._options().items() if kind is Path]
 
     def _options(self) -> dict[str, type]:
@@ -68,20 +67,20 @@ class Stage:
 
 
 def load(name: str) -> Stage:
-    """The stage of that name; an `InputError` lists the stages there are."""
+    """The stage of that name; `InputError` if there is none."""
     if name not in names():
-        raise InputError(f"no stage {name!r}; there are {', '.join(names())}")
+        raise InputError(f"no stage {name!r}; the stages are {', '.join(names())}")
     before = frozenset(sys.modules)
     return Stage(name, importlib.import_module(f"pipelines.{name}").main, before)
 
 
 def names() -> list[str]:
-    """The stages, each with a folder of links to its code."""
+    """The names of all stages, each of which has a folder in `pipelines/code`."""
     return sorted(path.name for path in (ROOT / "pipelines" / "code").iterdir())
 
 
 def main(words: Sequence[str]) -> int:
-    """Run one stage; returns the exit code: 2 where something given cannot work."""
+    """Run one stage; returns the exit code, 2 if the input is wrong."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     silence_libraries()
     bypass_proxy()
@@ -100,7 +99,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def run(stage: Stage, words: Sequence[str]) -> None:
-    """Run a stage with these words of its command line, in the folder that we are in."""
+    """Run a stage in the current folder with the arguments `words` of its command line."""
     root = Path.cwd()
     axes, paths = parse(stage, words)
     item = {name: str(value) for name, value in axes.items()}
@@ -121,7 +120,7 @@ def run(stage: Stage, words: Sequence[str]) -> None:
 
 
 def parse(stage: Stage, words: Sequence[str]) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Axis values and paths of a command line; exits with a usage message where one is wrong."""
+    """The axis values and paths of a command line; exits with a usage message if one is wrong."""
     about = inspect.getdoc(stage.body)
     parser = argparse.ArgumentParser(prog=f"python -m pipelines {stage.name}", description=about)
     if stage.axes:
@@ -142,19 +141,19 @@ def _require(inputs: dict[str, Path]) -> None:
     missing = [f"--{key.replace('_', '-')} {path}" for key, path in inputs.items() if not path.exists()]
     if missing:
         raise InputError(
-            f"no such file or folder: {', '.join(missing)}; `dvc repro` makes what a stage writes, "
-            "corpora come with `eva data import DIR` or `eva data fetch`"
+            f"no such file or folder: {', '.join(missing)}; `dvc repro` creates the outputs of stages, "
+            "`eva data import DIR` or `eva data fetch` get corpora"
         )
 
 
 def _require_links(stage: Stage) -> None:
-    """Refuse a result made with code that DVC does not know of: its next change would go unnoticed."""
+    """Refuse a result that used code which is not linked: DVC would not notice its next change."""
     linked = {path.resolve() for path in (ROOT / "pipelines" / "code" / stage.name).iterdir()}
     ours = {name: module for name, module in sys.modules.items() if name.startswith(("eva.", "pipelines."))}
     files = {name: module.__file__ for name, module in ours.items() if name not in stage.loaded_before}
     missing = sorted(name for name, file in files.items() if file and Path(file).resolve() not in linked)
     if missing:
         raise InputError(
-            f"stage {stage.name} used code that pipelines/code/{stage.name} does not list: "
+            f"stage {stage.name} used code to which pipelines/code/{stage.name} has no link: "
             f"{', '.join(missing)}; run `make deps`, then `dvc repro` again"
         )

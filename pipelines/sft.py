@@ -1,4 +1,7 @@
-"""Stage `sft`: empathy acquisition (ACQ), full-parameter, or a pointer where a variant skips it."""
+"""Stage `sft`: empathy acquisition (ACQ) by full-parameter SFT.
+
+For a variant without SFT, only a pointer to the backbone is written.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +41,13 @@ def main(
         _point_at(model, out, metrics, plots, None)
         return
     if not backbones[backbone].trainable:
-        _point_at(model, out, metrics, plots, f"{backbone} is generation only, so it has no ACQ")
+        _point_at(
+            model,
+            out,
+            metrics,
+            plots,
+            f"{backbone} is generation only (`trainable: false`), so it has no ACQ",
+        )
         return
     run.announce()
     from eva.training.sft import train as acquire

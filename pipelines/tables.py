@@ -1,4 +1,4 @@
-"""Tables that `dvc plots` draws."""
+"""Csv files for `dvc plots`."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ CONFUSION = ("actual", "predicted")
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], first: tuple[str, ...]) -> None:
-    """Write a csv; columns `first` are there even without a row."""
+    """Write a csv file; the columns `first` are there even if there are no rows."""
     columns = list(dict.fromkeys([*first, *(key for row in rows for key in row)]))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Stage `validate`: the gate that a corpus must pass before anything trains on it."""
+"""Stage `validate`: the checks that a corpus must pass before anything is trained on it."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Reading and writing files so that nothing is ever half-written, and naming content by digest.
+"""Atomic reading and writing of files, and digests of their content.
 
-Every writer here writes to a temporary name in the same folder and renames: a reader sees the
-old content or the new, never a part of it.
+Every function here that writes does so under a temporary name in the same folder and then renames: a
+reader sees the old content or the new content, never a part of it.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ _CHUNK = 1 << 22
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys and no spare blanks: equal values give equal text."""
+    """`value` as JSON with sorted keys and without spaces, so that equal values give equal text."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def fingerprint(value: Any) -> str:
-    """Sixteen hex digits that name `value` (anything JSON can hold)."""
+    """The first 16 hex digits of the sha256 of `value` as canonical JSON."""
     return _sha256(canonical(value))[:16]
 
 
@@ -43,7 +43,11 @@ def digest_file(path: Path) -> str:
 
 
 def digest_path(path: Path) -> str:
-    """sha256 of a file, or of a folder's relative names and contents, as hex."""
+    """sha256 of a file, or of a folder's relative file names and their contents, as hex.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+    """
     if path.is_file():
         return digest_file(path)
     if not path.is_dir():
@@ -54,7 +58,7 @@ def digest_path(path: Path) -> str:
 
 
 def _sha256(text: str) -> str:
-    # A file name that is not UTF-8 holds half surrogate pairs in Python: it gets a digest all the same.
+    # Python writes a file name that is not UTF-8 with unpaired surrogates: it gets a digest all the same.
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
@@ -76,26 +80,26 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON with sorted keys (so that equal content has equal bytes)."""
+    """Write indented JSON with sorted keys, atomically; equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write one JSON object a line; returns how many."""
+    """Write one JSON object per line, atomically; returns the number of lines."""
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     write_text(path, "".join(f"{line}\n" for line in lines))
     return len(lines)
 
 
 def read_json(path: Path) -> Any:
-    """Parse a JSON file; an `InputError` names the file, line and column of every fault."""
+    """Parse a JSON file; an `InputError` names the file, line and column of every error."""
     value, problems = json_value(read_text(path))
     refuse(problems, path)
     return value
 
 
 def read_yaml(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
-    """Parse a YAML file; an `InputError` names the file, line and column of a fault."""
+    """Parse a YAML file; an `InputError` names the file, line and column of the error."""
     text = read_text(path)
     refuse(half_characters(text), path)
     try:
@@ -116,7 +120,10 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The non-blank lines of a text file with their numbers, from 1; LF, CR LF and CR end a line."""
+    """The lines of a text file that are not blank, each with its line number, counted from 1.
+
+    A line ends with LF, CR LF or CR.
+    """
     for number, line in enumerate(io.StringIO(read_text(path), newline=None), start=1):
         if line.strip():
             yield number, line.rstrip("\n")
@@ -142,7 +149,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def _swap(fresh: Path, path: Path) -> None:
-    """Give `fresh` the name `path`; what had it is deleted only when the new content stands there."""
+    """Rename `fresh` to `path`; the folder that was there is deleted only after that."""
     if not path.is_dir():
         fresh.replace(path)
     else:
@@ -154,7 +161,7 @@ def _swap(fresh: Path, path: Path) -> None:
 
 
 def _to_disk(path: Path) -> None:
-    """Force a file's content, or a folder's list of names, out of memory; a power cut then loses neither."""
+    """Call fsync on a file, or on a folder's list of names, so that a power cut does not lose it."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -163,12 +170,12 @@ def _to_disk(path: Path) -> None:
 
 
 def require_disk_space(path: Path, needed: int) -> None:
-    """Refuse to start writing `needed` bytes below `path` when the disk has not that much left."""
+    """Raise `InputError` if the disk that holds `path` has fewer than `needed` bytes free."""
     place = next(parent for parent in [path, *path.parents] if parent.exists())
     free = shutil.disk_usage(place).free
     if free < needed:
         raise InputError(
             f"{path}: writing here needs {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; "
-            "`eva store prune` shows what can be deleted without loss, and EVA_CHECKPOINTS puts checkpoints "
-            "on another disk"
+            "`eva store prune` shows what can be deleted without loss, and the environment variable "
+            "EVA_CHECKPOINTS puts checkpoints on another disk"
         )

@@ -1,7 +1,7 @@
-"""A digest of the code that computes a result, for the keys under which results are stored.
+"""A digest of the code that computes a result; it is part of the key under which the result is stored.
 
-A stored result may come back only while the code that made it would still make the same. The digest
-covers the module and every module of EVA that it reaches by static imports, and no more.
+A stored result may be reused only if the present code would compute the same result. The digest covers
+the given modules and every module of EVA that they import, directly or through other modules.
 """
 
 import ast
@@ -13,21 +13,22 @@ from pathlib import Path
 from eva.artifacts import canonical
 
 PACKAGE = Path(__file__).parent
-# They decide no result: commands, records of runs, messages; what a setting says is in every key itself.
+# These modules change no result: commands, records of runs, messages. The values of settings are in each key.
 _EXCLUDED = ("cli", "record", "settings", "errors", "compat.chatter")
 
 
 def code_digest(*modules: str) -> str:
-    """Sixteen hex digits that name the code of `modules` and of all in EVA that they import.
+    """The first 16 hex digits of the sha256 of the code of `modules` and of all EVA modules they import.
 
-    Comments, docstrings and layout do not count. Another Python may give another digest, since its
-    syntax trees differ; a result is then computed again.
+    Comments, docstrings and layout do not change it. Another version of Python may give another digest,
+    because its syntax trees differ; the result is then computed again.
 
     Args:
-        modules: dotted names such as `eva.training.dpo_trainer`; name also what is started by name.
+        modules: dotted names such as `eva.training.dpo_trainer`. A module that is started by its name
+            instead of being imported has to be given here too.
 
     Raises:
-        ModuleNotFoundError: no such module in EVA.
+        ModuleNotFoundError: EVA has no such module.
     """
     return _digest(modules, PACKAGE)
 
@@ -50,7 +51,7 @@ def _digest(modules: tuple[str, ...], package: Path) -> str:
 
 
 def _source(name: str, package: Path) -> Path | None:
-    """The file of a module that counts; `eva/__init__.py`, which holds the version, does not."""
+    """The file of a module; None if it is outside EVA or excluded, as `eva/__init__.py` (the version) is."""
     root, _, inner = name.partition(".")
     if root != "eva" or not inner or any(f"{inner}.".startswith(f"{one}.") for one in _EXCLUDED):
         return None
@@ -59,7 +60,7 @@ def _source(name: str, package: Path) -> Path | None:
 
 
 def _imported(tree: ast.AST, package: str) -> Iterator[str]:
-    """Names that a module imports, anywhere in it, and the packages above them."""
+    """Dotted names that a module imports, at the top or inside functions, and their parent packages."""
     for node in ast.walk(tree):
         found = []
         if isinstance(node, ast.Import):
@@ -74,7 +75,7 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 class _Bare(ast.NodeTransformer):
-    """Leaves out what does not run: docstrings, and imports for the type checker alone."""
+    """Removes what does not run: docstrings, and imports under `if TYPE_CHECKING`."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)

@@ -1,7 +1,7 @@
-"""The device that computes, and the number format it computes fastest in.
+"""Choice of the device, and of the number format (bfloat16 or float32) that is faster on it.
 
-bfloat16 is several times faster than float32 where the hardware multiplies in it, and 2 to 30 times
-slower where it is emulated (CPUs without AVX-512 bf16 or AMX). Which holds is measured, not looked up.
+bfloat16 is several times faster than float32 on hardware that supports it, and 2 to 30 times slower
+where it is emulated (CPUs without AVX-512 bf16 or AMX). On a CPU the speed of both is measured.
 """
 
 import logging
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_WORTH_IT = 1.2  # bfloat16 must be this much faster: it rounds, so a tie goes to float32
+_WORTH_IT = 1.2  # least speed-up for which bfloat16 is chosen; it is less exact, so float32 wins a tie
 _ROUNDS = 3
-_SHAPE = (128, 576, 1536)  # rows, inputs, outputs of a linear layer: SmolLM2's, and enough work to time
+_SHAPE = (128, 576, 1536)  # tokens, inputs, outputs of the timed layer: the MLP sizes of SmolLM2-135M
 
 _decided: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The number format to compute in, and why.
+    """The number format to compute in, and the reason.
 
-    `speed` is bfloat16's over float32's as measured, None where nothing was measured.
+    `speed` is the measured speed of bfloat16 divided by that of float32; None if nothing was measured.
     """
 
     name: Literal["bf16", "fp32"]
@@ -43,16 +43,16 @@ class Decision:
 
     @property
     def dtype(self) -> Literal["bfloat16", "float32"]:
-        """As torch and transformers name it."""
+        """The name that torch and transformers use."""
         return "bfloat16" if self.bf16 else "float32"
 
 
 @cache
 def decide(precision: Precision, where: str) -> Decision:
-    """The number format for `precision`; says what it chose and why, once for each `where`.
+    """The number format for the setting `precision`; logs the choice and the reason once per `where`.
 
-    `where` is the setting, e.g. `sft.precision`. bfloat16 asked for by hand is used even where it is
-    slow, after a warning with the measured ratio.
+    `where` is the name of the setting, e.g. `sft.precision`. With `bf16`, bfloat16 is used even where
+    it is slow, after a warning with the measured ratio.
     """
     if precision == "fp32":
         chosen = Decision("fp32", "as set")
@@ -66,19 +66,19 @@ def decide(precision: Precision, where: str) -> Decision:
 
 
 def decisions() -> dict[str, str]:
-    """What this process has computed in, by setting; a run's record keeps it."""
+    """Setting -> number format (`bf16` or `fp32`) that this process chose; kept in the record of the run."""
     return dict(_decided)
 
 
 def best_device() -> "torch.device":
-    """The GPU if there is one."""
+    """The GPU if there is one, else the CPU."""
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def autocast(decision: Decision) -> "torch.autocast":
-    """Within the block, matrix products are in bfloat16 if that is the decision."""
+    """A context in which torch computes matrix products in bfloat16, if that is the decision."""
     import torch
 
     return torch.autocast(best_device().type, dtype=torch.bfloat16, enabled=decision.bf16)
@@ -86,7 +86,7 @@ def autocast(decision: Decision) -> "torch.autocast":
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw from a generator seeded here, and leave the caller's as it was."""
+    """A context in which torch's random generator starts from `seed`; afterwards its state is restored."""
     import torch
 
     with torch.random.fork_rng():
@@ -115,10 +115,10 @@ def _measured() -> Decision:
 
 
 def bf16_speed() -> float:
-    """How many times as fast as float32 this CPU runs a linear layer forward and backward in bfloat16.
+    """Speed of bfloat16 divided by that of float32, for a linear layer forward and backward on this CPU.
 
-    Timed in one thread's own CPU time, the best of a few rounds of each in turn: other processes on the
-    machine must not decide it. Takes .03 to .6 seconds.
+    Each format is timed a few times in turn, in CPU time of one thread, and the fastest time counts, so
+    that other processes on the machine do not change the result. Takes 0.03 to 0.6 seconds.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The one error that a user's input can cause."""
+"""`InputError`, the only error that a user's input may cause, and helpers that raise it."""
 
 import errno
 from collections.abc import Iterable
@@ -7,17 +7,17 @@ _STORAGE = {
     errno.ENOSPC: "the disk is full; make room or name another folder",
     errno.EDQUOT: "the disk quota is used up; make room or name another folder",
     errno.EFBIG: "the file would be larger than is allowed here (`ulimit -f`)",
-    errno.EROFS: "it lies on a file system that may only be read",
-    errno.EACCES: "this user has no right to it",
-    errno.EPERM: "this user has no right to it",
+    errno.EROFS: "it is on a read-only file system",
+    errno.EACCES: "this user has no permission for it",
+    errno.EPERM: "this user has no permission for it",
 }
 
 
 class InputError(ValueError):
-    """Something the user gave cannot work.
+    """Something that the user gave cannot work.
 
-    The message says what was given and where, why it cannot be, and what to do.
-    All problems of one file are collected and raised at once (see `raise_if`): `problems` holds each.
+    The message says what was given and where, why it cannot work, and what to do. All problems of one
+    file are collected and raised together (see `raise_if`); `problems` holds one message for each.
     """
 
     def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
@@ -28,7 +28,7 @@ class InputError(ValueError):
 def raise_if(problems: Iterable[str], where: object, listed: int | None = None) -> None:
     """Raise one `InputError` that lists the problems found in `where`, if there are any.
 
-    With `listed` it shows so many of them and the number of the others.
+    With `listed`, the message shows that many of them and the number of the others.
     """
     found = list(problems)
     if not found:
@@ -40,9 +40,11 @@ def raise_if(problems: Iterable[str], where: object, listed: int | None = None) 
 
 
 def storage_fault(error: OSError) -> str | None:
-    """What to tell a user whose disk or rights the error speaks of; None for any other error."""
+    """A message for an error about disk space or permissions; None for any other error."""
     advice = _STORAGE.get(error.errno or 0)
     if advice is None:
         return None
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror}: {advice}; nothing is half-written: the command can be repeated"
+    return (
+        f"{where}{error.strerror}: {advice}; no file was left half-written: run the command again afterwards"
+    )

@@ -1,6 +1,6 @@
-"""This machine is never asked through a proxy: Prefect, MLflow and local model servers live on it.
+"""Requests to this machine bypass any HTTP proxy: Prefect, MLflow and local model servers run on it.
 
-Companies set HTTP_PROXY for everybody; a proxy elsewhere cannot reach 127.0.0.1 of this machine.
+Many companies set HTTP_PROXY on every machine, and a proxy elsewhere cannot reach this machine's 127.0.0.1.
 """
 
 import os
@@ -11,12 +11,12 @@ _NAMES = ("NO_PROXY", "no_proxy")  # libraries differ in which of the two they p
 
 
 def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` with this machine among the hosts that are asked directly."""
+    """`environment` with this machine's names added to NO_PROXY and no_proxy."""
     given = [host.strip() for name in _NAMES for host in environment.get(name, "").split(",")]
     hosts = ",".join(dict.fromkeys([*filter(None, given), *_HOSTS]))
     return {**environment, **dict.fromkeys(_NAMES, "*" if "*" in given else hosts)}
 
 
 def bypass_proxy() -> None:
-    """The same for this process and all that it starts."""
+    """Do the same to the environment of this process, which all processes that it starts inherit."""
     os.environ.update(without_proxy(os.environ))

@@ -1,6 +1,6 @@
-"""Which files a folder held when it was complete, with sizes and digests: written last, checked before use.
+"""The manifest of a folder: the size and digest of every file, written last and checked before use.
 
-A folder without a manifest was not finished; one whose files do not match it was damaged since.
+A folder without a manifest was not written completely; one whose files do not match it was damaged later.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from eva.artifacts import write_json
 NAME = "manifest.json"
 _CHUNK = 1 << 22
 
-Entry = dict[str, Any]  # size in bytes, and hex digests by algorithm
+Entry = dict[str, Any]  # of one file: `size` in bytes, and a hex digest under the name of each algorithm
 
 
 def seal(folder: Path, files: Iterable[Path], algorithms: Sequence[str] = ("sha256",)) -> None:
@@ -28,7 +28,7 @@ def seal(folder: Path, files: Iterable[Path], algorithms: Sequence[str] = ("sha2
 
 
 def read_manifest(folder: Path) -> dict[str, Entry] | None:
-    """Name -> entry; None where there is no manifest or it cannot be read."""
+    """Relative file name -> entry; None if there is no manifest or it cannot be read."""
     try:
         entries: dict[str, Entry] = json.loads((folder / NAME).read_text(encoding="utf-8"))
         complete = all({"size", "sha256"} <= entry.keys() for entry in entries.values())
@@ -38,21 +38,21 @@ def read_manifest(folder: Path) -> dict[str, Entry] | None:
 
 
 def folder_fault(folder: Path) -> str | None:
-    """The first file of a sealed folder that is not what it was; None if all are."""
+    """What is wrong with the first file that does not match the manifest; None if all files match."""
     entries = read_manifest(folder)
     if entries is None:
-        return f"it has no readable {NAME}, so it was not written to its end"
+        return f"it has no readable {NAME}, so it was not written completely"
     with ThreadPoolExecutor() as pool:
         faults = pool.map(lambda item: file_fault(folder / item[0], item[1]), entries.items())
         return next((fault for fault in faults if fault is not None), None)
 
 
 def file_fault(path: Path, entry: Mapping[str, Any]) -> str | None:
-    """Why a file is not the one of the manifest's entry; None if it is."""
+    """How a file differs from its entry in the manifest; None if it does not."""
     if not path.is_file():
         return f"{path.name} is missing"
     if (size := path.stat().st_size) != entry["size"]:
-        return f"{path.name} has {size} bytes, and had {entry['size']}"
+        return f"{path.name} has {size} bytes instead of {entry['size']}"
     if _describe(path, ["sha256"])["sha256"] != entry["sha256"]:
         return f"{path.name} does not match its sha256 digest"
     return None

@@ -1,6 +1,7 @@
-"""What is text: UTF-8, with or without a byte-order mark, gzipped or not, and no half characters.
+"""Reading of text files and JSON: UTF-8, with or without a byte-order mark, gzipped or not.
 
-Every text file that EVA reads comes through `read_text`, every JSON text through `parse_json`.
+NUL characters and unpaired surrogates are refused. Every text file that EVA reads goes through
+`read_text`, every JSON text through `parse_json` or `json_value`.
 """
 
 import codecs
@@ -14,28 +15,29 @@ from typing import Any
 
 from eva.errors import InputError, raise_if
 
-_LISTED = 20  # faults of a file that are shown; in a file of another format every line has one
+_LISTED = 20  # errors shown per file; in a file of another format every line has one
 _GZIP = b"\x1f\x8b"
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]..")
-# Every escape of a JSON text in turn, so that an escaped backslash before a `u` is not taken for one.
+# Matches every escape in turn, so that an escaped backslash followed by a `u` is not taken for one.
 _ESCAPES = re.compile(
     r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<fault>\\u(?:[dD][89a-fA-F]..|0000))|\\.", re.DOTALL
 )
 
 
 def storable(text: str) -> str:
-    """`text` with U+FFFD in place of what no text file can hold: NUL and half a surrogate pair.
+    """`text` with U+FFFD in place of NUL and of unpaired surrogates, which no UTF-8 text file can hold.
 
-    For text that others send and that cannot be asked for again; a user's file is refused instead.
+    For responses of a model server, which cannot be requested again; a user's file is refused instead.
     """
     return _NOT_TEXT.sub("\ufffd", text)
 
 
 def read_text(path: Path) -> str:
-    """The text of a file without its byte-order mark; line ends stay as they are.
+    """The text of a file without its byte-order mark; line ends are not changed.
 
-    An `InputError` names each line that is not text.
+    Raises:
+        InputError: the file is missing or unreadable, or some lines are not UTF-8 text; each is named.
     """
     raw = _unpacked(path)
     if wide := _wide_encoding(raw):
@@ -46,7 +48,7 @@ def read_text(path: Path) -> str:
 
 
 def refuse(problems: Sequence[str], path: Path) -> None:
-    """Raise one `InputError` with the faults of a file, in one line if there is only one."""
+    """Raise one `InputError` with the problems of a file, if there are any."""
     if len(problems) == 1:
         raise InputError(f"{path}: {problems[0]}")
     raise_if(problems, path, _LISTED)
@@ -59,13 +61,15 @@ def _unpacked(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(f"{path}: is gzip, cut short or damaged; copy or fetch it again") from None
+        raise InputError(
+            f"{path}: a gzip file that is incomplete or damaged; copy or fetch it again"
+        ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _wide_encoding(raw: bytes) -> str | None:
-    """UTF-16 or UTF-32, if a byte-order mark or a NUL in every other byte says so."""
+    """UTF-16 or UTF-32, recognized by a byte-order mark or by a NUL in every other byte; else None."""
     if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "UTF-32"
     sample = raw[:1000]
@@ -74,7 +78,7 @@ def _wide_encoding(raw: bytes) -> str | None:
 
 
 def _faulty_lines(raw: bytes) -> Iterator[str]:
-    """Lines that are not text, each with its first fault."""
+    """One message for each line that is not UTF-8 text, about its first error."""
     if b"\0" not in raw and _decodes(raw):
         return
     for number, line in enumerate(raw.split(b"\n"), start=1):
@@ -83,7 +87,7 @@ def _faulty_lines(raw: bytes) -> Iterator[str]:
                 yield f"line {number}: holds a NUL character"
         except UnicodeDecodeError as error:
             byte = f"byte {error.start + 1} (0x{line[error.start]:02x})"
-            yield f"line {number}: {byte} is no UTF-8; convert the file from the encoding that it has"
+            yield f"line {number}: {byte} is not UTF-8; convert the file to UTF-8"
 
 
 def _decodes(raw: bytes) -> bool:
@@ -95,7 +99,7 @@ def _decodes(raw: bytes) -> bool:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text; an `InputError` says what is wrong in it, and where."""
+    """The value of a JSON text; an `InputError` says what is wrong with it, and where."""
     value, problems = json_value(text)
     if problems:
         raise InputError("; ".join(problems))
@@ -103,7 +107,7 @@ def parse_json(text: str) -> Any:
 
 
 def json_value(text: str) -> tuple[Any, list[str]]:
-    """The value of a JSON text, and what is wrong with it."""
+    """The value of a JSON text, and a message for each problem; the value is None if it cannot be parsed."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -124,13 +128,13 @@ def _syntax_fault(text: str, error: json.JSONDecodeError) -> str:
 
 
 def half_characters(text: str) -> list[str]:
-    """Where a YAML text escapes a surrogate; YAML makes two halves even of a whole pair."""
+    """A message for each escaped surrogate in a YAML text; YAML does not join even a complete pair."""
     found = _HALF.finditer(text)
     return [f"`{one[0]}` at {_place(text, one.start())}: write the character itself" for one in found]
 
 
 def _why_not_text(escape: str) -> str:
-    return "is a NUL character" if escape.endswith("0000") else "is half a surrogate pair, not a character"
+    return "is a NUL character" if escape.endswith("0000") else "is an unpaired surrogate, not a character"
 
 
 def _place(text: str, position: int) -> str:

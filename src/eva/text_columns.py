@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 
 def align(rows: Sequence[Sequence[str]], left: Collection[int] = (0,), gap: str = "  ") -> list[str]:
-    """One line a row: columns `gap` apart, flush right but for those in `left`."""
+    """One line per row: columns separated by `gap`, aligned right except those whose index is in `left`."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = (
         gap.join(

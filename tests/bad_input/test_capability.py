@@ -35,5 +35,5 @@ def test_tasks_that_run_code_without_leave(
         **{"task-path": "data/sample/tasks", "out": "capability/1.json", "metrics": "metrics/1.json"},
     )
     assert "capability.tasks: 2 problems" in said
-    assert "'programs' executes code that the model wrote" in said
+    assert "'programs' runs code that the model wrote" in said
     assert "HF_ALLOW_CODE_EVAL=1" in said

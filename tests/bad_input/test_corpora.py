@@ -69,8 +69,8 @@ def _latin_1(folder: Path) -> None:
     ("corpus", "spoil", "said"),
     [
         ("esconv", _truncate, ["ESConv.json: not JSON (", "it ends too early"]),
-        ("esconv", _half_a_character, ["ESConv.json: `\\ud83d` at line ", "half a surrogate pair"]),
-        ("ed", _latin_1, ["train.csv: line 4: byte ", "(0xe9) is no UTF-8"]),
+        ("esconv", _half_a_character, ["ESConv.json: `\\ud83d` at line ", "an unpaired surrogate"]),
+        ("ed", _latin_1, ["train.csv: line 4: byte ", "(0xe9) is not UTF-8"]),
         (
             "esconv",
             _unknown_strategies,

@@ -20,7 +20,7 @@ def faulty(checkout: Checkout) -> Checkout:
 def test_a_stage(faulty: Checkout) -> None:
     said = faulty.refusal("prepare", **PREPARE)
     assert "params.yaml: 3 problems" in said
-    assert "`dpo.betta` is not a key. Nearest: `dpo.beta`" in said
+    assert "`dpo.betta` is not a setting. Nearest: `dpo.beta`" in said
     assert '`sft.epochs` is "two": Input should be a valid number' in said
     assert "`generate.top_p` is 3: Input should be less than or equal to 1" in said
     assert not (faulty.path / "runs").exists()
@@ -65,7 +65,7 @@ def test_values_that_would_fail_at_their_own_stage_are_found_before_any(checkout
 def test_a_corpus_folder_that_is_not_there(checkout: Checkout) -> None:
     said = checkout.refusal("prepare", **PREPARE | {"raw": "data/raw/esconv"})
     assert said == (
-        "no such file or folder: --raw data/raw/esconv; `dvc repro` makes what a stage writes, "
-        "corpora come with `eva data import DIR` or `eva data fetch`\n"
+        "no such file or folder: --raw data/raw/esconv; `dvc repro` creates the outputs of stages, "
+        "`eva data import DIR` or `eva data fetch` get corpora\n"
     )
     assert not (checkout.path / "runs").exists()

@@ -34,7 +34,7 @@ def test_other_profiles_measure_nothing(root: Path, profile: str) -> None:
 
 
 def test_variants_must_be_rows_and_differ(root: Path) -> None:
-    with pytest.raises(InputError, match=re.escape("`capability.after` names 'evaa', which is no row")):
+    with pytest.raises(InputError, match=re.escape("`capability.after` names 'evaa', which does not exist")):
         load_settings(_params(root, after="evaa"))
     with pytest.raises(InputError, match=r"`capability\.after` is .eva.: `capability\.before` is the same"):
         load_settings(_params(root, before="eva"))

@@ -92,14 +92,14 @@ def test_all_unknown_names_at_once_with_the_nearest_and_before_a_model_loads(tas
     with pytest.raises(InputError, match="2 problems") as caught:
         compare(absent, absent, section(task_path, "hellaswagg", "sense", "humanevl"))
     message = str(caught.value)
-    assert "'hellaswagg' is no task of lm-eval" in message and "Nearest: hellaswag" in message
+    assert "'hellaswagg' is not a task of lm-eval" in message and "Nearest: hellaswag" in message
     assert "humaneval" in message
     assert "Files there that hold no task: broken.yaml" in message
 
 
 def test_code_of_the_model_runs_only_with_leave(task_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(harness.CODE_ALLOWED, raising=False)
-    with pytest.raises(InputError, match=r"'both' executes code that the model wrote.*HF_ALLOW_CODE_EVAL=1"):
+    with pytest.raises(InputError, match=r"'both' runs code that the model wrote.*HF_ALLOW_CODE_EVAL=1"):
         harness.find_tasks(["sense", "both"], task_path)
     monkeypatch.setenv(harness.CODE_ALLOWED, "1")
     assert harness.find_tasks(["sense", "both"], task_path)
@@ -118,7 +118,7 @@ def test_the_tasks_of_table_13_are_known_and_humaneval_is_one_of_code(
     task_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(harness.CODE_ALLOWED, raising=False)
-    with pytest.raises(InputError, match=r"1 problem\n.*'humaneval' executes code"):
+    with pytest.raises(InputError, match=r"1 problem\n.*'humaneval' runs code"):
         harness.find_tasks(list(GENERAL_ABILITY), task_path)
 
 

@@ -107,7 +107,7 @@ def test_without_a_registered_model_one_message_says_what_to_run(
 def test_the_registered_model_answers_and_says_which_it_is(eva: Eva, registered: None) -> None:
     done = eva("chat", "I lost my job")
     assert done.code == 0, done.err
-    assert done.out.startswith(f"{OPENING}\n\n[models:/eva-smoke/1 answers; it is being loaded]\n")
+    assert done.out.startswith(f"{OPENING}\n\n[loading models:/eva-smoke/1]\n")
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_in_a_conversation_a_flag_stays_until_a_new_one(
     assert done.code == 0, done.err
     assert asked == [["I lost my job"], ["hello again"]]
     assert done.out.count(REFERRAL) == done.out.count(STAYS) == 2
-    assert done.out.count("it is being loaded") == 1
+    assert done.out.count("[loading ") == 1
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def test_show_counts_without_a_tokenizer(eva: Eva, checkout: Path, corpus: str, 
     assert (done.code, done.err) == (0, "")
     assert "dialogues read" in done.out
     assert word in done.out
-    assert "no tokenizer at models/backbone/tiny_llama" in done.out
+    assert "no tokenizer in models/backbone/tiny_llama" in done.out
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_show_of_a_dialogue_that_is_not_there(eva: Eva, checkout: Path) -> None:
 def test_show_of_an_unknown_corpus(eva: Eva, checkout: Path) -> None:
     done = eva("data", "show", "esconf")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "error: 'esconf' is no row of `corpora`. Known: esconv, ed.\n"
+    assert done.err == "error: 'esconf' is not a row of `corpora`. Known: esconv, ed.\n"
 
 
 def test_show_of_a_corpus_that_is_not_there(eva: Eva, checkout: Path) -> None:

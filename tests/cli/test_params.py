@@ -66,7 +66,7 @@ def test_check_lists_every_problem(eva: Eva, checkout: Path) -> None:
     assert done.code == 2
     assert done.out == ""
     assert done.err.startswith("error: params.yaml: 3 problems\n")
-    assert "`dpo.betta` is not a key. Nearest: `dpo.beta`" in done.err
+    assert "`dpo.betta` is not a setting. Nearest: `dpo.beta`" in done.err
     assert '`sft.epochs` is "two"' in done.err
     assert "`matrix.seeds.0` is -1" in done.err
 
@@ -99,14 +99,14 @@ def test_schema_is_a_table_of_every_key(eva: Eva) -> None:
     lines = {line.split()[0]: line for line in done.out.splitlines()}
     assert {key.partition(".")[0] for key in lines} == {"key", *SECTIONS}
     assert re.search(r"number, > 0, < 1 +peak learning rate", lines["sft.lr"])
-    assert re.search(r"whole number or null, >= 1 +null +first N documents", lines["capability.limit"])
+    assert re.search(r"whole number or null, >= 1 +null +use the first N documents", lines["capability.limit"])
     assert "corpora.ROW.path" in lines
 
 
 def test_schema_of_one_section(eva: Eva) -> None:
     done = eva("params", "schema", "dpo")
     assert all(line.startswith(("key", "dpo.")) for line in done.out.splitlines())
-    assert "no key begins with 'dqo'" in eva("params", "schema", "dqo").err
+    assert "no key starts with 'dqo'" in eva("params", "schema", "dqo").err
 
 
 def test_every_key_has_a_meaning() -> None:
@@ -143,7 +143,7 @@ def test_use_names_what_it_drops(eva: Eva, checkout: Path) -> None:
     text = (checkout / "params.yaml").read_text().replace("beta: 0.1", "beta: 0.3")
     (checkout / "params.yaml").write_text(text)
     done = eva("params", "use", "study")
-    assert "dropped, since it was changed by hand: dpo.beta 0.3 (laptop: 0.1)" in done.out
+    assert "lost, because it was changed by hand: dpo.beta 0.3 (laptop: 0.1)" in done.out
 
 
 def test_use_in_a_subfolder(eva: Eva, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

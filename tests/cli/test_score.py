@@ -82,7 +82,7 @@ def test_without_scorers_the_rest_is_scored_and_the_lack_is_said(eva: Eva, respo
     }  # fmt: skip
     assert done.err.splitlines() == [
         "left out: epitome, evaeval: no scorer for it in models; train it with `dvc repro`, "
-        "or name another folder by --scorers"
+        "or give another folder with --scorers"
     ]
 
 

@@ -33,7 +33,7 @@ def test_every_bad_line_of_a_file_at_once(eva: Eva, here: Path) -> None:
         "error: bad.jsonl: 4 problems\n"
         "  - line 1: not JSON (Expecting property name enclosed in double quotes at column 2)\n"
         "  - line 2: `history` is missing\n"
-        "  - line 3: `turn` 3 is past `n_turns` 2\n"
+        "  - line 3: `turn` 3 is greater than `n_turns` 2\n"
         "  - line 4: `response` is empty; leave the turn out of every compared file, or answer it\n"
     )
 
@@ -79,7 +79,7 @@ def test_files_that_do_not_cover_the_same_turns(eva: Eva, good: Path, here: Path
         "error: good.jsonl and other.jsonl do not cover the same turns: 3 problems\n"
         "  - dialogue 'a' turn 2 is in good.jsonl and not in other.jsonl\n"
         "  - dialogue 'b' turn 1 is in other.jsonl and not in good.jsonl\n"
-        "  - a comparison is paired: cut both files to the turns that both have\n"
+        "  - the comparison is paired by turn: keep only the turns that both files have\n"
     )
 
 
@@ -110,4 +110,4 @@ def test_nothing_that_can_be_computed(eva: Eva, here: Path, root: Path) -> None:
 
 @pytest.mark.parametrize("metrics", ["", ","])
 def test_no_metric_asked_for(eva: Eva, good: Path, metrics: str) -> None:
-    assert "names no metric" in refused(eva, good, "--metrics", metrics).err
+    assert "give at least one metric" in refused(eva, good, "--metrics", metrics).err

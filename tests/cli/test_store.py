@@ -75,18 +75,18 @@ def test_nothing_of_the_current_settings_goes_and_all_else_does(settings: Settin
     listed = _eva("list")
     assert "3.0 MB in all" in listed and "beta 0.77 (now" in listed and "unfinished at step 3" in listed
     shown = _eva("prune")
-    assert "nothing is deleted yet" in shown and "frees these 2.0 MB" in shown
+    assert "nothing was deleted" in shown and "frees these 2.0 MB" in shown
     assert all(path.exists() for path in [*kept, *spare])
     assert "freed 2.0 MB" in _eva("prune", "--yes")
     assert all(path.exists() for path in kept) and not any(path.exists() for path in spare)
-    assert "nothing to free; 2 things are kept" in _eva("prune", "--yes")
+    assert "nothing to free; 2 entries are kept" in _eva("prune", "--yes")
 
 
 def test_what_a_running_stage_uses_stays(settings: Settings) -> None:
     run = _training(settings, False, beta=0.77)
     lock = FileLock(run.folder.with_name(f"{run.fingerprint}.lock"))
     with lock:
-        assert "stays: a run is under way" in _eva("list")
+        assert "stays: a run is using it" in _eva("list")
         assert "nothing to free" in _eva("prune", "--yes")
     assert run.folder.exists()
     assert "freed 1.0 MB" in _eva("prune", "--yes")
@@ -131,7 +131,7 @@ def test_weights_go_when_dvc_has_the_same_bytes_and_come_back_from_there(
     content = (run.final / "model.safetensors").read_bytes()
     assert "[can be freed]" not in _eva("list")
     dvc("add", "-q", "models/dpo")
-    assert "DVC's cache has them" in _eva("list")
+    assert "also in DVC's cache" in _eva("list")
     assert "freed 1.0 MB" in _eva("prune", "--yes")
     assert not run.final.exists() and run.finished
     monkeypatch.setenv("DVC_ROOT", str(checkout))

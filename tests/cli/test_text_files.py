@@ -53,15 +53,15 @@ HALF = LINES[1].replace("That", r"\ud83d That")
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (f"{LINES[0]}\n{HALF}\n".encode(), [r"line 2: `\ud83d` at column", "half a surrogate pair"]),
+        (f"{LINES[0]}\n{HALF}\n".encode(), [r"line 2: `\ud83d` at column", "an unpaired surrogate"]),
         (HALF.replace("ud83d", "u0000").encode(), [r"line 1: `\u0000` at column", "NUL"]),
         (TEXT.replace("That", "\0That").encode(), ["line 2: holds a NUL character"]),
-        (TEXT.replace("🙂", "").encode("latin-1"), ["line 1: byte", "(0xdc) is no UTF-8"]),
+        (TEXT.replace("🙂", "").encode("latin-1"), ["line 1: byte", "(0xdc) is not UTF-8"]),
         (TEXT.encode("utf-16"), ["is UTF-16; convert it to UTF-8 (`iconv -f UTF-16 -t UTF-8`)"]),
         (TEXT.encode("utf-16-le"), ["is UTF-16"]),
         (TEXT.encode("utf-32"), ["is UTF-32"]),
-        (TEXT.replace("That", "\ud83d").encode(errors="surrogatepass"), ["line 2: byte", "is no UTF-8"]),
-        (gzip.compress(TEXT.encode())[:-9], ["gzip, cut short or damaged"]),
+        (TEXT.replace("That", "\ud83d").encode(errors="surrogatepass"), ["line 2: byte", "is not UTF-8"]),
+        (gzip.compress(TEXT.encode())[:-9], ["gzip file that is incomplete or damaged"]),
         (b"[" * 100_000, ["line 1: not readable: lists or objects are nested too deep"]),
         (b'{"turn": ' + b"9" * 5000 + b"}", ["line 1: not readable (Exceeds the limit"]),
         (b'{"turn": ', ["line 1: not JSON", "it ends too early"]),
@@ -102,7 +102,7 @@ def test_a_folder_is_no_file(eva: Eva, here: Path) -> None:
     [
         (b'title: "\\ud83d"\n', r"`\ud83d` at line 1, column 9: write the character itself"),
         (b"a: 1\nb: \x00\n", "line 2: holds a NUL character"),
-        ("title: é\n".encode("latin-1"), "line 1: byte 8 (0xe9) is no UTF-8"),
+        ("title: é\n".encode("latin-1"), "line 1: byte 8 (0xe9) is not UTF-8"),
         (b"a: [1\n", "not valid YAML"),
     ],
 )

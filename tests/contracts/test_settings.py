@@ -80,7 +80,7 @@ def test_all_problems_come_at_once_with_key_value_range_and_nearest_key(raw: dic
         load_settings(raw, "params.yaml")
     message = str(caught.value)
     assert "params.yaml: 4 problems" in message
-    assert "`dpo.betta` is not a key. Nearest: `dpo.beta`" in message
+    assert "`dpo.betta` is not a setting. Nearest: `dpo.beta`" in message
     assert '`sft.lr` is "fast"' in message
     assert re.search(r"`evaluate.confidence` is 3: .*< 1", message)
     assert "`generate.top_p` is missing" in message
@@ -89,7 +89,7 @@ def test_all_problems_come_at_once_with_key_value_range_and_nearest_key(raw: dic
 @pytest.mark.parametrize(
     ("section", "key", "value", "message"),
     [
-        ("matrix", "corpora", ["esconvv"], "`matrix.corpora` names 'esconvv', which is no row there"),
+        ("matrix", "corpora", ["esconvv"], "`matrix.corpora` names 'esconvv', which does not exist"),
         ("matrix", "backbones", ["minilm"], "`matrix.backbones` names 'minilm'"),
         ("epitome", "encoder", "smollm2", "`epitome.encoder` names 'smollm2'"),
         ("level_classifier", "probe", "smol", "`level_classifier.probe` names 'smol'"),

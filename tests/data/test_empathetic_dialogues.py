@@ -82,7 +82,7 @@ def test_faulty_rows_are_listed_together(tmp_path: Path) -> None:
 def test_rows_out_of_order_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"hit:t3_conv:6: utterance_idx is \[2, 3\]"):
         load_empathetic_dialogues(write(tmp_path, [*ROWS[:2], *ROWS[3:]]))
-    with pytest.raises(InputError, match="its rows do not stand together"):
+    with pytest.raises(InputError, match="its rows are not consecutive"):
         load_empathetic_dialogues(write(tmp_path, [ROWS[2], *ROWS[:2], *ROWS[3:]]))
 
 

@@ -100,7 +100,7 @@ def test_all_faults_of_a_split_file_are_reported(tmp_path: Path) -> None:
         load_esconv(folder)
     message = str(caught.value)
     for part in ("splits.json: 5 problems", "test: missing", "row 9 is not", "row 0 is in train already",
-                 "in no split: rows 1, 2", "3 different numbers"):  # fmt: skip
+                 "rows in no split: 1, 2", "3 different numbers"):  # fmt: skip
         assert part in message
 
 

@@ -103,7 +103,7 @@ def test_an_edited_file_is_named_and_not_replaced(site: Site, tmp_path: Path) ->
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file.bin").write_bytes(b"edited")
     site.files["/who/what/file.bin"] = BODY
-    with pytest.raises(InputError, match=r"mine/file\.bin: not the official content.*move it away"):
+    with pytest.raises(InputError, match=r"mine/file\.bin: not the official content.*move this one away"):
         fetch(["mine"], tmp_path, {GITHUB: site.address}, one_file())
     assert (tmp_path / "mine/file.bin").read_bytes() == b"edited"
     assert not site.asked
@@ -120,7 +120,7 @@ def test_a_broken_connection_is_resumed_where_it_ended(site: Site, tmp_path: Pat
 def test_what_came_is_kept_for_the_next_run(site: Site, tmp_path: Path) -> None:
     site.files["/who/what/file.bin"] = BODY
     site.break_after = [1000, 500, 20]
-    with pytest.raises(InputError, match=r"after 1520 bytes .*run it again to continue"):
+    with pytest.raises(InputError, match=r"after 1520 bytes .*run the command again to continue"):
         fetch(["mine"], tmp_path, {GITHUB: site.address}, one_file())
     assert not (tmp_path / "mine").exists()
     fetch(["mine"], tmp_path, {GITHUB: site.address}, one_file())
@@ -208,7 +208,7 @@ def test_an_archive_without_a_member_is_refused(site: Site, tmp_path: Path) -> N
 
 
 def test_errors_of_the_server_and_of_the_name(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the server answers 404"):
+    with pytest.raises(InputError, match="the server returned 404"):
         fetch(["mine"], tmp_path, {GITHUB: site.address}, one_file())
     with pytest.raises(InputError, match="'yours' is not one of mine"):
         fetch(["mine", "yours"], tmp_path, {GITHUB: site.address}, one_file())

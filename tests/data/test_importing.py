@@ -60,9 +60,9 @@ def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder to import"):
         import_corpora(tmp_path / "absent", tmp_path / "raw")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"holds no corpus.*esconv: ESConv.json"):
+    with pytest.raises(InputError, match=r"no corpus found.*esconv: ESConv.json"):
         import_corpora(tmp_path / "empty", tmp_path / "raw")
-    with pytest.raises(InputError, match="nothing to import"):
+    with pytest.raises(InputError, match="give the folder to copy from"):
         import_corpora(tmp_path / "empty", tmp_path / "empty")
     assert not (tmp_path / "raw").exists()
 

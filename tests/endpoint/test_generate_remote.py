@@ -242,8 +242,8 @@ def test_another_address_is_another_model(generation: Generation, tmp_path: Path
         ("OPENAI_API_KEY", None, "OPENAI_API_KEY is not set"),
         ("OPENAI_API_KEY", " ", "OPENAI_API_KEY is not set"),
         ("OPENAI_BASE_URL", None, "OPENAI_BASE_URL is not set"),
-        ("OPENAI_BASE_URL", "api.example.org/v1", "which is no address"),
-        ("OPENAI_BASE_URL", "https://me:secret@example.org/v1", "holds a user, a password or a query"),
+        ("OPENAI_BASE_URL", "api.example.org/v1", "which is not a URL"),
+        ("OPENAI_BASE_URL", "https://me:secret@example.org/v1", "contains a user, a password or a query"),
     ],
 )
 def test_an_environment_that_cannot_work(
@@ -260,5 +260,5 @@ def test_a_key_is_not_sent_to_an_address_it_was_not_given_for(monkeypatch: pytes
     monkeypatch.setenv(endpoint.URL, "http://127.0.0.1:9/v1")
     served = endpoint.Served.here("m", Endpoint())
     monkeypatch.setenv(endpoint.URL, "http://127.0.0.1:10/v1")
-    with pytest.raises(InputError, match="the key of one is not sent to the other"):
+    with pytest.raises(InputError, match="a key is not sent to another server"):
         served.key()

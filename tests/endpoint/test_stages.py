@@ -80,5 +80,5 @@ def _key_is_nowhere(checkout: Checkout, server: Served) -> None:
 def test_what_an_endpoint_cannot_be(root: Path, change: dict[str, object]) -> None:
     params = read_profile(root / "profiles", "smoke").raw
     params["backbones"]["api"] = {**ROW, **change}
-    with pytest.raises(InputError, match="an endpoint can only be asked"):
+    with pytest.raises(InputError, match="a model at an endpoint can only generate"):
         load_settings(params)

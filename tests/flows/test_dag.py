@@ -39,7 +39,7 @@ def test_stages_without_a_pool_are_refused_all_at_once(project: Project) -> None
 
     with pytest.raises(InputError, match="4 problems") as caught:
         read_dag(project.folder)
-    assert "stage sft@esconv-1 names no work pool: give it `meta: {pool: cpu}`" in str(caught.value)
+    assert "stage sft@esconv-1 has no work pool: give it `meta: {pool: cpu}`" in str(caught.value)
 
 
 def test_a_folder_without_dvc_is_refused(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_down_without_up_says_so(project: Project) -> None:
     done = project.run("-m", "flows.services", "down")
 
     assert done.returncode == 0
-    assert "nothing was up" in done.stdout
+    assert "no service was running" in done.stdout
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_columns_sorted_apart_from_their_rows(study: Path) -> None:
             row["item"] = name
 
     edit(sheet(study, 1), sort_items)
-    assert "were columns sorted apart" in refusal(study)
+    assert "was a column sorted on its own" in refusal(study)
 
 
 def test_whole_rows_sorted_are_fine(study: Path) -> None:
@@ -129,7 +129,7 @@ def test_files_that_are_no_sheets(study: Path) -> None:
     message = refusal(study, files)
     assert message.startswith("ratings: 5 problems")
     assert "rater_1.csv row 1: column fluency is missing" in message
-    assert "rater_2.csv: line 1: byte 12 (0xe9) is no UTF-8" in message
+    assert "rater_2.csv: line 1: byte 12 (0xe9) is not UTF-8" in message
     assert "cut.json: not JSON" in message
     assert "empty.csv row 1: column item, rater" in message
     assert "none.csv: no such file" in message

@@ -35,12 +35,12 @@ def test_files_whose_histories_differ(eva: Eva, systems: tuple[Path, Path], tmp_
     rows[3]["history"] = [{"role": "user", "content": "Something else."}]
     other = write_lines(tmp_path / "other.jsonl", rows)
     done = refused(eva, "export", systems[0], other, "--out", "new")
-    assert f"dialogue 'dlg-00' turn 4: `history` on line 4 is not that of line 4 of {other}" in done.err
+    assert f"dialogue 'dlg-00' turn 4: `history` on line 4 differs from that of line 4 of {other}" in done.err
 
 
 def test_all_problems_of_both_files(eva: Eva, tmp_path: Path) -> None:
     bad = [write_lines(tmp_path / f"{i}.jsonl", [{**rows_of("kind")[0], "turn": 99}]) for i in "ab"]
-    assert refused(eva, "export", *bad, "--out", "new").err.count("`turn` 99 is past") == 2
+    assert refused(eva, "export", *bad, "--out", "new").err.count("`turn` 99 is greater than") == 2
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_all_problems_of_both_files(eva: Eva, tmp_path: Path) -> None:
     [
         (["--n", 97], "--n 97: there are 96 responses"),
         (["--dialogues", 13], "--dialogues 13: there are 12 dialogues"),
-        (["--dialogues", 2, "--n", 5], "give one of them"),
+        (["--dialogues", 2, "--n", 5], "exclude each other"),
         (["--raters", 2, "--per-item", 3], "--per-item 3: there are 2 raters"),
-        (["--ask", "comfort"], "is for one file"),
+        (["--ask", "comfort"], "only with one file"),
     ],
 )
 def test_plans_that_cannot_be(eva: Eva, systems: tuple[Path, Path], words: list[object], said: str) -> None:
@@ -66,7 +66,7 @@ def test_questions_and_numbers_of_files(eva: Eva, systems: tuple[Path, Path]) ->
 def test_filled_sheets_are_never_overwritten(eva: Eva, systems: tuple[Path, Path], study: Path) -> None:
     assert "may hold filled sheets" in refused(eva, "export", *systems, "--out", study).err
     Path("file").touch()
-    assert "is there already" in refused(eva, "export", *systems, "--out", "file").err
+    assert "already exists" in refused(eva, "export", *systems, "--out", "file").err
 
 
 def test_import_from_nowhere(eva: Eva, here: Path) -> None:
@@ -81,8 +81,8 @@ def test_import_of_a_blank_study(eva: Eva, systems: tuple[Path, Path]) -> None:
 def test_other_response_files(eva: Eva, systems: tuple[Path, Path], study: Path, tmp_path: Path) -> None:
     other = write_lines(tmp_path / "other.jsonl", [{**row, "response": "No."} for row in rows_of("curt")])
     done = refused(eva, "import", study, "--responses", systems[0], "--responses", other)
-    assert f"none of the files is {systems[1]} as it was exported" in done.err
-    assert f"{other} is no file of this study" in done.err
+    assert f"none of the files is {systems[1]} as it was when the sheets were made" in done.err
+    assert f"{other} is not a file of this study" in done.err
     assert "none of the files is" in refused(eva, "import", study, "--responses", systems[0]).err
 
 
@@ -92,7 +92,7 @@ def test_other_response_files(eva: Eva, systems: tuple[Path, Path], study: Path,
         (["--metrics", "evaeval,length"], "evaeval is defined per dialogue"),
         (["--metrics", "epitome"], "no scorer for it in models"),
         (["--metrics", "overlapp"], "'overlapp' is no metric"),
-        (["--metrics", ","], "names no metric"),
+        (["--metrics", ","], "give at least one metric"),
         (["--scorers", "nowhere"], "--scorers nowhere: no such folder"),
         (["--json", "."], "is a folder"),
     ],

@@ -114,7 +114,7 @@ def test_every_damage_is_named_at_once(
     assert "it is data/raw/mine/one.txt (data/raw/mine.dvc)" in err
     assert f"{store.remote}/files/md5/" in err and "it is data/raw/mine (data/raw/mine.dvc)" in err
     assert "training" in err and "model.safetensors does not match its sha256 digest" in err
-    assert f"{kept}: changed since it was written" in err
+    assert f"{kept}: it was changed after it was written" in err
     assert "sft.0000.json: not the record of a run" in err
     assert "everything stored" not in out
 
@@ -155,7 +155,7 @@ def test_links_into_the_cache_are_said(
     os.link(store.object(), store.corpus)
     code, out, _ = verify(monkeypatch, capsys)
     assert code == 0
-    assert "1 objects of the cache share their bytes" in out and "dvc checkout --relink" in out
+    assert "1 objects of the cache are hard links" in out and "dvc checkout --relink" in out
 
 
 def test_outside_of_a_repository(

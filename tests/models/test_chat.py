@@ -137,7 +137,7 @@ def test_answers_to_one_history_share_it(chat_format):
 
 
 def test_zero_supervised_tokens_is_an_error(chatml):
-    with pytest.raises(InputError, match="zero supervised"):
+    with pytest.raises(InputError, match="no tokens to train on"):
         chat.encode_dialogue(chatml, MESSAGES[:1], max_length=512)
 
 
@@ -166,7 +166,7 @@ GENERATION = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% en
             + BODY
             + "{% if loop.last %}<|im_end|>{% endif %}{% endfor %}"
             + GENERATION,
-            "differently once more turns follow",
+            "differently when more turns follow",
         ),
         (
             "{% for m in messages %}"

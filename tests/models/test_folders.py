@@ -58,7 +58,9 @@ def test_what_is_only_unusual_is_accepted(folder: Path, change: Any) -> None:
 def test_all_that_is_wrong_comes_at_once(folder: Path) -> None:
     for spoil in ("unknown_architecture", "no_default_template"):
         next(one for one in FOLDERS if one.__name__ == spoil)(folder)
-    with pytest.raises(InputError, match=r"(?s)'hushed' is not one.*none is named `default`"):
+    with pytest.raises(
+        InputError, match=r"(?s)does not know the architecture 'hushed'.*none named `default`"
+    ):
         check_folder(folder, "causal", "backbone mine")
 
 
@@ -135,7 +137,7 @@ def test_usable_positions(tmp_path: Path, config: dict[str, Any], positions: int
     assert usable_positions(tmp_path) == positions
     if positions is not None:
         require_positions(tmp_path, positions, "generate.max_length")
-        with pytest.raises(InputError, match=f"generate.max_length asks for {positions + 1} tokens"):
+        with pytest.raises(InputError, match=f"generate.max_length is {positions + 1} tokens"):
             require_positions(tmp_path, positions + 1, "generate.max_length")
 
 

@@ -60,9 +60,9 @@ def _inside_another(root: Path, patch: pytest.MonkeyPatch) -> None:
         (_no_program, "git cannot be run"),
         (_another_user, "safe.directory"),
         (_no_repository, "not a git repository"),
-        (_no_commit, "holds no file of this checkout"),
+        (_no_commit, "tracks no file of this folder"),
         (_damaged, "not a git repository"),
-        (_inside_another, "holds no file of this checkout"),
+        (_inside_another, "tracks no file of this folder"),
     ],
 )
 def test_without_an_answer_of_git_the_files_are_the_identity(

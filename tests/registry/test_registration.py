@@ -99,7 +99,7 @@ def test_served_template_writes_what_training_saw(backbone: Path, template: str 
 def test_template_that_cannot_carry_the_prompt_is_refused(backbone: Path) -> None:
     tokenizer = load_tokenizer(backbone)
     tokenizer.chat_template = "{% if eva_system is defined %}other{% endif %}" + REFUSES_SYSTEM
-    with pytest.raises(InputError, match="cannot carry the system prompt"):
+    with pytest.raises(InputError, match="cannot hold the system prompt"):
         serving_template(tokenizer, "eva")
 
 

@@ -61,5 +61,5 @@ def test_a_model_that_is_no_scorer(checkout: Path, tmp_path: Path) -> None:
     run = client.get_model_version("m", "1").run_id
     client.log_text(run, "hello", "model/MLmodel.txt")
     client.create_model_version("m", f"{client.get_run(run).info.artifact_uri}/model", run_id=run)
-    with pytest.raises(InputError, match="that model holds no scorers"):
+    with pytest.raises(InputError, match="this model has no scorers"):
         fetch_scorers(uri.replace("/1", "/2"), checkout)

@@ -12,18 +12,18 @@ from eva.errors import InputError
 from eva.settings.params_file import load_settings
 
 BAD: Sequence[tuple[str, Any, str]] = [
-    ("matrix.seeds", [1, 1], "1 stands there more than once"),
+    ("matrix.seeds", [1, 1], "1 is listed more than once"),
     ("matrix.seeds", [], "at least 1 item"),
     ("matrix.seeds", [True], "valid integer"),
-    ("matrix.corpora", ["esconv", "esconv"], "esconv stands there more than once"),
-    ("matrix.backbones", ["smollm2", "smollm2"], "smollm2 stands there more than once"),
+    ("matrix.corpora", ["esconv", "esconv"], "esconv is listed more than once"),
+    ("matrix.backbones", ["smollm2", "smollm2"], "smollm2 is listed more than once"),
     ("evaluate.metrics", [], "at least 1 item"),
-    ("evaluate.metrics", ["length", "length"], "length stands there more than once"),
+    ("evaluate.metrics", ["length", "length"], "length is listed more than once"),
     ("epitome.mechanisms", [], "at least 1 item"),
-    ("epitome.mechanisms", ["ip", "ip"], "ip stands there more than once"),
-    ("capability.tasks", ["coqa", "coqa"], "coqa stands there more than once"),
+    ("epitome.mechanisms", ["ip", "ip"], "ip is listed more than once"),
+    ("capability.tasks", ["coqa", "coqa"], "coqa is listed more than once"),
     ("backbones.smollm2.lora_targets", [], "at least 1 item"),
-    ("backbones.smollm2.lora_targets", ["q_proj", "q_proj"], "q_proj stands there more than once"),
+    ("backbones.smollm2.lora_targets", ["q_proj", "q_proj"], "q_proj is listed more than once"),
     ("backbones.smollm2.sha256", "abc", "should match pattern"),
     ("corpora", {}, "at least 1 item"),
     ("variants", {}, "at least 1 item"),
@@ -37,7 +37,7 @@ BAD: Sequence[tuple[str, Any, str]] = [
     ("sft.warmup", 1.0, "less than 1"),
     ("sft.processes", 8, "`launcher: single` starts one process"),
     ("dpo.processes", 8, "set `launcher: torchrun` or `processes: 1`"),
-    ("dpo.deepspeed", "infra/deepspeed/zero2.json", "`launcher: single` does not start"),
+    ("dpo.deepspeed", "infra/deepspeed/zero2.json", "`launcher: single` uses one"),
     ("dpo.dropout", 1.0, "less than 1"),
     ("level_classifier.dropout", 1.0, "less than 1"),
     ("preferences.valid_share", 0.0, "greater than 0"),
@@ -50,8 +50,8 @@ BAD: Sequence[tuple[str, Any, str]] = [
     ("register.name", "org/eva", "should match pattern"),
     ("register.name", "eva:7b", "should match pattern"),
     ("register.name", "", "should match pattern"),
-    ("register.alias", "v2", "MLflow keeps"),
-    ("register.alias", "Latest", "MLflow keeps"),
+    ("register.alias", "v2", "MLflow reserves"),
+    ("register.alias", "Latest", "MLflow reserves"),
     ("register.alias", "best one", "should match pattern"),
 ]
 
@@ -87,7 +87,9 @@ def test_a_branch_of_a_hub_model_is_not_pinned(laptop: dict[str, Any]) -> None:
 
 def test_two_variants_that_are_one(laptop: dict[str, Any]) -> None:
     row = dict(laptop["variants"]["eva"])
-    with pytest.raises(InputError, match=re.escape("`variants.again` and `variants.eva` are one training")):
+    with pytest.raises(
+        InputError, match=re.escape("`variants.again` and `variants.eva` have the same training")
+    ):
         load_settings(_with(laptop, "variants.again", row))
 
 

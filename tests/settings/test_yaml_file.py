@@ -65,9 +65,9 @@ def test_every_key_that_is_written_twice_is_named_with_its_lines() -> None:
     text = "sft:\n  lr: 0.1\n  epochs: 2\n  lr: 0.2\ndpo: {r: 8, r: 9}\nsft: {}\n"
     _, problems = parse_yaml(text, "params.yaml")
     assert problems == {
-        "sft": "`sft` is written twice, in lines 1 and 6: leave one of them",
-        "sft.lr": "`sft.lr` is written twice, in lines 2 and 4: leave one of them",
-        "dpo.r": "`dpo.r` is written twice, in lines 5 and 5: leave one of them",
+        "sft": "`sft` is written twice, in lines 1 and 6: keep one of them",
+        "sft.lr": "`sft.lr` is written twice, in lines 2 and 4: keep one of them",
+        "dpo.r": "`dpo.r` is written twice, in lines 5 and 5: keep one of them",
     }
 
 

@@ -1,1 +1,1 @@
-"""What fine-tuning costs in general capability: standard tasks before and after (Table 13)."""
+"""Change of general capability by fine-tuning: lm-eval's tasks before and after (paper Table 13)."""

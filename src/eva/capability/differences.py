@@ -1,4 +1,4 @@
-"""One table of two models: every metric of every task before and after, with the error of the difference."""
+"""Comparison of two models on lm-eval tasks: each metric before and after, and its standard error."""
 
 import logging
 import math
@@ -22,11 +22,12 @@ Results = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric of one task, in the task's own unit; `difference` is after minus before.
+    """One metric of one task, in the unit of the task; `difference` is after minus before.
 
-    `stderr` is the standard error of the difference over the task's `n` documents: `paired`, of the
-    documents' own differences, where the metric is a mean over documents; otherwise from both
-    models' standard errors as if they had answered different documents, which is too large.
+    `stderr` is the standard error of the difference over the `n` documents of the task. If the metric is
+    a mean over documents, it is computed from the differences of the documents (`paired`). Otherwise it
+    comes from the standard errors of both models as if their documents were independent, which is too
+    large; None if lm-eval gives no standard errors.
     """
 
     before: float
@@ -40,7 +41,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Scores by `task/metric` of the tasks asked for, and of the `parts` of those that are groups."""
+    """Scores by `task/metric`: of the tasks in the settings, and (`parts`) of the members of task groups."""
 
     scores: dict[str, Score]
     parts: dict[str, Score]
@@ -51,9 +52,10 @@ class Comparison:
 
 
 def compare(before: Policy, after: Policy, settings: Capability) -> Comparison:
-    """Run the settings' tasks on two variants, one after the other, on the same documents.
+    """Run the tasks of the settings on two variants, one after the other, on the same documents.
 
-    Everything that can be wrong with the tasks is an `InputError` before a model is loaded.
+    Raises:
+        InputError: a task is unknown or cannot run; raised before a model is loaded.
     """
     manager = find_tasks(settings.tasks, settings.task_path)
     log.info("%s: before and after", ", ".join(settings.tasks))
@@ -74,7 +76,7 @@ def compare(before: Policy, after: Policy, settings: Capability) -> Comparison:
 
 
 def _asked(found: Results, settings: Capability) -> Iterator[str]:
-    """Tasks that the settings name, themselves or by a tag; the members of a group are not."""
+    """The tasks that the settings name, directly or by a tag; not the members of a group."""
     members = {member for below in found["group_subtasks"].values() for member in below}
     for task in found["results"]:
         if task in settings.tasks or task not in members:
@@ -87,14 +89,14 @@ def _origin(policy: Policy) -> dict[str, str | None]:
 
 
 def differences(task: str, before: Results, after: Results) -> Iterator[tuple[str, Score]]:
-    """The metrics of one task by name; lm-eval's `metric,filter` keeps the filter where it has several."""
+    """The scores of one task, by `task/metric`, or `task/metric/filter` if a metric has several filters."""
     row = before["results"][task]
     keys = [key for key, value in row.items() if "," in key and "_stderr," not in key and _is_number(value)]
     metrics = [key.partition(",")[0] for key in keys]
     for key, metric in zip(keys, metrics, strict=True):
         values = row[key], after["results"][task].get(key)
         if not all(map(_is_number, values)):
-            log.warning("%s %s is left out: it is no number for both models", task, metric)
+            log.warning("%s %s is left out: it is not a number for both models", task, metric)
             continue
         name = metric if metrics.count(metric) == 1 else key.replace(",", "/")
         yield f"{task}/{name}", _score(task, key, before, after)
@@ -116,7 +118,7 @@ def _score(task: str, key: str, before: Results, after: Results) -> Score:
 
 
 def _paired_error(task: str, key: str, before: Results, after: Results, difference: float) -> float | None:
-    """Of the mean of the documents' differences, or None where `difference` is no such mean."""
+    """Standard error of the mean difference over documents; None if `difference` is not such a mean."""
     pairs = zip(_values(task, key, before), _values(task, key, after), strict=True)
     changes = [
         float(second) - float(first)
@@ -129,7 +131,7 @@ def _paired_error(task: str, key: str, before: Results, after: Results, differen
 
 
 def _values(task: str, key: str, found: Results) -> list[Any]:
-    """What each document adds to a metric; the documents of a group are those of its members."""
+    """The value of a metric for each document; the documents of a group are those of its members."""
     below = found["group_subtasks"].get(task)
     if below is not None:
         return [value for member in below for value in _values(member, key, found)]

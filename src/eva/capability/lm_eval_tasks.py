@@ -1,4 +1,4 @@
-"""lm-eval, met in one place: which tasks there are, and running them on one model."""
+"""The only use of lm-eval: finding tasks, and running them on one model."""
 
 import difflib
 import importlib.util
@@ -17,18 +17,20 @@ from eva.settings.capability_section import Capability
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
 
-CODE_ALLOWED = "HF_ALLOW_CODE_EVAL"  # the harness's own word for it
+CODE_ALLOWED = "HF_ALLOW_CODE_EVAL"  # the environment variable that lm-eval uses
 RESAMPLES = 1000  # for standard errors that have no formula, such as perplexity's
 
 log = logging.getLogger(__name__)
 
 
 def find_tasks(names: Sequence[str], folder: Path) -> "TaskManager":
-    """lm-eval's task manager, after every task of `names` was found and its data loaded.
+    """lm-eval's task manager, after checking that every task of `names` exists and its data can be loaded.
 
-    `folder` holds task files of one's own; they come before lm-eval's of the same name. All that
-    keeps the tasks from running is one `InputError`: lm-eval not installed, unknown names, tasks
-    that run code without leave, data that is not there.
+    `folder` holds the user's own task files; they take precedence over lm-eval's of the same name.
+
+    Raises:
+        InputError: lm-eval is not installed, a name is unknown, a task runs generated code without
+            permission, or its data cannot be loaded; all problems are listed.
     """
     manager = known_tasks(names, folder)
     raise_if((problem for name in names if (problem := _fault(manager, name))), "capability.tasks")
@@ -36,11 +38,11 @@ def find_tasks(names: Sequence[str], folder: Path) -> "TaskManager":
 
 
 def known_tasks(names: Sequence[str], folder: Path) -> "TaskManager":
-    """lm-eval's task manager, after every task of `names` was found to exist and to be allowed here."""
+    """lm-eval's task manager, after checking that every task of `names` exists and may run here."""
     if importlib.util.find_spec("lm_eval") is None:
         raise InputError(
-            f"capability.tasks names {', '.join(names)}, and lm-eval, which runs them, is not installed; "
-            "`pip install -e '.[capability]' -c constraints.txt` installs it, `tasks: []` does without"
+            f"capability.tasks names {', '.join(names)}, but lm-eval, which runs them, is not installed; "
+            "install it with `pip install -e '.[capability]' -c constraints.txt`, or set `tasks: []`"
         )
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     manager = _manager(names, folder)
@@ -50,10 +52,10 @@ def known_tasks(names: Sequence[str], folder: Path) -> "TaskManager":
 
 
 def run_tasks(policy: Policy, manager: "TaskManager", settings: Capability) -> dict[str, Any]:
-    """Results of the settings' tasks on one variant, in lm-eval's own layout, every answer with them.
+    """The results of the tasks on one variant, in lm-eval's own format, with every document's output.
 
-    Zero-shot unless a task says otherwise; plain text as lm-eval defines it, without chat template,
-    so that the values compare with published ones.
+    Zero-shot unless a task says otherwise. Prompts are lm-eval's plain text without a chat template, so
+    that values can be compared with published ones.
     """
     from lm_eval import simple_evaluate
     from lm_eval.models.huggingface import HFLM
@@ -88,18 +90,18 @@ def _unknown(manager: "TaskManager", names: Sequence[str], folder: Path) -> Iter
     for name in names:
         if name not in manager.task_index:
             near = difflib.get_close_matches(name, manager.all_tasks, n=3, cutoff=0.0)
-            yield f"{name!r} is no task of lm-eval or of {folder}. Nearest: {', '.join(near)}.{hint}"
+            yield f"{name!r} is not a task of lm-eval or in {folder}. Nearest: {', '.join(near)}.{hint}"
 
 
 def _forbidden(manager: "TaskManager", names: Sequence[str]) -> Iterator[str]:
-    """Tasks that execute what the model wrote, unless the environment allows it."""
+    """A message for each task that runs code written by the model, unless the environment allows it."""
     if _code_allowed():
         return
     for name in names:
         if any(entry.cfg.get("unsafe_code") for entry in _members(manager, name)):
             yield (
-                f"{name!r} executes code that the model wrote; where you can accept that (in a container "
-                f"without network and secrets), set {CODE_ALLOWED}=1 in the environment, or leave it out"
+                f"{name!r} runs code that the model wrote; if you accept that (in a container without "
+                f"network and secrets), set {CODE_ALLOWED}=1 in the environment; else remove the task"
             )
 
 
@@ -111,7 +113,7 @@ def _members(manager: "TaskManager", name: str) -> Iterator[Any]:
     """The task `name`, or every task below it if it is a group or a tag."""
     entry = manager.task_index.get(name)
     if entry is None:
-        return  # a member that its group defines on the spot
+        return  # a member that is defined inside its group
     if entry.kind.name not in {"GROUP", "TAG"}:
         yield entry
         return
@@ -121,7 +123,7 @@ def _members(manager: "TaskManager", name: str) -> Iterator[Any]:
 
 
 def _fault(manager: "TaskManager", name: str) -> str | None:
-    """What keeps a known task from loading; a task's file and data set may fail in any way."""
+    """Why a known task cannot be loaded, or None; its file and data set may raise any error."""
     try:
         manager.load([name])
     except Exception as error:
@@ -137,5 +139,5 @@ def _offline_hint() -> str:
         return ""
     return (
         "; HF_HUB_OFFLINE is set, so only data on this disk is found: "
-        "set HF_HUB_OFFLINE=0 for one run to download it"
+        "run once with HF_HUB_OFFLINE=0 to download it"
     )

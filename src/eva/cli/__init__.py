@@ -47,7 +47,7 @@ app.add_typer(store.app, name="store")
 
 
 def main() -> None:
-    """Run the command line; bad input and a missing extra are one message and exit code 2."""
+    """Run the command line; bad input and a missing optional package give one message and exit code 2."""
     silence_libraries()
     bypass_proxy()
     wait_asleep()
@@ -63,7 +63,7 @@ def main() -> None:
         extra = extra_with(error.name)
         if extra is None:
             raise
-        _fail(f"{error.name} is not installed; `pip install 'eva-mlops[{extra}]'` brings it")
+        _fail(f"{error.name} is not installed; install it with `pip install 'eva-mlops[{extra}]'`")
 
 
 def _fail(message: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`eva chat`: talk with a registered model, and never be left to it in danger."""
+"""`eva chat`: talk with a registered model; messages about danger get a referral instead of a reply."""
 
 import sys
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from eva.safety.guard import Reply
 
 PARAMS = Path("params.yaml")
-_REMEMBERED = 20  # messages that the model is shown, ten of each side; the check reads all of them
+_REMEMBERED = 20  # latest messages given to the model, ten of each side; the safety check reads all
 _END, _NEW = "/quit", "/new"
 
 
 class Conversation:
-    """What was said so far, in memory only; the model is loaded when it is first needed."""
+    """A conversation, kept in memory only; the model is loaded when it is first needed."""
 
     def __init__(self, address: str, referral: str) -> None:
         from eva.safety.rule_detector import RuleDetector
@@ -28,17 +28,17 @@ class Conversation:
         self._model: Any = None
 
     def restart(self) -> None:
-        """Forget what was said."""
+        """Begin a new conversation."""
         self._messages.clear()
 
     def find_model(self) -> None:
-        """Refuse to begin where no such model is registered."""
+        """Look the model up in the registry; `InputError` if it is not there."""
         from eva.registry import registration as registry
 
         self._address = registry.exact(self._address, Path.cwd())
 
     def answer(self, text: str) -> "Reply":
-        """What is said to `text`."""
+        """The reply to the message `text`: the model's, or the referral."""
         from eva.safety.guard import guarded_reply
 
         self._messages.append({"role": "user", "content": text})
@@ -51,21 +51,26 @@ class Conversation:
 
         if self._model is None:
             self.find_model()
-            print(f"[{self._address} answers; it is being loaded]", flush=True)
+            print(f"[loading {self._address}]", flush=True)
             self._model = registry.load(self._address, Path.cwd())
         return registry.chat(self._model, messages[-_REMEMBERED + 1 :])
 
 
 def chat(
     text: Annotated[
-        str | None, typer.Argument(help="one message to answer; without it, a conversation begins")
+        str | None, typer.Argument(help="one message to reply to; without it, start a conversation")
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="models:/NAME@ALIAS or models:/NAME/VERSION; by default what is registered"),
+        typer.Option(
+            help="models:/NAME@ALIAS or models:/NAME/VERSION; by default the model of section `register`"
+        ),
     ] = None,
 ) -> None:
-    """Talk with a registered model; danger is answered by where to find help, not by the model."""
+    """Talk with a registered model.
+
+    A message about suicide, self-harm or danger gets a text that says where to find help instead.
+    """
     from eva.safety import notices
 
     address, referral = _settings(model)
@@ -88,7 +93,7 @@ def chat(
 
 
 def _settings(model: str | None) -> tuple[str, str | None]:
-    """Address of the model and text of the referral."""
+    """The address of the model, and the text of the referral if the settings have one."""
     from eva.settings.params_file import read_settings
 
     if model is not None and not PARAMS.is_file():
@@ -100,12 +105,12 @@ def _settings(model: str | None) -> tuple[str, str | None]:
 
 def _checked(text: str) -> str:
     if not text.strip():
-        raise InputError("the message is empty; write one, or leave it out to begin a conversation")
+        raise InputError("the message is empty; write one, or leave it out to start a conversation")
     return text.strip()
 
 
 def _lines() -> Iterator[str]:
-    """What the person types, until the end of input."""
+    """The lines that the person types, until the end of input or `/quit`."""
     prompt = "you> " if sys.stdin.isatty() else ""
     while True:
         try:

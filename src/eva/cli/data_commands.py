@@ -1,4 +1,4 @@
-"""`eva data`: bring the real corpora in, and look at them."""
+"""`eva data`: import, download and show corpora."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,13 @@ OF = ("reference", "chosen", "rejected")
 
 @app.command("import")
 def import_(source: Annotated[Path, typer.Argument(help="folder that holds the corpora")]) -> None:
-    """Copy a local folder of corpora into data/raw and put each under DVC."""
+    """Copy a local folder of corpora into data/raw and track each corpus with DVC."""
     from eva.data.importing import add_to_dvc, import_corpora
 
     folders = import_corpora(source, RAW)
     add_to_dvc(folders)
     for folder in folders:
-        print(f"{folder}: imported and under DVC ({folder}.dvc)")
+        print(f"{folder}: imported and tracked by DVC ({folder}.dvc)")
     print("next: `eva params use study`, then `dvc repro`")
 
 
@@ -32,7 +32,7 @@ def fetch(
         list[str] | None, typer.Argument(help="esconv, empathetic_dialogues, epitome, evad")
     ] = None,
 ) -> None:
-    """Download corpora from their official addresses into data/raw, digests verified."""
+    """Download corpora from their official URLs into data/raw, verify their digests, track them with DVC."""
     from eva.data.fetch import fetch as download
     from eva.data.importing import add_to_dvc
     from eva.data.sources import NOT_PUBLIC, SOURCES
@@ -40,14 +40,14 @@ def fetch(
     folders = download(corpora or list(SOURCES), RAW)
     add_to_dvc(folders)
     for folder in folders:
-        print(f"{folder}: complete and under DVC ({folder}.dvc)")
-    print("not public, so not fetched:\n" + "\n".join(f"  - {line}" for line in NOT_PUBLIC))
+        print(f"{folder}: complete and tracked by DVC ({folder}.dvc)")
+    print("not public, so not downloaded:\n" + "\n".join(f"  - {line}" for line in NOT_PUBLIC))
 
 
 @app.command()
 def show(
     corpus: Annotated[str, typer.Argument(help="a row of `corpora` in params.yaml")] = "esconv",
-    tokenizer: Annotated[Path | None, typer.Option(help="backbone folder whose template renders")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="backbone folder; its chat template is used")] = None,
     dialogue: Annotated[int, typer.Option(min=0, help="which training dialogue to render, from 0")] = 0,
 ) -> None:
     """Print a corpus's counts and one rendered dialogue; [[ ]] marks what the loss covers."""
@@ -56,7 +56,7 @@ def show(
 
     settings = read_settings(Path("params.yaml"))
     if corpus not in settings.corpora:
-        raise InputError(f"{corpus!r} is no row of `corpora`. Known: {', '.join(settings.corpora)}.")
+        raise InputError(f"{corpus!r} is not a row of `corpora`. Known: {', '.join(settings.corpora)}.")
     prepared = prepare(corpus, settings.corpora[corpus], settings.prepare)
     train = prepared.splits["train"]
     if dialogue >= len(train):
@@ -66,7 +66,7 @@ def show(
     print(corpus_summary(prepared.statistics))
     folder = tokenizer or _first_backbone(settings)
     if not folder.is_dir():
-        print(f"\n(no tokenizer at {folder}: `dvc repro backbone@{folder.name}` makes one)")
+        print(f"\n(no tokenizer in {folder}: `dvc repro backbone@{folder.name}` creates it)")
         return
     print("\n" + _rendered(folder, train[dialogue].messages(), settings.sft.max_length))
 
@@ -75,14 +75,14 @@ def show(
 def responses(
     out: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="file to write")],
     corpus: Annotated[str, typer.Option(help="a row of `corpora` in params.yaml")] = "esconv",
-    split: Annotated[str, typer.Option(help="whose supporter turns: train, valid, test")] = "test",
-    of: Annotated[str, typer.Option(help="reference; or, of EVAD, chosen or rejected")] = "reference",
-    evad: Annotated[Path | None, typer.Option(help="EVAD-format file; `data.evad` by default")] = None,
+    split: Annotated[str, typer.Option(help="train, valid or test")] = "test",
+    of: Annotated[str, typer.Option(help="reference, or EVAD's chosen or rejected")] = "reference",
+    evad: Annotated[Path | None, typer.Option(help="file in EVAD's format; `data.evad` by default")] = None,
 ) -> None:
-    """Write what people said as a file that `eva score` reads.
+    """Write human responses as a file for `eva score`.
 
-    `reference`: the corpus's supporter turns of a split. `chosen` and
-    `rejected`: EVAD's candidates, two files over the same histories.
+    `reference`: the supporter turns of a split of the corpus. `chosen` and
+    `rejected`: EVAD's two responses to each of its histories.
     """
     from eva.artifacts import write_jsonl
     from eva.data.evad import load_evad, match_evad

@@ -1,4 +1,4 @@
-"""What the commands that score take from `params.yaml`, or where there is none."""
+"""The settings of commands that score: section `evaluate` of `params.yaml`, or defaults without the file."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ PARAMS = Path("params.yaml")
 
 
 def evaluate_settings(given: Path | None) -> Evaluate:
-    """Section `evaluate` of the given params file, or of `params.yaml`; without either, all metrics."""
+    """Section `evaluate` of the given params file, or of `params.yaml`; without both, the defaults."""
     if given is None and not PARAMS.is_file():
         return unconfigured()
     return read_settings(given or PARAMS).evaluate
@@ -29,5 +29,5 @@ def metric_words(text: str) -> list[str]:
 
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words:
-        raise InputError(f"--metrics {text!r}: names no metric; families: {', '.join(families())}")
+        raise InputError(f"--metrics {text!r}: give at least one metric; families: {', '.join(families())}")
     return words

@@ -1,11 +1,11 @@
-"""Which extra of this package brings a module that is not installed."""
+"""Finding the optional extra of this package that installs a missing module."""
 
 import importlib.metadata
 import re
 
 
 def extra_with(module: str | None) -> str | None:
-    """Name of the first extra that requires the package of `module`; None if none does."""
+    """The name of the first extra that requires the package of `module`, or None."""
     if module is None:
         return None
     package = module.partition(".")[0].replace("_", "-").lower()

@@ -1,4 +1,4 @@
-"""`eva fit`: what the settings cost, before anything trains."""
+"""`eva fit`: a forecast of memory, disk and time for the settings, before anything is trained."""
 
 import logging
 from pathlib import Path
@@ -11,7 +11,8 @@ from eva.settings.project import PARAMS, PROFILES, project_root
 
 def fit(
     profile: Annotated[
-        str | None, typer.Option(help="a file in profiles/: what machine it needs; params.yaml by default")
+        str | None,
+        typer.Option(help="a file in profiles/, to print what machine it needs; by default params.yaml"),
     ] = None,
     total: Annotated[bool, typer.Option("--total", help="print the total only")] = False,
 ) -> None:

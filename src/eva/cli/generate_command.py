@@ -1,4 +1,4 @@
-"""`eva generate`: a file of responses for `eva score`, by a local or a served model."""
+"""`eva generate`: generate a file of responses for `eva score` with a local or a served model."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -20,7 +20,7 @@ LIMITS, LOCAL = "Endpoint (openai)", "Weights (local, vllm)"
 
 
 class Backend(StrEnum):
-    """Who computes."""
+    """Where the model runs: here with transformers, at an endpoint, or here with vLLM."""
 
     LOCAL = "local"
     OPENAI = "openai"
@@ -28,22 +28,34 @@ class Backend(StrEnum):
 
 
 class Prompt(StrEnum):
-    """What the model is told: Table 3 of the paper, or our chain of thought."""
+    """The system prompt: that of the paper's Table 3, or EVA's chain-of-thought prompt."""
 
     EVA = "eva"
     COT = "cot"
 
 
 def generate(
-    prepared: Annotated[Path, typer.Option(help="out of the `prepare` stage, e.g. data/prepared/esconv")],
+    prepared: Annotated[
+        Path, typer.Option(help="folder written by the stage `prepare`, e.g. data/prepared/esconv")
+    ],
     model: Annotated[str, typer.Option(help="folder of a model, or its name at the endpoint")],
-    out: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="responses; provenance goes to FILE.json")],
-    backend: Annotated[Backend, typer.Option(help="openai: any compatible endpoint")] = Backend.LOCAL,
-    prompt: Annotated[Prompt, typer.Option(help="of the paper's Table 3, or chain of thought")] = Prompt.EVA,
-    split: Annotated[str, typer.Option(help="of the corpus")] = "test",
-    seed: Annotated[int, typer.Option(min=0, help="of the sampling")] = 1,
-    params: Annotated[Path, typer.Option(help="settings, section `generate`")] = Path("params.yaml"),
-    adapter: Annotated[Path | None, typer.Option(help="LoRA folder", rich_help_panel=LOCAL)] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE.jsonl", help="file to write; provenance goes to FILE.json")
+    ],
+    backend: Annotated[
+        Backend, typer.Option(help="local: transformers; openai: a compatible endpoint; vllm: vLLM")
+    ] = Backend.LOCAL,
+    prompt: Annotated[
+        Prompt, typer.Option(help="eva: the paper's Table 3; cot: chain of thought")
+    ] = Prompt.EVA,
+    split: Annotated[str, typer.Option(help="train, valid or test")] = "test",
+    seed: Annotated[int, typer.Option(min=0, help="seed of sampling")] = 1,
+    params: Annotated[Path, typer.Option(help="params file, of which section `generate` is used")] = Path(
+        "params.yaml"
+    ),
+    adapter: Annotated[
+        Path | None, typer.Option(help="folder of a LoRA adapter", rich_help_panel=LOCAL)
+    ] = None,
     store: Annotated[
         Path,
         typer.Option(
@@ -51,39 +63,45 @@ def generate(
         ),
     ] = Path(".eva/checkpoints"),
     answers: Annotated[
-        Path, typer.Option(help="folder of paid answers", envvar="EVA_ANSWERS", rich_help_panel=LIMITS)
+        Path,
+        typer.Option(
+            help="folder where responses of the endpoint are kept",
+            envvar="EVA_ANSWERS",
+            rich_help_panel=LIMITS,
+        ),
     ] = Path(".eva/answers"),
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="requests at once [4]", rich_help_panel=LIMITS)
+        int | None, typer.Option(min=1, help="requests sent at the same time [4]", rich_help_panel=LIMITS)
     ] = None,
     rpm: Annotated[
-        int | None, typer.Option(min=1, help="requests a minute, at most", rich_help_panel=LIMITS)
+        int | None, typer.Option(min=1, help="most requests per minute", rich_help_panel=LIMITS)
     ] = None,
     retries: Annotated[
-        int | None, typer.Option(min=0, help="of one request [8]", rich_help_panel=LIMITS)
+        int | None, typer.Option(min=0, help="retries of one request [8]", rich_help_panel=LIMITS)
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0.1, help="seconds for one answer [120]", rich_help_panel=LIMITS)
+        float | None,
+        typer.Option(min=0.1, help="seconds to wait for one response [120]", rich_help_panel=LIMITS),
     ] = None,
     input_price: Annotated[
-        float | None, typer.Option(min=0, help="per million tokens", rich_help_panel=LIMITS)
+        float | None, typer.Option(min=0, help="price per million input tokens", rich_help_panel=LIMITS)
     ] = None,
     output_price: Annotated[
-        float | None, typer.Option(min=0, help="per million tokens", rich_help_panel=LIMITS)
+        float | None, typer.Option(min=0, help="price per million output tokens", rich_help_panel=LIMITS)
     ] = None,
     request: Annotated[
         str | None,
         typer.Option(
             metavar="JSON",
-            help='fields for every request, e.g. {"max_tokens": null, "max_completion_tokens": 200}',
+            help='fields added to every request, e.g. {"max_tokens": null, "max_completion_tokens": 200}',
             rich_help_panel=LIMITS,
         ),
     ] = None,
 ) -> None:
-    """Answer every supporter turn of a split, given the gold history.
+    """Generate a response for every supporter turn of a split, given the human dialogue before it.
 
-    An endpoint's address and key come from OPENAI_BASE_URL and OPENAI_API_KEY. Every answer is kept
-    on disk: after an interruption the same command goes on, and nothing is paid twice.
+    URL and key of an endpoint come from OPENAI_BASE_URL and OPENAI_API_KEY. Every response is kept on
+    disk: after an interruption the same command continues, and nothing is paid for twice.
     """
     from eva.data.dialogue import subset
     from eva.data.prepare import read_split
@@ -117,7 +135,7 @@ def generate(
 
 
 def _write(made: "Generated", out: Path) -> None:
-    """The provenance beside the responses, and the counts on the screen."""
+    """Write the provenance beside the responses, and print the counts."""
     provenance = out.with_suffix(".json")
     write_json(provenance, made.provenance)
     for name, value in made.counts.items():
@@ -128,12 +146,14 @@ def _write(made: "Generated", out: Path) -> None:
 def _check(out: Path, backend: Backend, adapter: Path | None, limits: Collection[str]) -> None:
     problems = []
     if out.suffix != ".jsonl":
-        problems.append(f"--out {out}: name it *.jsonl; the provenance gets the same name with .json")
+        problems.append(
+            f"--out {out}: the name must end in .jsonl; provenance is written to the same name .json"
+        )
     if backend is Backend.OPENAI and adapter is not None:
-        problems.append("--adapter: an endpoint takes no adapter; serve the adapted model under a name")
+        problems.append("--adapter: not for an endpoint; let the server load the adapter under a model name")
     if backend is not Backend.OPENAI and limits:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in limits)
-        problems.append(f"{options}: of an endpoint, which --backend {backend.value} does not ask; leave out")
+        problems.append(f"{options}: only for --backend openai, not {backend.value}; leave it out")
     raise_if(problems, "eva generate")
 
 
@@ -143,12 +163,12 @@ def _fields(text: str) -> dict[str, Any]:
     except InputError as error:
         raise InputError(f"--request {text!r}: {error}") from None
     if not isinstance(given, dict):
-        raise InputError(f'--request {text!r}: give an object, e.g. {{"repetition_penalty": 1.1}}')
+        raise InputError(f'--request {text!r}: give a JSON object, e.g. {{"repetition_penalty": 1.1}}')
     return given
 
 
 def _limits(given: Mapping[str, Any]) -> Endpoint:
-    """The endpoint's settings, with their defaults where an option is not given."""
+    """The settings of requests to the endpoint from the given options, else their defaults."""
     from pydantic import ValidationError
 
     names = {"rpm": "requests_per_minute"}

@@ -27,34 +27,38 @@ def export(
     responses: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE.jsonl", help="two systems to compare, or one to be asked about by --ask"
+            metavar="FILE.jsonl", help="two systems to compare, or one for a yes/no question (--ask)"
         ),
     ],
-    out: Annotated[Path, typer.Option(help="new folder for the key, the sheets and the project")],
+    out: Annotated[
+        Path, typer.Option(help="new folder for the sheets, the Label Studio project and the key")
+    ],
     ask: Annotated[
-        str | None, typer.Option(help="with one file, a yes/no question: comfort (default) or validation")
+        str | None, typer.Option(help="with one file: the question, comfort (default) or validation")
     ] = None,
     n: Annotated[
-        int | None, typer.Option("--n", min=1, help="responses to rate; 100, or all if there are fewer")
+        int | None, typer.Option("--n", min=1, help="responses to rate; by default 100, or all if fewer")
     ] = None,
     dialogues: Annotated[
         int | None,
-        typer.Option(min=1, help="instead of --n: whole dialogues to rate, every response of each"),
+        typer.Option(min=1, help="instead of --n: dialogues to rate, with all their responses"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="of the draw and of the sides")] = 0,
-    raters: Annotated[int, typer.Option(min=1, help="one sheet each")] = 3,
+    seed: Annotated[
+        int, typer.Option(min=0, help="seed for choosing responses and their left/right order")
+    ] = 0,
+    raters: Annotated[int, typer.Option(min=1, help="number of raters; each gets a sheet")] = 3,
     per_item: Annotated[
-        int | None, typer.Option(min=1, help="raters of each response; all of them by default")
+        int | None, typer.Option(min=1, help="raters for each response; by default all")
     ] = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="take empty responses: raters see that there is none")
+        bool, typer.Option("--allow-empty", help="accept empty responses; raters see that they are empty")
     ] = False,
 ) -> None:
-    """Make blinded rating sheets of one or two response files.
+    """Write blinded rating sheets for one or two response files.
 
-    Two files: which response is better, by the paper's four criteria. One
-    file: a yes/no question. The folder gets a csv sheet a rater, a Label
-    Studio project, and key.json, which raters must not see.
+    Two files: raters choose the better response by the paper's four criteria.
+    One file: raters answer a yes/no question. The folder gets one csv sheet
+    per rater, a Label Studio project, and key.json, which raters must not see.
     """
     from eva.cli.response_files import read_all
     from eva.human.export import SHEETS, design, write_study
@@ -83,10 +87,10 @@ def _form(responses: Sequence[Path], ask: str | None) -> "Form":
     from eva.human.forms import FORMS, PAIRWISE
 
     if len(responses) > 2:
-        raise InputError(f"{len(responses)} files: sheets compare two systems, or ask about one")
+        raise InputError(f"{len(responses)} files: give two to compare them, or one to ask a yes/no question")
     if len(responses) == 2:
         if ask is not None:
-            raise InputError(f"--ask {ask}: is for one file; two files are compared by four criteria")
+            raise InputError(f"--ask {ask}: only with one file; two files are compared by four criteria")
         return PAIRWISE
     known = [name for name, form in FORMS.items() if not form.is_pairwise]
     if ask is not None and ask not in known:
@@ -96,7 +100,7 @@ def _form(responses: Sequence[Path], ask: str | None) -> "Form":
 
 @app.command("import")
 def import_(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="what `eva human export` wrote")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder that `eva human export` wrote")],
     filled: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -105,10 +109,13 @@ def import_(
     ] = None,
     responses: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE.jsonl", help="the exported response files (once each): correlate metrics"),
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="an exported response file (give all of them): correlate its metrics with the ratings",
+        ),
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option(help="metrics to correlate: families or names, with commas")
+        str | None, typer.Option(help="metrics to correlate: families or names, separated by commas")
     ] = None,
     scorers: Annotated[
         str | None, typer.Option(help="folder with level_classifier/ and epitome/; models/ by default")
@@ -118,7 +125,7 @@ def import_(
         Path | None, typer.Option(help="settings, section `evaluate`; params.yaml by default")
     ] = None,
 ) -> None:
-    """Read the filled sheets: win/tie/lose or yes/no, agreement, correlation.
+    """Analyse filled sheets: win/tie/lose or yes/no, agreement, correlation.
 
     All problems of all sheets are listed at once. With --responses, every
     metric that is defined per response (or per dialogue, if whole dialogues

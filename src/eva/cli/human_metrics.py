@@ -1,4 +1,4 @@
-"""Automatic metrics of the responses that people rated, for `eva human import`."""
+"""Automatic metrics of the responses that humans rated, for `eva human import`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from eva.settings.evaluate_section import Evaluate
 
 @dataclass(frozen=True)
 class RatedFiles:
-    """The response files of a study, in the key's order, and the metrics to compute on them."""
+    """The response files of a study, in the order of the key, and the metrics to compute on them."""
 
     key: Key
     files: list[ResponseFile]
@@ -27,10 +27,10 @@ class RatedFiles:
     settings: Evaluate
 
     def results(self) -> list[list[ScoreResult]]:
-        """Per system: the metrics of the text on the whole file, those of scorers on what was rated."""
+        """The results for each system: text metrics on the whole file, scorer metrics on rated responses."""
         labelled = [metric.name for metric in self.choice.chosen if label_kinds(metric.needs)]
         plain = [name for name in self.choice.metrics if name not in labelled]
-        quick = self.settings.model_copy(update={"bootstrap": 0})  # no interval of theirs is shown
+        quick = self.settings.model_copy(update={"bootstrap": 0})  # their intervals are not shown
         parts = [[score(file.rows, plain, settings=quick)] if plain else [] for file in self.files]
         if labelled:
             for part, result in zip(parts, self._labelled(labelled, quick), strict=True):
@@ -38,7 +38,7 @@ class RatedFiles:
         return parts
 
     def _labelled(self, metrics: Sequence[str], settings: Evaluate) -> list[ScoreResult]:
-        from eva.scorers.trained import Scorers  # brings torch
+        from eva.scorers.trained import Scorers  # imports torch
 
         scorers = Scorers.below(self.folder.path)
         reference = scorers.reference() if HISTOGRAM in self.choice.needs else None
@@ -62,7 +62,11 @@ def rated_files(
     scorers: str | None,
     settings: Evaluate,
 ) -> RatedFiles:
-    """Find the study's files among `responses` and choose the metrics; an `InputError` if that cannot be."""
+    """Match `responses` with the systems of the study, and choose the metrics.
+
+    Raises:
+        InputError: the files are not those of the study, or a named metric cannot be computed.
+    """
     files = read_all(responses, allow_empty=True)
     digests = [file.provenance()["sha256"] for file in files]
     order = order_systems(key, digests, [str(path) for path in responses])
@@ -74,7 +78,10 @@ def rated_files(
 
 
 def _fit(wanted: Sequence[Metric], key: Key, *, named: bool) -> tuple[list[Metric], list[str]]:
-    """Single turns were rated: without what needs whole dialogues and would run a scorer for nothing."""
+    """The metrics for the rated items: if single turns were rated, none that needs whole dialogues.
+
+    Returns them with a line for each family that is left out.
+    """
     unfit = [metric for metric in wanted if metric.positional and label_kinds(metric.needs)]
     if key.whole_dialogues or not unfit:
         return list(wanted), []

@@ -1,4 +1,4 @@
-"""Which metrics can be computed on the responses and scorers at hand, and why others cannot."""
+"""Choice of the metrics that can be computed with the given responses and scorers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from eva.metrics.needs import HISTOGRAM, by_reason, label_kinds, row_obstacles
 
 @dataclass(frozen=True)
 class ScorerFolder:
-    """A folder with `level_classifier/` and `epitome/<mechanism>/`, as `dvc repro` leaves in models/.
+    """A folder with `level_classifier/` and `epitome/<mechanism>/`, as in models/ after `dvc repro`.
 
-    `version` names it in the model registry, if it is from there.
+    `version` is its address in the model registry, if it comes from there.
     """
 
     path: Path
     version: str | None = None
 
     def needed_by(self, metric: Metric) -> list[Path]:
-        """The files without which a metric has no labels, or no V."""
+        """The files that a metric needs: labels of scorers, and the reference histogram V."""
         level = self.path / "level_classifier"
         labels = [
             (level if kind == "level" else self.path / kind) / "labels.json"
@@ -32,7 +32,7 @@ class ScorerFolder:
 
 @dataclass(frozen=True)
 class Choice:
-    """Metrics to compute, and a line for each reason why others are left out."""
+    """The metrics to compute, and one line for each reason why others are left out."""
 
     chosen: list[Metric]
     left_out: list[str]
@@ -48,9 +48,10 @@ class Choice:
 
 
 def scorer_folder(given: str | None) -> ScorerFolder:
-    """The folder or registered model that `--scorers` names, `models` by default.
+    """The folder or registered model that `--scorers` names, by default `models`.
 
-    An `InputError` if a named one is not there.
+    Raises:
+        InputError: it does not exist.
     """
     if given is None:
         return ScorerFolder(Path("models"))
@@ -67,9 +68,10 @@ def scorer_folder(given: str | None) -> ScorerFolder:
 def choose(
     wanted: Sequence[Metric], files: Sequence[ResponseFile], folder: ScorerFolder, *, only_possible: bool
 ) -> Choice:
-    """The wanted metrics, or with `only_possible` those of them that can be computed.
+    """The wanted metrics; with `only_possible`, only those that can be computed.
 
-    Otherwise an `InputError` lists what keeps the others from it.
+    Raises:
+        InputError: a wanted metric (with `only_possible`: every one) cannot be computed; lists the reasons.
     """
     obstacles = {metric.name: _obstacles(metric, files, folder) for metric in wanted}
     lines = by_reason(obstacles, {metric.name: metric.family for metric in wanted})
@@ -89,4 +91,4 @@ def _obstacles(metric: Metric, files: Sequence[ResponseFile], folder: ScorerFold
 
 def _untrained(path: Path, folder: ScorerFolder) -> str:
     lacks = f"no {path}" if path.parent.is_dir() else f"no scorer for it in {folder.path}"
-    return f"{lacks}; train it with `dvc repro`, or name another folder by --scorers"
+    return f"{lacks}; train it with `dvc repro`, or give another folder with --scorers"

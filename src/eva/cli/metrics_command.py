@@ -1,4 +1,4 @@
-"""`eva metrics`: what can be measured."""
+"""`eva metrics`: list all metrics."""
 
 from eva.text_columns import align
 

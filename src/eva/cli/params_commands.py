@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="Check, describe, show and switch p
 def check(
     what: Annotated[str, typer.Argument(help="params file, or name of a profile")] = PARAMS,
 ) -> None:
-    """Find all that any stage would refuse; every problem is listed at once."""
+    """List everything in the settings that a stage would refuse, before any stage runs."""
     from eva.preflight.findings import preflight
 
     params = _read(what)
@@ -39,10 +39,10 @@ def check(
 
 @app.command()
 def schema(
-    keys: Annotated[str, typer.Argument(help="only keys that begin so, as `sft`")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="the JSON schema instead")] = False,
+    keys: Annotated[str, typer.Argument(help="only keys that start with this, e.g. `sft`")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print the JSON schema instead")] = False,
 ) -> None:
-    """Explain every key of params.yaml: type, range, default (where it may be left out) and meaning."""
+    """Explain every key of params.yaml: type, range, default (if it is optional) and meaning."""
     if as_json:
         print(json.dumps(Settings.model_json_schema(), indent=2))
         return
@@ -52,14 +52,14 @@ def schema(
         if entry.key.startswith(keys)
     ]
     if not rows:
-        raise InputError(f"no key begins with {keys!r}; `eva params schema` lists all")
+        raise InputError(f"no key starts with {keys!r}; `eva params schema` lists all")
     print_table(["key", "type and range", "default", "meaning"], rows)
 
 
 @app.command()
 def show(
     what: Annotated[str, typer.Argument(help="params file, or name of a profile")] = PARAMS,
-    changed: Annotated[bool, typer.Option("--changed", help="only what was changed by hand")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="only values that were changed by hand")] = False,
 ) -> None:
     """Print every value and where it comes from: a profile, a change by hand, or a default."""
     params, profiles = _read(what), _profiles()
@@ -75,7 +75,7 @@ def show(
 
 @app.command()
 def use(profile: Annotated[str, typer.Argument(help="name of a file in profiles/")]) -> None:
-    """Write params.yaml as a profile says; what was changed in it by hand is listed and lost."""
+    """Replace params.yaml by a profile; values that were changed by hand are lost, and listed."""
     profiles, path = _profiles(), _project(PARAMS)
     text = profile_text(profiles, profile)
     profile_settings(profiles, profile)
@@ -83,11 +83,11 @@ def use(profile: Annotated[str, typer.Argument(help="name of a file in profiles/
     write_text(path, text)
     print(f"{path} is now profile {profile}; `dvc params diff` shows what changed")
     for one in lost:
-        print(f"dropped, since it was changed by hand: {one.key} {one.value} ({one.note})")
+        print(f"lost, because it was changed by hand: {one.key} {one.value} ({one.note})")
 
 
 def _read(what: str) -> Params:
-    """The params file or profile that is meant; without a folder, params.yaml is the project's."""
+    """Read the named params file or profile; `params.yaml` is the project's, also from a subfolder."""
     profile = _profile_named(what)
     if profile is not None:
         return read_profile(_profiles(), profile)
@@ -95,7 +95,7 @@ def _read(what: str) -> Params:
 
 
 def _profile_named(what: str) -> str | None:
-    """The profile that a name, or a path to its file, stands for; its file alone may be no whole."""
+    """The profile that `what` names, by its name or the path of its file; None if it names another file."""
     path, profiles = Path(what), _profiles()
     is_name = what in profile_names(profiles) and not path.is_file()
     is_file = path.parent.resolve() == profiles.resolve() and path.stem in profile_names(profiles)
@@ -107,7 +107,7 @@ def _profiles() -> Path:
 
 
 def _project(name: str) -> Path:
-    """A path of the project, as seen from here."""
+    """A file of the project, relative to the current folder."""
     return Path(os.path.relpath(project_root(Path.cwd()) / name))
 
 

@@ -1,4 +1,4 @@
-"""The files that `eva score` reads."""
+"""Reading the response files that are given to a command."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`eva report` and `eva runs`: what came out."""
+"""`eva report` and `eva runs`: show the results, and write recorded runs into MLflow."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,17 @@ from eva.artifacts import read_json, write_text
 from eva.errors import InputError
 from eva.plain_text import read_text
 
-runs = typer.Typer(no_args_is_help=True, help="The MLflow record of runs.")
+runs = typer.Typer(no_args_is_help=True, help="Recorded runs and MLflow.")
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="out of the `report` stage")] = Path("report"),
+    folder: Annotated[Path, typer.Argument(help="folder written by the stage `report`")] = Path("report"),
     markdown: Annotated[
-        Path | None, typer.Option(help="write the figures here as Markdown, e.g. docs/results/laptop.md")
+        Path | None,
+        typer.Option(help="also write the results as Markdown, e.g. to docs/results/laptop.md"),
     ] = None,
 ) -> None:
-    """Print the comparison table and where the page is."""
+    """Print the comparison table and the path of the HTML report."""
     from eva.record.replay import settle_pending
 
     table = folder / "comparison.txt"
@@ -35,8 +36,8 @@ def report(
 
 @runs.command()
 def replay() -> None:
-    """Rebuild the MLflow record from the files in runs/."""
+    """Write the runs recorded in runs/ into MLflow, except those that it already has."""
     from eva.record.replay import replay as rebuild
 
     done = rebuild(Path.cwd())
-    print(f"{done.logged} runs written into MLflow, {done.present} were there already")
+    print(f"{done.logged} runs written into MLflow, {done.present} were already there")

@@ -1,11 +1,11 @@
-"""`eva safety`: how well danger in a message is noticed."""
+"""`eva safety`: measure how well messages about danger are detected."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The check that keeps danger from being answered by a model.")
+app = typer.Typer(no_args_is_help=True, help="The check of `eva chat` for messages about danger.")
 
 MESSAGES = Path("data/sample/safety/messages.jsonl")
 
@@ -13,7 +13,7 @@ MESSAGES = Path("data/sample/safety/messages.jsonl")
 @app.command()
 def measure(
     file: Annotated[Path, typer.Argument(help="labelled messages, JSON lines")] = MESSAGES,
-    errors: Annotated[bool, typer.Option(help="list what was missed, and the false alarms")] = False,
+    errors: Annotated[bool, typer.Option(help="list missed messages and false alarms")] = False,
 ) -> None:
     """Measure the check on labelled messages: sensitivity and false alarms, with exact 95 % intervals."""
     from eva.safety.labelled_messages import read_labelled

@@ -22,11 +22,11 @@ def score(
     responses: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="one response a line")],
     metrics: Annotated[
         str | None,
-        typer.Option(help="families or names of metrics, with commas; `eva metrics` lists them"),
+        typer.Option(help="families or names of metrics, separated by commas; see `eva metrics`"),
     ] = None,
     scorers: Annotated[
         str | None,
-        typer.Option(help="folder, models:/NAME@ALIAS or models:/NAME/VERSION; folder models/ by default"),
+        typer.Option(help="folder, models:/NAME@ALIAS or models:/NAME/VERSION; by default models/"),
     ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="write values, definitions and provenance here")
@@ -35,10 +35,10 @@ def score(
         Path | None, typer.Option(metavar="OTHER.jsonl", help="compare with this file of the same turns")
     ] = None,
     params: Annotated[
-        Path | None, typer.Option(help="settings, section `evaluate`; params.yaml by default")
+        Path | None, typer.Option(help="params file, of which section `evaluate` is used; params.yaml")
     ] = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="take an empty response as one of no words")
+        bool, typer.Option("--allow-empty", help="accept empty responses; they have no words")
     ] = False,
 ) -> None:
     """Score a file of responses, and compare it with another.
@@ -81,7 +81,7 @@ def _check_out(out: Path | None, inputs: Sequence[Path]) -> None:
 def _results(
     files: Sequence["ResponseFile"], choice: "Choice", settings: Evaluate, folder: "ScorerFolder"
 ) -> list["ScoreResult"]:
-    """One result a file; the scorers, if any is needed, are loaded once."""
+    """The result of each file; scorers are loaded once, if a metric needs them."""
     from eva.metrics.needs import HISTOGRAM, label_kinds
     from eva.metrics.score import score as score_rows
 

@@ -1,4 +1,4 @@
-"""`eva scorers`: trained scorers in the model registry, for `eva score --scorers models:/…`."""
+"""`eva scorers`: register trained scorers, for `eva score --scorers models:/…`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +12,11 @@ app = typer.Typer(no_args_is_help=True, help="Trained scorers in the MLflow mode
 
 @app.command()
 def register(
-    folder: Annotated[Path, typer.Argument(help="holds level_classifier/ and epitome/")] = Path("models"),
-    name: Annotated[str, typer.Option(help="registered model")] = "eva-scorers",
-    alias: Annotated[str | None, typer.Option(help="name that moves to the new version")] = None,
+    folder: Annotated[Path, typer.Argument(help="folder with level_classifier/ and epitome/")] = Path(
+        "models"
+    ),
+    name: Annotated[str, typer.Option(help="name of the registered model")] = "eva-scorers",
+    alias: Annotated[str | None, typer.Option(help="alias to set on the new version")] = None,
 ) -> None:
     """Upload the level classifier and the EPITOME scorers as one version of a registered model."""
     from eva.registry.scorer_versions import register_scorers
@@ -23,7 +25,7 @@ def register(
     scorers = Scorers.below(folder)
     digests = scorers.provenance()["scorers"]
     if not digests:
-        raise InputError(f"{folder}: no level_classifier/ and no epitome/; `dvc repro` trains them")
+        raise InputError(f"{folder}: has no level_classifier/ and no epitome/; `dvc repro` trains them")
     raise_if(scorers.problems(digests), str(folder))
     uri = register_scorers(folder, name, alias, digests, Path.cwd())
     print(f"registered {', '.join(digests)} as {uri}")

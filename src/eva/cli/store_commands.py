@@ -1,4 +1,4 @@
-"""`eva store`: what checkpoints, half-finished responses and paid answers take, and making room."""
+"""`eva store`: list checkpoints, unfinished generations and endpoint responses, and free disk space."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,9 @@ import typer
 if TYPE_CHECKING:
     from eva.storage.inventory import Stored
 
-app = typer.Typer(no_args_is_help=True, help="Checkpoints, half-finished responses and paid answers on disk.")
+app = typer.Typer(
+    no_args_is_help=True, help="Checkpoints, unfinished generations and endpoint responses on disk."
+)
 
 PARAMS = Path("params.yaml")
 _GB = 1e9
@@ -17,7 +19,7 @@ _GB = 1e9
 
 @app.command("list")
 def list_stored() -> None:
-    """Say what the stores hold, how large it is, and why it stays or can go."""
+    """List the entries of the stores, their size, and whether they can be deleted."""
     found, _ = _inventory()
     print(_lines(found) or "the stores are empty")
     print(f"{_size(sum(one.size for one in found))} in all")
@@ -25,24 +27,27 @@ def list_stored() -> None:
 
 @app.command()
 def prune(
-    yes: Annotated[bool, typer.Option("--yes", help="delete; without it nothing is deleted")] = False,
-    answers: Annotated[bool, typer.Option(help="also paid answers of models not in `backbones`")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="delete; without it, only list")] = False,
+    answers: Annotated[
+        bool, typer.Option(help="also delete endpoint responses of models not in `backbones`")
+    ] = False,
     keep: Annotated[
-        float | None, typer.Option(min=0, help="GB that the stores may keep; the longest unused goes first")
+        float | None,
+        typer.Option(min=0, help="delete the longest unused until the stores hold at most this many GB"),
     ] = None,
 ) -> None:
-    """Free what neither the current settings nor a running stage need; says first what that is."""
+    """Delete what neither the current settings nor a running stage needs; without --yes, only list it."""
     from eva.storage.pruning import free, freeable
 
     found, cache = _inventory()
     chosen = freeable(found, answers, None if keep is None else int(keep * _GB))
     if not chosen:
-        print(f"nothing to free; {len(found)} things are kept, `eva store list` says why")
+        print(f"nothing to free; {len(found)} entries are kept, `eva store list` says why")
         return
     print(_lines(chosen))
     if not yes:
         size = _size(sum(one.size for one in chosen))
-        print(f"nothing is deleted yet: `eva store prune --yes` frees these {size}")
+        print(f"nothing was deleted: `eva store prune --yes` frees these {size}")
         return
     print(f"freed {_size(sum(free(one, cache) for one in chosen))}")
 

@@ -49,7 +49,7 @@ def comparison_table(differences: Sequence[Difference]) -> str:
 
 
 def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> str:
-    """Who rated what; shares of all labels; for each criterion what they come to and how raters agree."""
+    """The size of the study, the share of every label, and for each criterion net wins and agreement."""
     form, systems = ratings.key.form, ratings.key.systems
     head = [
         f"{len(ratings.key.items)} items of {len(ratings.dialogue_of()[0])} dialogues, {ratings.n_raters} "

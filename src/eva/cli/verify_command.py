@@ -10,7 +10,7 @@ from eva.errors import raise_if
 
 def verify(
     repair: Annotated[
-        bool, typer.Option("--repair", help="put good copies in place of damaged objects of DVC")
+        bool, typer.Option("--repair", help="replace damaged objects of DVC by good copies")
     ] = False,
 ) -> None:
     """Compare every stored object with its digest: DVC's cache and remote, trainings, answers, records.

@@ -1,4 +1,4 @@
-"""A table as wide as the terminal; in a file or a pipe, as wide as its text."""
+"""Printing a table as wide as the terminal, or in a file or a pipe as wide as its text."""
 
 import sys
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-_PIPE = 400  # columns: no line is broken for a program that reads it
+_PIPE = 400  # columns; wide enough that no line is broken for a program that reads it
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under a head; cells are broken into lines where the terminal is too narrow."""
+    """Print rows under a header row; cells are broken into lines if the terminal is too narrow."""
     table = Table(*head, box=None, pad_edge=False, header_style="bold")
     for column in table.columns:
         column.overflow = "fold"

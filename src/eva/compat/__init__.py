@@ -1,4 +1,4 @@
-"""Private parts of libraries that EVA uses, one module a library, each naming the release it was tried with.
+"""All uses of private parts of libraries, one module per library with the release it was tested with.
 
-A new release may drop any of them: `tests/compat` then fails and names which.
+A new release may remove any of them; then `tests/compat` fails and names it.
 """

@@ -1,4 +1,4 @@
-"""Keeps what libraries print out of our log: progress bars for every file, advice, deprecations."""
+"""Keeping the output of libraries out of EVA's log: progress bars, advice, deprecation warnings."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ _OURS = ("eva", "pipelines", "__main__")
 
 
 def silence_libraries() -> None:
-    """Leave errors and most warnings of libraries; call it when a program has set up its log."""
+    """Hide the output of libraries except errors and most warnings; call it after logging is configured."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     # "Loading weights", "Writing model shards": read when huggingface_hub is imported.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

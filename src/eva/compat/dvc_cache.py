@@ -1,6 +1,6 @@
-"""Where DVC keeps a file of a given content; tried with DVC 3.67.
+"""The location of a file in DVC's cache by its md5; tested with DVC 3.67.
 
-The layout is documented (dvc.org/doc, "Structure of the cache directory") but is no API.
+The layout is documented (dvc.org/doc, "Structure of the cache directory") but not a stable API.
 """
 
 import logging
@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 def running_cache() -> Path | None:
-    """The cache of the checkout in which `dvc repro` runs this process; None outside of it."""
+    """DVC's cache, if `dvc repro` started this process; else None."""
     root = os.environ.get("DVC_ROOT")  # DVC sets it for the commands of its stages
     return cache_folder(Path(root)) if root else None
 
 
 @cache
 def cache_folder(root: Path) -> Path | None:
-    """The cache of a DVC repository, None where there is none; takes a second, which importing DVC takes."""
+    """The cache of the DVC repository at `root`, or None; takes about a second, because it starts DVC."""
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
     asked = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if asked.returncode != 0:
@@ -32,5 +32,5 @@ def cache_folder(root: Path) -> Path | None:
 
 
 def cached_file(cache: Path, md5: str) -> Path:
-    """Where the cache holds the file with this digest, if it does."""
+    """The path in the cache of the file with this md5; the file may not exist."""
     return cache / "files" / "md5" / md5[:2] / md5[2:]

@@ -1,4 +1,4 @@
-"""What DVC's own index says of a repository: where its objects are, and which outputs they belong to."""
+"""The folders of a DVC repository's objects and the outputs that they belong to, from DVC's own index."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ TRIED = "3.67"
 
 @dataclass(frozen=True)
 class Output:
-    """A file of an output: its content's md5, where it is checked out, and what wrote or tracks it."""
+    """One file of an output: md5 of its content, path in the workspace, and its stage or `.dvc` file."""
 
     md5: str
     path: Path
@@ -22,9 +22,9 @@ class Output:
 
 @dataclass(frozen=True)
 class Objects:
-    """The folders that hold the objects, and the files that need them.
+    """The folders with the objects, and the files that need them.
 
-    `remote` is None where there is none, or where it is not a folder; then `address` names it.
+    `remote` is None if there is no remote or it is not a folder; `address` names the remote, if any.
     """
 
     cache: Path
@@ -34,7 +34,7 @@ class Objects:
 
 
 def read_objects(root: Path) -> Objects | None:
-    """The objects of the repository at `root`; None where there is no repository."""
+    """The objects of the DVC repository at `root`; None if there is no repository."""
     from dvc.exceptions import NotDvcRepoError  # slow to import
     from dvc.repo import Repo
 
@@ -71,12 +71,12 @@ def _outputs(repo: Any, cache: Path) -> Iterator[Output]:
 def _listing(listed: Path) -> list[dict[str, str]]:
     try:
         entries: list[dict[str, str]] = json.loads(listed.read_bytes())
-    except (OSError, ValueError):  # not fetched, or damaged, which is said of the object itself
+    except (OSError, ValueError):  # not fetched; or damaged, which is reported for the object itself
         return []
     return entries
 
 
 def fetch_again(root: Path, stages: list[str]) -> None:
-    """Ask the remote for what the cache lacks of these stages."""
+    """Fetch from the remote the objects of these stages that the cache does not have."""
     command = [sys.executable, "-m", "dvc", "fetch", "--quiet", *stages]
     subprocess.run(command, cwd=root, capture_output=True, check=False)

@@ -1,12 +1,12 @@
-"""How the threads of a computation wait for one another (GNU OpenMP, which torch's CPU builds use)."""
+"""How threads wait for each other in GNU OpenMP, which torch uses on the CPU."""
 
 import os
 
 
 def wait_asleep() -> None:
-    """Let threads that wait go to sleep soon instead of spinning; call it before torch is imported.
+    """Let waiting threads sleep soon instead of spinning; call it before torch is imported.
 
-    Where other work shares the cores, spinning costs more than the computation itself: a training step
-    of 2 s was seen to take over 60 s.
+    If other processes use the same cores, spinning costs more than the computation: a training step of
+    2 s was observed to take over 60 s.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")

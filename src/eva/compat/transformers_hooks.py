@@ -1,4 +1,4 @@
-"""transformers' private parts; tried with transformers 5.23.
+"""Private parts of transformers that EVA uses; tested with transformers 5.23.
 
 `Trainer._get_train_sampler`, `Trainer._prepare_inputs`, `TrainingArguments.hf_deepspeed_config`,
 `config._attn_implementation`, `PreTrainedModel._supports_attention_backend`, `config._name_or_path`, and
@@ -12,7 +12,7 @@ _QUANTIZATION_MARKS = ("hf_quantizer", "quantization_method", "is_quantized")
 
 
 class OwnOrder:
-    """`Trainer` mixin: `order(rows)` of the class gives the sampler of the training rows."""
+    """`Trainer` mixin: the method `order(rows)` of the class returns the sampler of the training rows."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         trainer: Any = self
@@ -20,33 +20,36 @@ class OwnOrder:
 
 
 def on_device(trainer: Any, inputs: Any) -> Any:
-    """A batch as the trainer itself would hand it to its model."""
+    """A batch moved to the trainer's device, as the trainer gives it to its model."""
     return trainer._prepare_inputs(inputs)
 
 
 def divided(config: Any) -> bool:
-    """Whether the configuration makes DeepSpeed divide the weights among processes (ZeRO-3)."""
+    """Whether DeepSpeed partitions the weights among processes (ZeRO-3)."""
     return config.deepspeed is not None and bool(config.hf_deepspeed_config.is_zero3())
 
 
 def attention_of(model: Any) -> str:
-    """The name of the attention kernel that a model uses, as `set_attn_implementation` takes it."""
+    """The name of the model's attention implementation, as for `set_attn_implementation`."""
     name: str = model.config._attn_implementation
     return name
 
 
 def takes_attention(model: Any) -> bool:
-    """Whether all attention of a model goes through the function that `set_attn_implementation` names."""
+    """Whether a model calls the attention function that `set_attn_implementation` sets in all its layers."""
     return bool(getattr(model, "_supports_attention_backend", False))
 
 
 def call_model(model: Any, name: str) -> None:
-    """Let a model say that it comes from `name`, which is also written where it is saved."""
+    """Set the name of a model, which is also written into its config when it is saved."""
     model.name_or_path = model.config._name_or_path = name
 
 
 def forget_quantization(model: Any) -> None:
-    """Let a model read from a GGUF file be saved: transformers takes its plain floats for quantised."""
+    """Remove the marks of quantisation from a model read from a GGUF file, so that it can be saved.
+
+    Its weights are ordinary floats, but transformers marks it as quantised and refuses to save it.
+    """
     for mark in _QUANTIZATION_MARKS:
         model.__dict__.pop(mark, None)
     if hasattr(model.config, "quantization_config"):

@@ -1,4 +1,4 @@
-"""TRL's private parts; tried with TRL 1.16.
+"""Private parts of TRL that EVA uses; tested with TRL 1.16.
 
 `trl.trainer.utils._use_triton`, `DPOTrainer._prepare_dataset`, and the `fused_lm_head` that TRL's trainers
 add to a model's forward call.
@@ -13,15 +13,15 @@ TRIED = "1.16"
 
 @contextmanager
 def supervised_head() -> Iterator[None]:
-    """Within the block, TRL's fused language-model head runs only where there is a loss, on every device.
+    """A context in which TRL's fused language-model head is computed only for positions with a label.
 
-    TRL scores all positions on devices without Triton, since a varying number of them would make some
-    recompile. A CPU compiles nothing, and there the head over the prompt costs about as much as the rest of
-    a DPO step.
+    On devices without Triton, TRL computes all positions, because some of these devices recompile when
+    the number changes. A CPU does not compile, and there the head over the prompt takes about as long as
+    the rest of a DPO step.
     """
     from trl.trainer import utils
 
-    # The head asks this name only whether to leave positions out; the kernels have their own.
+    # The head uses this function only to decide whether to skip positions; the kernels use another one.
     original = utils._use_triton
     utils._use_triton = lambda device: True
     try:
@@ -31,7 +31,7 @@ def supervised_head() -> Iterator[None]:
 
 
 def score_tokens(model: Any, tokens: Mapping[str, Any], **more: Any) -> Any:
-    """A forward pass through the fused head that TRL's trainers put on their model.
+    """A forward pass through the fused head that TRL's trainers add to their model.
 
     Returns:
         Outputs with the `loss`, and per predicted position (batch, tokens - 1) its `log_probs` and the
@@ -41,9 +41,9 @@ def score_tokens(model: Any, tokens: Mapping[str, Any], **more: Any) -> Any:
 
 
 class RowsAsEncoded:
-    """`DPOTrainer` mixin: rows reach the model as they were encoded.
+    """`DPOTrainer` mixin that uses the dataset's token ids without change.
 
-    TRL would render and tokenise them again, and train the text after the end-of-turn token.
+    TRL would render and tokenise the rows again, and train on the text after the end-of-turn token.
     """
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:

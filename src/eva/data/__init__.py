@@ -1,1 +1,1 @@
-"""Corpora in their official formats, as one `Dialogue` type."""
+"""Reading of the corpora in the formats of their authors, and the `Dialogue` type that all of them become."""

@@ -1,13 +1,13 @@
-"""From a row of `corpora` to the corpus: every format that EVA reads is imported here."""
+"""Loading of the corpus that a row of `corpora` names; the modules of all formats are imported here."""
 
-from eva.data import empathetic_dialogues, esconv  # noqa: F401 - they register their formats
+from eva.data import empathetic_dialogues, esconv  # noqa: F401 - importing registers their formats
 from eva.data.formats import Format, format_named
 from eva.data.utterances import Loaded
 from eva.settings.corpora_section import Corpus
 
 
 def format_of(corpus: Corpus) -> Format:
-    """What is known of a corpus's format."""
+    """The format of a corpus."""
     return format_named(corpus.format)
 
 

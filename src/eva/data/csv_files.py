@@ -1,4 +1,4 @@
-"""Opening csv files with one clear error for what is missing."""
+"""Reading of csv files; an unreadable file or a missing column is one clear error."""
 
 import csv
 import io
@@ -10,9 +10,12 @@ from eva.plain_text import read_text
 
 
 def read_rows(path: Path, required: Sequence[str], *, quoted: bool) -> tuple[dict[str, int], list[list[str]]]:
-    """Read a csv file: ({column: index}, rows without the header).
+    """Read a csv file; returns {column name: index} and the rows without the header.
 
-    `quoted` False reads `"` as a plain character (EmpatheticDialogues is written so).
+    With `quoted=False`, `"` is an ordinary character, as in the files of EmpatheticDialogues.
+
+    Raises:
+        InputError: the file is unreadable, or a column of `required` is missing.
     """
     text = read_text(path)
     reader = csv.reader(

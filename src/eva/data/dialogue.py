@@ -1,8 +1,7 @@
-"""The one dialogue type that every corpus becomes, and the level theory around it.
+"""The types for dialogues and preference pairs of any corpus, and the four levels of validation.
 
-A `Turn` is all that one speaker says before the other speaks (ADR 8: consecutive
-utterances of one speaker are joined). Roles are chat roles: the help-seeker is `user`, the
-supporter is `assistant`.
+A `Turn` is everything that one speaker says before the other speaks (ADR 8: consecutive utterances of
+one speaker are joined). Roles are chat roles: the help-seeker is `user`, the supporter is `assistant`.
 """
 
 import math
@@ -20,7 +19,7 @@ LEVEL_NAMES = {
     3: "Validating",
     4: "Radical Genuineness",
 }
-NO_LEVEL = 0  # the class `none`: an utterance that carries no level of validation
+NO_LEVEL = 0  # the class `none`: an utterance that shows no level of validation
 
 # Weak labels from ESConv's strategies (ADR 11).
 STRATEGY_LEVELS = {
@@ -37,9 +36,9 @@ STRATEGY_LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn: `content` is its joined text, `strategies` its utterances' labels (may be empty).
+    """One turn: the joined text, and the strategy labels of its utterances (may be empty).
 
-    `parts` are the utterances that `strategies` label, in their order; empty where `content` is one.
+    `parts` are the labelled utterances, in the order of `strategies`; empty if the turn is one utterance.
     """
 
     role: Role
@@ -49,21 +48,25 @@ class Turn:
 
     @property
     def weak_level(self) -> int | None:
-        """Level of the last strategy that has one, `NO_LEVEL` if none has, `None` if unlabelled."""
+        """Level of the last strategy that has a level; `NO_LEVEL` if none has, None without labels."""
         if not self.strategies:
             return None
         levels = [STRATEGY_LEVELS[name] for name in self.strategies]
         return next((level for level in reversed(levels) if level != NO_LEVEL), NO_LEVEL)
 
     def labelled(self) -> list[tuple[str, int]]:
-        """Its labelled utterances, each with the level of its strategy."""
+        """The labelled utterances of the turn, each with the level of its strategy."""
         said = self.parts or (self.content,) * len(self.strategies)
         return [(text, STRATEGY_LEVELS[name]) for text, name in zip(said, self.strategies, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """A conversation; `position` is its row in the source file, `slices` label it for analysis."""
+    """A conversation.
+
+    `position` is its row in the source file, counted from 0. `slices` are labels by which results are
+    grouped, e.g. `{"emotion": "anxiety"}`.
+    """
 
     id: str
     corpus: str
@@ -76,7 +79,7 @@ class Dialogue:
         return sum(turn.role == "assistant" for turn in self.turns)
 
     def supporter_turns(self) -> "Iterator[SupporterTurn]":
-        """The supporter's turns, in order."""
+        """The turns of the supporter, in order."""
         ordinal = 0
         for index, turn in enumerate(self.turns):
             if turn.role == "assistant":
@@ -98,10 +101,10 @@ class Dialogue:
 
 @dataclass(frozen=True, slots=True)
 class SupporterTurn:
-    """The supporter turn `ordinal` (from 1) of `dialogue`, at `index` of its turns.
+    """A turn of the supporter, for which systems generate responses.
 
-    A place where a response is due: what came before is its `history`, and `gold` is what the human
-    supporter said there.
+    It is number `ordinal` (from 1) among the supporter's turns of `dialogue`, and `dialogue.turns[index]`.
+    `history` are the turns before it, and `gold` is what the human supporter said.
     """
 
     dialogue: Dialogue
@@ -110,12 +113,12 @@ class SupporterTurn:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Names the place: equal to `Response.key` of every response given there."""
+        """(dialogue id, ordinal); equal to the `Response.key` of every response for this turn."""
         return self.dialogue.id, self.ordinal
 
     @property
     def n_turns(self) -> int:
-        """Supporter turns of the whole dialogue."""
+        """Number of supporter turns in the whole dialogue."""
         return self.dialogue.n_supporter_turns
 
     @property
@@ -144,10 +147,10 @@ def _turn(row: dict[str, Any]) -> Turn:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """Two candidate responses to one history, one preferred (paper section 4.1.2).
+    """A preference pair: two responses to one history, of which one is preferred (paper section 4.1.2).
 
-    `history` are chat messages that end with the user's; `turn` of `n_turns` counts the
-    supporter's turns from 1. Levels are `None` where the source has none.
+    `history` are chat messages; the last one is the user's. `turn` is the number of the supporter turn,
+    from 1 to `n_turns`. Levels are None if the source has none.
     """
 
     id: str
@@ -170,14 +173,18 @@ class Preference:
 
 
 def quartile(turn: int, n_turns: int) -> int:
-    """Quartile 1..4 of a supporter turn: ceil(4 * turn / n_turns) (ADR 9)."""
+    """Quartile 1..4 of a supporter turn in its dialogue: ceil(4 * turn / n_turns) (ADR 9).
+
+    Raises:
+        ValueError: `turn` is not within 1..n_turns.
+    """
     if not 1 <= turn <= n_turns:
         raise ValueError(f"turn {turn} is not within 1..{n_turns}")
     return math.ceil(4 * turn / n_turns)
 
 
 def subset(rows: list[T], n: int | None) -> list[T]:
-    """`n` rows evenly spaced over `rows`, in order; all of them for `None` or `n >= len(rows)`."""
+    """`n` rows evenly spaced over `rows`, in order; all rows if `n` is None or at least their number."""
     if n is None or n >= len(rows):
         return rows
     return [rows[index * len(rows) // n] for index in range(n)]

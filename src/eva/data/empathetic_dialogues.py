@@ -1,7 +1,7 @@
-"""EmpatheticDialogues (Rashkin et al., ACL 2019) as the official csv files.
+"""Reading of EmpatheticDialogues (Rashkin et al., ACL 2019) from its official csv files.
 
-Fields are never quoted there: a comma in text is written `_comma_` and `"` is a plain character.
-With csv quoting on, thousands of rows would silently be swallowed.
+Their fields are never quoted: a comma in text is written `_comma_`, and `"` is an ordinary character. A
+csv reader with quoting would join thousands of rows without an error.
 """
 
 import re
@@ -25,7 +25,7 @@ EMOTIONS = (
     *("lonely", "nostalgic", "prepared", "proud", "sad", "sentimental", "surprised", "terrified"),
     "trusting",
 )
-# A field that a csv writer quoted: it begins and ends with `"`, and every `"` inside is doubled.
+# A field that a csv tool has quoted: it begins and ends with `"`, and every `"` inside is doubled.
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)+"')
 
 
@@ -41,8 +41,11 @@ class _Row:
 def load_empathetic_dialogues(folder: Path) -> Loaded:
     """Read `train.csv`, `valid.csv` and `test.csv`.
 
-    Odd rows of a conversation are the speaker's (`user`), even ones the listener's (`assistant`).
-    The id is `conv_id`; the position is the conversation's place in its file.
+    Odd rows of a conversation are the speaker's (`user`), even rows the listener's (`assistant`). The
+    dialogue id is `conv_id`; the position counts the conversations of a file from 0.
+
+    Raises:
+        InputError: a file is missing, was rewritten with quoted fields, or has faulty rows; all are listed.
     """
     require_folder(folder, "train.csv, valid.csv and test.csv")
     splits: dict[str, list[Dialogue]] = {}
@@ -81,7 +84,7 @@ def _refuse_quoted_fields(path: Path, columns: dict[str, int], raw: list[list[st
         if len(row) < width:
             continue
         doubled = any(_QUOTED.fullmatch(field) for field in row[:width] if field[:1] == '"')
-        # A quoted comma cuts its field in two and moves the rest to the right.
+        # A comma inside a quoted field splits it in two and shifts the following fields to the right.
         moved = row[prompt][:1] == '"' and not row[speaker].isdigit()
         cut = row[text][:1] == '"' and any(field[-1:] == '"' for field in row[text + 1 :])
         if doubled or moved or cut:
@@ -91,8 +94,8 @@ def _refuse_quoted_fields(path: Path, columns: dict[str, int], raw: list[list[st
 def _quoting_error(path: Path, where: str) -> InputError:
     return InputError(
         f"{path}, {where}: fields are quoted, but the official files never quote (commas are written "
-        "`_comma_`, a quotation mark is a plain character); a csv tool has rewritten this file: use the "
-        "official one (`eva data fetch`)"
+        "`_comma_`, a quotation mark is an ordinary character). A csv tool has rewritten this file: use "
+        "the official one (`eva data fetch`)"
     )
 
 
@@ -118,14 +121,14 @@ def _parse(columns: dict[str, int], raw: list[list[str]], problems: Problems) ->
 
 
 def _check_order(rows: list[_Row], problems: Problems) -> None:
-    """Rows of a conversation stand together and count from 1."""
+    """Report conversations whose rows are not consecutive or not numbered from 1."""
     if problems.found:
         return
     seen: set[str] = set()
     for identity, group in groupby(rows, key=lambda row: row.conversation):
         numbers = [row.number for row in group]
         if identity in seen:
-            problems.add(f"dialogue {identity}", "its rows do not stand together")
+            problems.add(f"dialogue {identity}", "its rows are not consecutive")
         if numbers != list(range(1, len(numbers) + 1)):
             problems.add(f"dialogue {identity}", f"utterance_idx is {numbers}, not 1..{len(numbers)}")
         seen.add(identity)

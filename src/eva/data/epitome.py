@@ -1,4 +1,7 @@
-"""EPITOME (Sharma et al., EMNLP 2020): empathy levels of responses to posts, one csv a mechanism."""
+"""Reading of EPITOME (Sharma et al., EMNLP 2020): empathy levels of responses to posts.
+
+There is one csv file for each mechanism: interpretations, explorations, emotional reactions.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +21,10 @@ _LEVELS = {"0": 0, "1": 1, "2": 2}
 
 @dataclass(frozen=True, slots=True)
 class EpitomePair:
-    """A post, a response and how strongly the response shows the mechanism: 0 none, 1 weak, 2 strong."""
+    """A post, a response, and how strongly the response shows the mechanism (`level`).
+
+    Levels are 0 none, 1 weak, 2 strong. `rationales` are the parts of the response that show it.
+    """
 
     seeker_id: str
     response_id: str
@@ -31,7 +37,11 @@ class EpitomePair:
 def load_epitome(folder: Path, mechanism: str) -> list[EpitomePair]:
     """Read one mechanism's file (`ip`, `ex` or `er`) from `folder`, in file order.
 
-    Pairs that upstream repeats (61 of 3,084 in each file) are kept; group by `seeker_id` to split.
+    Pairs that occur twice in the official files (61 of 3,084 in each) are kept; group by `seeker_id` to
+    split without leakage.
+
+    Raises:
+        InputError: the file is missing, or has faulty rows; all are listed.
     """
     require_folder(folder, ", ".join(MECHANISM_FILES.values()))
     if mechanism not in MECHANISM_FILES:

@@ -1,7 +1,7 @@
-"""ESConv (Liu et al., ACL 2021) in its official formats, and its negative samples.
+"""Reading of ESConv (Liu et al., ACL 2021) in its official formats, and of its negative samples.
 
-`ESConv.json` and `FailedESConv.json` are lists of dialogues; the released split files
-(`train.txt`, `valid.txt`, `test.txt`) hold one dialogue a line with other key names.
+`ESConv.json` and `FailedESConv.json` are lists of dialogues; the released split files (`train.txt`,
+`valid.txt`, `test.txt`) have one dialogue per line with other key names.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ EMOTIONS = (
 
 @dataclass(frozen=True)
 class _Schema:
-    """Names a format uses: speakers, the key of the text, and strategies as the eight canonical ones."""
+    """The names that a format uses: for speakers, for the key of the text, and for the eight strategies."""
 
     corpus: str
     roles: Mapping[str, Role]
@@ -67,8 +67,11 @@ class _Parsed:
 def load_esconv(folder: Path) -> Loaded:
     """Read ESConv from `folder`: `ESConv.json` (split by position) or the released split files.
 
-    A dialogue's position is its upstream position where that is known, else its row counted over
-    all files; its id is `esconv-<position>`.
+    The position of a dialogue is its row in the official ESConv.json where that is known, else its row
+    counted over all files; its id is `esconv-<position>`.
+
+    Raises:
+        InputError: the files are missing, or have faulty dialogues; all of a file are listed.
     """
     require_folder(folder, "ESConv.json, or train.txt, valid.txt and test.txt")
     if (folder / "ESConv.json").is_file():
@@ -114,7 +117,7 @@ def _json_list(path: Path) -> list[Any]:
 
 
 def _parse_all(rows: Iterable[tuple[int, Any]], schema: _Schema, path: Path) -> list[_Parsed]:
-    """Parse (position, row) pairs; all faults of the file are raised together."""
+    """Parse (position, row) pairs; all problems of the file are raised together."""
     problems = Problems(path)
     parsed = [_dialogue(row, position, schema, problems) for position, row in rows]
     problems.refuse()

@@ -1,6 +1,6 @@
-"""EVAD (the paper's alignment data, section 4.1.2): preference records and where they come from.
+"""Reading of EVAD (the paper's alignment data, section 4.1.2), and matching it with ESConv.
 
-A record's `ID` is `<upstream ESConv position>_<turn>`; its history is the beginning of that dialogue.
+The `ID` of a record is `<position in ESConv.json>_<turn>`; its history is the start of that dialogue.
 """
 
 import re
@@ -20,7 +20,7 @@ _ID = re.compile(r"(\d+)_(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class EvadRecord:
-    """Two responses to one history; `history` holds joined turns and ends with the user's."""
+    """Two responses to one history; `history` are joined turns, and the last one is the user's."""
 
     id: str
     position: int
@@ -33,10 +33,10 @@ class EvadRecord:
 
 @dataclass(frozen=True, slots=True)
 class EvadMatch:
-    """A record and the dialogue that begins with its history.
+    """A record and the dialogue that starts with its history.
 
-    `dialogue` and `split` are `None` where none does. The responses stand at supporter turn `turn`
-    of `n_turns`; 0 of 0 without a dialogue.
+    `dialogue` and `split` are None if there is no such dialogue. `turn` is the number of the supporter
+    turn that the responses are for, from 1 to `n_turns`; both are 0 without a dialogue.
     """
 
     record: EvadRecord
@@ -47,7 +47,7 @@ class EvadMatch:
 
 
 def load_evad(path: Path) -> list[EvadRecord]:
-    """Read an EVAD-format file; an `InputError` lists every faulty record."""
+    """Read a file in EVAD's format; an `InputError` lists every faulty record."""
     rows = read_json(path)
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{path}: should be a JSON list of records, with at least one")
@@ -58,10 +58,10 @@ def load_evad(path: Path) -> list[EvadRecord]:
 
 
 def match_evad(records: Iterable[EvadRecord], splits: Mapping[str, list[Dialogue]]) -> list[EvadMatch]:
-    """Find, for each record, the dialogue of `splits` that begins with its history.
+    """Find, for each record, the dialogue of `splits` that starts with its history.
 
-    The dialogue at the record's position is tried first, then every other one (a corpus read from
-    the released split files does not know upstream positions). Order and number are those of `records`.
+    The dialogue at the record's position is tried first, then every other one (in a corpus read from the
+    released split files, positions in ESConv.json are not known). Returns one match per record, in order.
     """
     placed = [(split, dialogue) for split, dialogues in splits.items() for dialogue in dialogues]
     by_position: dict[int, list[tuple[str, Dialogue]]] = {}
@@ -71,12 +71,12 @@ def match_evad(records: Iterable[EvadRecord], splits: Mapping[str, list[Dialogue
 
 
 def for_training(matches: Iterable[EvadMatch]) -> list[EvadMatch]:
-    """Those whose dialogue is in train or valid: nothing of a test split may train (ADR 13)."""
+    """The matches whose dialogue is in train or valid; test dialogues are never trained on (ADR 13)."""
     return [match for match in matches if match.split in {"train", "valid"}]
 
 
 def _match(record: EvadRecord, candidates: list[tuple[str, Dialogue]]) -> EvadMatch:
-    # Dialogues may have been prepared without their leading supporter turn; histories still have it.
+    # `prepare` may have removed the first turn of a dialogue, if it was the supporter's; histories have it.
     leading = record.history[:1] and record.history[0].role == "assistant"
     histories = [record.history, record.history[1:]] if leading else [record.history]
     for split, dialogue in candidates:
@@ -88,7 +88,7 @@ def _match(record: EvadRecord, candidates: list[tuple[str, Dialogue]]) -> EvadMa
 
 
 def begins_with(turns: tuple[Turn, ...], history: tuple[Turn, ...]) -> bool:
-    """Whether joined `turns` begin with `history`; its last turn may be the start of a longer one."""
+    """Whether `turns` start with `history`; the last turn of `history` may be only the start of a turn."""
     if not history or len(history) > len(turns):
         return False
     *before, last = history
@@ -134,7 +134,7 @@ def _history(raw: Any, where: str, problems: Problems) -> tuple[Turn, ...]:
             )
         said.append(Utterance(role or "user", _text(item, "content", f"{where}, turn {turn}", problems)))
     if said[-1].role != "user":
-        problems.add(where, "`History` does not end with the help-seeker, so there is nothing to answer")
+        problems.add(where, "`History` does not end with the help-seeker, so there is nothing to respond to")
     return join(said)
 
 

@@ -1,4 +1,4 @@
-"""Downloading the public corpora from their official addresses: resumed, verified, then put in place."""
+"""Download of the public corpora from their official URLs; resumable, and verified by digest."""
 
 import logging
 import shutil
@@ -20,7 +20,7 @@ _ATTEMPTS = 3
 _TIMEOUT_SECONDS = 30
 _NOT_SATISFIABLE = 416
 _PARTIAL_CONTENT = 206
-_NOTE = "fetched.json"  # beside the members of an archive: its digest, and theirs
+_NOTE = "fetched.json"  # beside files unpacked from an archive: the digests of the archive and of the files
 
 
 def fetch(
@@ -31,10 +31,19 @@ def fetch(
 ) -> list[Path]:
     """Download corpora (names of `SOURCES`) into `raw_dir/<corpus>/`; returns those folders.
 
-    A file gets its name only once its digest is the pinned one. What was downloaded of an
-    interrupted file stays as `<name>.part` and is continued. `hosts` replaces official hosts by
-    mirrors. Files already there with the right digest are not downloaded again; one with another content
-    is an `InputError` and stays as it is.
+    A file gets its final name only after its digest was verified. An interrupted download stays as
+    `<name>.part` and is continued by the next call. Files that are already there with the right digest
+    are not downloaded again.
+
+    Args:
+        targets: names of `sources`.
+        raw_dir: parent folder of the corpora.
+        hosts: official host -> mirror to use instead.
+        sources: the files of each corpus.
+
+    Raises:
+        InputError: an unknown name, a failed download, a wrong digest, or a file already there with other
+            content, which is not changed.
     """
     wanted = list(targets)
     known = ", ".join(sources)
@@ -60,9 +69,9 @@ def _fetch_one(remote: RemoteFile, folder: Path, hosts: Mapping[str, str]) -> No
     if not remote.agrees(part):
         part.unlink()
         raise InputError(
-            f"{url}: what came back does not have the expected digest {remote.digest}; it was deleted. "
-            "Try again, and if it stays so the address serves something else: get the file elsewhere and "
-            "use `eva data import DIR`"
+            f"{url}: the downloaded file does not have the expected digest {remote.digest}; it was deleted. "
+            "Try again. If the error stays, the file at this URL has changed: get the official file "
+            "elsewhere and use `eva data import DIR`"
         )
     if remote.members:
         _unpack(part, remote, folder)
@@ -74,7 +83,7 @@ def _fetch_one(remote: RemoteFile, folder: Path, hosts: Mapping[str, str]) -> No
 
 
 def _is_there(remote: RemoteFile, folder: Path) -> bool:
-    """Whether the verified files are in place; an `InputError` names one that was changed since."""
+    """Whether the verified files are there; an `InputError` names those that were changed later."""
     if remote.members:
         return _members_are_there(remote, folder)
     path = folder / remote.name
@@ -84,7 +93,7 @@ def _is_there(remote: RemoteFile, folder: Path) -> bool:
 
 
 def _members_are_there(remote: RemoteFile, folder: Path) -> bool:
-    """By the digests that were noted when the verified archive was unpacked."""
+    """The same for the files of an archive, by the digests written when it was unpacked."""
     noted = read_json(folder / _NOTE) if (folder / _NOTE).is_file() else {}
     if noted.get("archive") != remote.digest:
         return False
@@ -97,13 +106,13 @@ def _members_are_there(remote: RemoteFile, folder: Path) -> bool:
 
 def _not_official(paths: Sequence[Path]) -> str:
     return (
-        f"{', '.join(map(str, paths))}: not the official content; edited, damaged or from elsewhere. It was "
-        "left as it is: to have the official one, move it away and fetch again"
+        f"{', '.join(map(str, paths))}: not the official content; it was edited, damaged or replaced, and "
+        "is left as it is: to get the official file, move this one away and fetch again"
     )
 
 
 def _download(url: str, part: Path) -> None:
-    """Complete `part` from `url`, continuing where it ends, in up to three attempts."""
+    """Download `url` to `part`, continuing what is already there, in up to three attempts."""
     reason = ""
     for _ in range(_ATTEMPTS):
         try:
@@ -111,18 +120,18 @@ def _download(url: str, part: Path) -> None:
                 return
             reason = "the connection ended early"
         except HTTPError as error:
-            raise InputError(f"{url}: the server answers {error.code} {error.reason}") from None
+            raise InputError(f"{url}: the server returned {error.code} {error.reason}") from None
         except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
             reason = str(getattr(error, "reason", error))
     size = part.stat().st_size if part.exists() else 0
     raise InputError(
-        f"{url}: download failed after {size} bytes ({reason}); they are kept, so run it again to continue, "
-        "or get the files elsewhere and use `eva data import DIR`"
+        f"{url}: the download failed after {size} bytes ({reason}). These are kept: run the command again to "
+        "continue, or get the files elsewhere and use `eva data import DIR`"
     )
 
 
 def _continue(url: str, part: Path) -> bool:
-    """Fetch the rest of `part`; whether it is complete by the length that the server gave."""
+    """Download the rest of `part`; returns whether it has the length that the server announced."""
     have = part.stat().st_size if part.exists() else 0
     try:
         request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310 - our hosts
@@ -133,16 +142,16 @@ def _continue(url: str, part: Path) -> bool:
                 shutil.copyfileobj(reply, file, _CHUNK)
     except HTTPError as error:
         if error.code == _NOT_SATISFIABLE and have:
-            return True  # nothing is left to send; the digest tells whether these are the right bytes
+            return True  # nothing is left to send; the caller checks the digest
         raise
     return part.stat().st_size >= expected
 
 
 def _unpack(archive: Path, remote: RemoteFile, folder: Path) -> None:
-    """Put the members of a verified archive into `folder`, with a note of their digests.
+    """Unpack the members of a verified archive into `folder`, and write a note with their digests.
 
-    Only the named files are written, whatever folder they stand in there. Other content that stands in
-    their place is not replaced: an `InputError` names it.
+    Only the files named in `remote.members` are written, whatever their folder in the archive. A file
+    that is already there with other content is not replaced: an `InputError` names it.
     """
     with tarfile.open(archive) as tar, new_folder(folder) as fresh:
         plain = {Path(entry.name).name: entry for entry in tar if entry.isfile()}

@@ -1,4 +1,4 @@
-"""Formats of corpora: a module that reads one says its name, its loader and its labels here."""
+"""The registry of corpus formats: each loader registers its name and its labels with `corpus_format`."""
 
 import difflib
 from collections.abc import Callable
@@ -13,14 +13,14 @@ Load = Callable[[Path], Loaded]
 
 @dataclass(frozen=True)
 class Format:
-    """A format of corpora, as `corpora.<row>.format` names it.
+    """A corpus format.
 
     Attributes:
-        name: the word in `params.yaml`.
+        name: its value of `corpora.<row>.format` in `params.yaml`.
         load: reads a folder of official files.
         emotions: every emotion that a dialogue may be labelled with.
         strategies: every strategy that an utterance may be labelled with; empty: the corpus has none.
-        held_out: whether it comes with valid and test splits.
+        held_out: whether the corpus has valid and test splits.
     """
 
     name: str
@@ -36,7 +36,11 @@ _FORMATS: dict[str, Format] = {}
 def corpus_format(
     name: str, *, emotions: tuple[str, ...], strategies: tuple[str, ...] = (), held_out: bool = True
 ) -> Callable[[Load], Load]:
-    """Register the decorated loader as a format; a name is taken once."""
+    """Decorator that registers a loader as a format; see `Format` for the arguments.
+
+    Raises:
+        ValueError: the name is already registered.
+    """
 
     def register(load: Load) -> Load:
         if name in _FORMATS:
@@ -53,10 +57,10 @@ def registered() -> list[str]:
 
 
 def format_named(name: str) -> Format:
-    """The format of that name; an `InputError` names the nearest if there is none."""
+    """The format of that name; if there is none, an `InputError` suggests the nearest."""
     if name not in _FORMATS:
         nearest = difflib.get_close_matches(name, _FORMATS, n=1, cutoff=0.0)
         raise InputError(
-            f"{name!r} is no corpus format. Nearest: {nearest[0]!r}. Known: {', '.join(_FORMATS)}."
+            f"{name!r} is not a corpus format. Nearest: {nearest[0]!r}. Known: {', '.join(_FORMATS)}."
         )
     return _FORMATS[name]

@@ -1,6 +1,6 @@
-"""Human responses as if a system had written them: ESConv's supporters, EVAD's candidates.
+"""Human responses from ESConv and EVAD in the format of a system's responses.
 
-They are what `eva score` reads, so that what people wrote is scored like any system.
+`eva score` can then score what people wrote in the same way as a model.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,17 +13,19 @@ from eva.errors import raise_if
 
 
 def supporter_responses(dialogues: Iterable[Dialogue]) -> list[Response]:
-    """Every supporter turn as its own response; no `reference`, which would be the response itself."""
+    """Every supporter turn as a response; without `reference`, which would be the response itself."""
     return [
         replace(Response.at(turn, turn.gold.content), reference=None) for turn in supporter_turns(dialogues)
     ]
 
 
 def evad_responses(matches: Sequence[EvadMatch], of: str) -> list[Response]:
-    """EVAD's `chosen` or `rejected` responses; test dialogues too, which only training refuses.
+    """EVAD's `chosen` or `rejected` responses (`of`), including those in test dialogues.
 
-    The `reference` is what ESConv's supporter said there, where the dialogue goes on. An
-    `InputError` names the records with whose history no dialogue starts.
+    The `reference` is what ESConv's supporter said at that turn, if the dialogue has one.
+
+    Raises:
+        InputError: no dialogue starts with the history of a record; all such records are listed.
     """
     raise_if(
         (

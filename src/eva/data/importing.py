@@ -1,4 +1,4 @@
-"""Copying a local folder of official files into the place of the raw corpora, and under DVC."""
+"""Import of corpora from a local folder into the folder of raw corpora, and tracking them with DVC."""
 
 import logging
 import shutil
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RawCorpus:
-    """How a raw corpus is recognised, which files belong to it, and how it is checked."""
+    """How a corpus is recognised (`markers`), which files are copied, and how they are checked."""
 
     markers: tuple[str, ...]
     files: tuple[str, ...]
@@ -29,7 +29,7 @@ class RawCorpus:
 
 @dataclass(frozen=True)
 class Found:
-    """Files of one corpus in the folder to import."""
+    """The files of one corpus that were found in the folder to import."""
 
     name: str
     folder: Path
@@ -74,20 +74,25 @@ RAW_CORPORA: Mapping[str, RawCorpus] = {
 def import_corpora(source: Path, raw_dir: Path) -> list[Path]:
     """Copy every corpus found in `source` to `raw_dir/<corpus>/`; returns the folders written.
 
-    A corpus is looked for in `source/<corpus>/` and in `source` itself. All of them must load
-    before anything is written; each folder then appears in one step.
+    A corpus is looked for in `source/<corpus>/` and in `source` itself. Nothing is written unless all of
+    them can be loaded; each folder is then written atomically.
+
+    Raises:
+        InputError: no such folder, no corpus in it, or files that cannot be loaded; all are listed.
     """
     if not source.is_dir():
         raise InputError(f"{source}: no such folder to import corpora from")
     if source.resolve() == raw_dir.resolve():
-        raise InputError(f"{source}: is the folder of the raw corpora itself; there is nothing to import")
+        raise InputError(
+            f"{source}: this is the folder of the raw corpora itself; give the folder to copy from"
+        )
     found = [corpus for name, raw in RAW_CORPORA.items() if (corpus := _find(source, name, raw))]
     if not found:
         wanted = "; ".join(f"{name}: {', '.join(raw.markers)}" for name, raw in RAW_CORPORA.items())
-        raise InputError(f"{source}: holds no corpus, neither directly nor in a folder of its own ({wanted})")
+        raise InputError(f"{source}: no corpus found, neither here nor in a subfolder of its name ({wanted})")
     _check_all(found)
     for name in RAW_CORPORA.keys() - {corpus.name for corpus in found}:
-        log.info("%s: no files of %s, left as it is", source, name)
+        log.info("%s: no files of %s; that corpus is not changed", source, name)
     return [_copy(corpus, raw_dir / corpus.name) for corpus in found]
 
 

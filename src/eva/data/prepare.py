@@ -1,4 +1,4 @@
-"""From an official corpus to the dialogues that are trained on and scored (ADR 8)."""
+"""Preparation of a corpus: which dialogues are used for training and evaluation (ADR 8), and statistics."""
 
 import logging
 import statistics as stats
@@ -25,7 +25,7 @@ REASONS = (SUPPORTER_FIRST, NO_REPLY)
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A dialogue that is not used, the split it belongs to all the same, and why."""
+    """A dialogue that is not used, its split, and the reason (one of `REASONS`)."""
 
     split: str
     reason: str
@@ -34,7 +34,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Dialogues to use by split, those dropped, and counts of both."""
+    """The dialogues to use by split, the dropped ones, and statistics of both."""
 
     splits: Mapping[str, list[Dialogue]]
     dropped: list[Dropped]
@@ -42,17 +42,19 @@ class Prepared:
 
     @property
     def everything(self) -> dict[str, list[Dialogue]]:
-        """Every dialogue by split, used or dropped: what EVAD's histories are found in."""
+        """All dialogues by split, used and dropped; EVAD's histories are looked up in them."""
         lost = {split: [row.dialogue for row in self.dropped if row.split == split] for split in self.splits}
         return {split: [*dialogues, *lost[split]] for split, dialogues in self.splits.items()}
 
 
 def prepare(name: str, corpus: Corpus, settings: Prepare) -> Prepared:
-    """Load corpus `name`, apply the dialogue rules, and count.
+    """Load corpus `name`, apply the dialogue rules (ADR 8), and compute statistics.
 
-    Dropped: dialogues that the supporter starts (or, by `keep_supporter_first`, only their leading
-    turn), and dialogues in which the supporter never answers. Source order is kept. A dialogue id
-    that occurs twice, in one split or in two, is an `InputError`.
+    Dialogues that the supporter starts are dropped, or with `keep_supporter_first` only their first turn
+    is; dialogues in which the supporter never replies are dropped. The order of the source is kept.
+
+    Raises:
+        InputError: the corpus cannot be loaded, or a dialogue id occurs twice.
     """
     loaded = load(corpus)
     _refuse_repeated(corpus.path, loaded.splits)
@@ -67,7 +69,7 @@ def prepare(name: str, corpus: Corpus, settings: Prepare) -> Prepared:
 
 
 def write(prepared: Prepared, out: Path) -> None:
-    """Write `<split>.jsonl`, `dropped.jsonl` and `statistics.json` into folder `out`, in one step."""
+    """Write `<split>.jsonl`, `dropped.jsonl` and `statistics.json` into folder `out`, atomically."""
     with new_folder(out) as folder:
         for split, dialogues in prepared.splits.items():
             write_jsonl(folder / f"{split}.jsonl", (dialogue.to_dict() for dialogue in dialogues))
@@ -80,20 +82,20 @@ def write(prepared: Prepared, out: Path) -> None:
 
 
 def read_split(folder: Path, split: str) -> list[Dialogue]:
-    """The dialogues of a split that `write` wrote."""
+    """Read the dialogues of a split that `write` wrote."""
     if split not in SPLITS:
         raise InputError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     return [Dialogue.from_dict(row) for row in read_jsonl(folder / f"{split}.jsonl")]
 
 
 def read_dropped(folder: Path) -> list[Dropped]:
-    """The dialogues that were not used."""
+    """Read the dropped dialogues that `write` wrote."""
     rows = read_jsonl(folder / "dropped.jsonl")
     return [Dropped(row["split"], row["reason"], Dialogue.from_dict(row["dialogue"])) for row in rows]
 
 
 def read_all(folder: Path) -> dict[str, list[Dialogue]]:
-    """Every dialogue of the corpus by split, used or dropped: what EVAD's histories are found in."""
+    """All dialogues of the corpus by split, used and dropped; EVAD's histories are looked up in them."""
     splits = {split: read_split(folder, split) for split in SPLITS}
     for row in read_dropped(folder):
         splits[row.split].append(row.dialogue)
@@ -128,7 +130,7 @@ def _apply_rules(
 
 
 def without_leading_supporter(dialogue: Dialogue) -> Dialogue:
-    """The dialogue from its first user turn on (itself if it starts so)."""
+    """The dialogue without its first turn if that is the supporter's; else the dialogue itself."""
     if dialogue.turns and dialogue.turns[0].role == "assistant":
         return replace(dialogue, turns=dialogue.turns[1:])
     return dialogue
@@ -175,9 +177,9 @@ def _turn_counts(dialogues: list[Dialogue]) -> dict[str, Any]:
 
 
 def level_counts(dialogues: Iterable[Dialogue]) -> dict[str, list[int]]:
-    """Supporter turns of each weak level (1 to 4) in each quartile of their dialogue.
+    """Number of supporter turns by weak level (`"1"` to `"4"`) and quartile of their dialogue (4 numbers).
 
-    Levels from strategies (ADR 11); turns without one are not counted.
+    Levels come from strategies (ADR 11); turns without a level are not counted.
     """
     counts = {str(level): [0, 0, 0, 0] for level in LEVELS}
     for dialogue in dialogues:

@@ -1,4 +1,4 @@
-"""Responses and their files: one JSON object a line, checked as a whole before anything is computed."""
+"""The type of a response, and files of responses: one JSON object per line, all checked when read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ _LISTED = 100  # a file of another format has a problem on every line: the first
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a system, or a human, says at one supporter turn, given the gold history before it.
+    """The response of a system or a human for one supporter turn, given the human dialogue before it.
 
     `turn` of `n_turns` counts the supporter's turns of the whole dialogue from 1. `reference` is
     what the human supporter said there and `reference_level` its weak level, if known. `raw` is the
@@ -41,7 +41,7 @@ class Response:
 
     @property
     def key(self) -> tuple[str, int]:
-        """What makes it the same place in another system's file, see `SupporterTurn.key`."""
+        """(dialogue id, turn): equal for the responses of all systems to the same turn."""
         return self.dialogue_id, self.turn
 
     @property
@@ -74,7 +74,7 @@ class Response:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any], line: int = 0) -> "Response":
-        """From a line of a file that was checked, or that `to_dict` wrote."""
+        """A response from a row that was checked, or that `to_dict` made."""
         return cls(
             dialogue_id=row["dialogue_id"],
             turn=row["turn"],
@@ -104,7 +104,7 @@ def read_responses(path: Path, *, allow_empty: bool = False) -> list[Response]:
             rows.append(row)
     problems += list(_conflicts(rows))
     if not rows and not problems:
-        raise InputError(f"{path}: no rows; write one JSON object a line, one per supporter turn")
+        raise InputError(f"{path}: no rows; write one JSON object per line, one for each supporter turn")
     texts = [f"line {number}: {text}" for number, text in sorted(problems)]
     raise_if(_at_most(texts), str(path))
     return rows
@@ -113,12 +113,15 @@ def read_responses(path: Path, *, allow_empty: bool = False) -> list[Response]:
 def check_same_turns(
     ours: Iterable[tuple[str, int]], theirs: Iterable[tuple[str, int]], names: tuple[str, str]
 ) -> None:
-    """Refuse to compare two systems whose responses' keys differ; `names` go in the message."""
+    """Raise `InputError` if two systems, given by their responses' keys, did not respond to the same turns.
+
+    `names` are used in the message.
+    """
     left, right = set(ours), set(theirs)
     problems = [_absent(key, *names) for key in sorted(left - right)]
     problems += [_absent(key, *reversed(names)) for key in sorted(right - left)]
     if problems:
-        problems.append("a comparison is paired: cut both files to the turns that both have")
+        problems.append("the comparison is paired by turn: keep only the turns that both files have")
     raise_if(_at_most(problems), f"{names[0]} and {names[1]} do not cover the same turns")
 
 
@@ -157,7 +160,7 @@ def _wrong_values(raw: Mapping[str, Any], allow_empty: bool) -> Iterator[str]:
     if raw["turn"] < 1:
         yield f"`turn` is {raw['turn']}; turns count from 1"
     if raw["turn"] > raw["n_turns"]:
-        yield f"`turn` {raw['turn']} is past `n_turns` {raw['n_turns']}"
+        yield f"`turn` {raw['turn']} is greater than `n_turns` {raw['n_turns']}"
     if not allow_empty and not raw["response"].strip():
         yield "`response` is empty; leave the turn out of every compared file, or answer it"
     yield from _wrong_history(raw["history"])
@@ -193,7 +196,7 @@ def _conflicts(rows: Iterable[Response]) -> Iterator[tuple[int, str]]:
         begun = length.setdefault(row.dialogue_id, row)
         if begun.n_turns != row.n_turns:
             was = f"{begun.n_turns} on line {begun.line}"
-            yield row.line, f"`n_turns` of dialogue {row.dialogue_id!r} is {row.n_turns} and was {was}"
+            yield row.line, f"`n_turns` of dialogue {row.dialogue_id!r} is {row.n_turns} here but {was}"
 
 
 def _at_most(problems: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A corpus as text: its counts, and a dialogue with the part that the loss covers marked."""
+"""A corpus as text for the terminal: its statistics, and a dialogue with the trained tokens marked."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -11,13 +11,13 @@ _OPEN, _CLOSE = "[[", "]]"
 
 
 class Decoder(Protocol):
-    """The one method of a tokenizer that showing needs."""
+    """A tokenizer, of which only `decode` is needed."""
 
     def decode(self, token_ids: list[int]) -> str: ...
 
 
 def corpus_summary(statistics: Mapping[str, Any]) -> str:
-    """Counts of a prepared corpus (its `statistics.json`) as aligned lines."""
+    """The statistics of a prepared corpus (its `statistics.json`) as aligned lines."""
     splits: Mapping[str, Any] = statistics["splits"]
     rows = [["", *splits]]
     rows.append(["dialogues read", *(_number(split["read"]["dialogues"]) for split in splits.values())])
@@ -34,7 +34,7 @@ def corpus_summary(statistics: Mapping[str, Any]) -> str:
 
 
 def rendered_example(tokens: Sequence[int], labels: Sequence[int], tokenizer: Decoder) -> str:
-    """The text of `tokens`, with `[[ ]]` around each run that the loss covers (label other than -100)."""
+    """The text of `tokens`, with `[[ ]]` around the parts that the loss covers (labels other than -100)."""
     if len(tokens) != len(labels):
         raise ValueError(f"{len(tokens)} tokens but {len(labels)} labels")
     text, covered = "", False

@@ -1,4 +1,4 @@
-"""Official addresses of the public corpora, each pinned by digest, and what is not public."""
+"""The official URLs of the public corpora with the digest of each file, and a list of what is not public."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _EVA = "sonsuhyune/EVA/34ade87317c4b1c6b383a36446899d55e35c6287"
 class RemoteFile:
     """A file to download from `<host>/<path>`.
 
-    `digest` is `sha256:<hex>` or `git:<blob id>`; `members` of an archive are what is kept of it.
+    `digest` is `sha256:<hex>` or `git:<blob id>`; `members` are the files to keep, if it is an archive.
     """
 
     host: str
@@ -31,13 +31,13 @@ class RemoteFile:
         return self.path.rsplit("/", 1)[-1]
 
     def agrees(self, file: Path) -> bool:
-        """Whether the file's bytes have the pinned digest."""
+        """Whether the content of `file` has the expected digest."""
         kind, _, value = self.digest.partition(":")
         return (git_blob_id(file) if kind == "git" else digest_file(file)) == value
 
 
 def git_blob_id(path: Path) -> str:
-    """The id git gives a file's bytes: sha1 over a header with their number, then the bytes."""
+    """The blob id that git gives to a file's content: sha1 of a header with its size, then the content."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -93,6 +93,6 @@ SOURCES: Mapping[str, tuple[RemoteFile, ...]] = {
 NOT_PUBLIC = (
     "EVAD in full (5,622 preferences with their levels): the authors published a sample of 13 records "
     "without levels; ask them, or use the recipe `public`",
-    "the data of the paper's level classifier: weak levels from ESConv's strategies stand in for it",
-    "EPITOME's TalkLife part: its authors give it out on request; the Reddit part is what is fetched",
+    "the data of the paper's level classifier: weak levels from ESConv's strategies are used instead",
+    "EPITOME's TalkLife part: its authors share it on request; only the Reddit part is fetched",
 )

@@ -1,8 +1,8 @@
-"""Which dialogue of an ESConv file belongs to which split.
+"""The train, valid and test splits of ESConv.
 
-ESConv's `ESConv.json` has no splits; the authors released them as separate files. The upstream
-position of each released dialogue is known and ships here (`esconv_split.json`), so that the
-upstream file splits as released. A folder can bring its own `splits.json` instead.
+`ESConv.json` has no splits; the authors released these as separate files. `esconv_split.json` in this
+package holds the row in ESConv.json of each released dialogue, so that ESConv.json is split in the same
+way. A folder can have its own `splits.json` instead.
 """
 
 import json
@@ -20,17 +20,21 @@ UPSTREAM_DIALOGUES = 1300
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """Rows of a file by split, and the upstream position of every row."""
+    """Row numbers of a file by split, and the position in the official ESConv.json of every row."""
 
     rows: dict[str, list[int]]
     positions: list[int]
 
 
 def plan_splits(folder: Path, n_dialogues: int) -> SplitPlan:
-    """How the `n_dialogues` rows of a folder's ESConv.json are split.
+    """The split of the `n_dialogues` rows of a folder's ESConv.json.
 
-    By the folder's own `splits.json` (`train`, `valid`, `test`: row lists; optional
-    `upstream_index`: position of each row), else as released if the file has 1,300 dialogues.
+    It follows the folder's own `splits.json` (`train`, `valid`, `test`: lists of rows; optional
+    `upstream_index`: position of each row in the official file); without one, the released splits, if
+    the file has 1,300 dialogues.
+
+    Raises:
+        InputError: `splits.json` is faulty, or missing although the file is not the official one.
     """
     own = folder / "splits.json"
     if own.is_file():
@@ -38,14 +42,14 @@ def plan_splits(folder: Path, n_dialogues: int) -> SplitPlan:
     if n_dialogues == UPSTREAM_DIALOGUES:
         return SplitPlan(released_positions(), list(range(n_dialogues)))
     raise InputError(
-        f"{folder / 'ESConv.json'}: {n_dialogues} dialogues and no splits.json beside it; only the upstream "
-        f"file of {UPSTREAM_DIALOGUES} dialogues has a known split. Add a splits.json with the row "
-        'lists {"train": [...], "valid": [...], "test": [...]}'
+        f"{folder / 'ESConv.json'}: {n_dialogues} dialogues and no splits.json beside it; the split is known "
+        f"only for the official file of {UPSTREAM_DIALOGUES} dialogues. Add a splits.json with lists of "
+        'row numbers {"train": [...], "valid": [...], "test": [...]}'
     )
 
 
 def released_positions() -> dict[str, list[int]]:
-    """Upstream positions (0 to 1,299) of the released train, valid and test dialogues."""
+    """Rows in ESConv.json (0 to 1,299) of the released train, valid and test dialogues."""
     text = files("eva.data").joinpath("esconv_split.json").read_text(encoding="utf-8")
     known: dict[str, list[int]] = json.loads(text)
     return known
@@ -61,7 +65,7 @@ def _own_plan(path: Path, n_dialogues: int) -> SplitPlan:
     if "upstream_index" in raw:
         positions = _row_list(raw, "upstream_index", problems)
         if len(positions) != n_dialogues or len(set(positions)) != len(positions):
-            problems.add("upstream_index", f"should be {n_dialogues} different numbers, one a dialogue")
+            problems.add("upstream_index", f"should be {n_dialogues} different numbers, one per dialogue")
     problems.refuse()
     return SplitPlan(rows, positions)
 
@@ -85,4 +89,4 @@ def _check_rows(rows: dict[str, list[int]], n_dialogues: int, problems: Problems
             seen[index] = split
     unplaced = [index for index in range(n_dialogues) if index not in seen]
     if unplaced:
-        problems.add("", f"in no split: rows {', '.join(map(str, unplaced[:20]))} ({len(unplaced)} in all)")
+        problems.add("", f"rows in no split: {', '.join(map(str, unplaced[:20]))} ({len(unplaced)} in all)")

@@ -1,15 +1,15 @@
-"""Thoughts of reasoning models, which are no part of what they say to the help-seeker.
+"""Separation of a reasoning model's thoughts from its response to the help-seeker.
 
-A server with a reasoning parser hands them over apart; without one they stand in the content, as
-they do in what a local model writes. They are cut out before anything is scored.
+A server with a reasoning parser returns thoughts in a field of their own. Without one they are in the
+content, as they are in the output of a local model; they are removed before anything is scored.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# How the families mark a thought: DeepSeek-R1, Qwen3, SmolLM3, Phi-4-reasoning and most others;
-# Seed-OSS; Magistral; OpenThinker; Command A; Kimi; gpt-oss (its channels).
+# The marks around a thought, by model family: DeepSeek-R1, Qwen3, SmolLM3, Phi-4-reasoning and most
+# others; Seed-OSS; Magistral; OpenThinker; Command A; Kimi; gpt-oss (its channels).
 _WORDS = r"(?i:think|thinking|thought|thoughts|reasoning|seed:think)"
 _OPEN = (
     rf"<\s*{_WORDS}\s*>|\[THINK\]|<\|begin_of_thought\|>|<\|START_THINKING\|>|◁think▷"
@@ -24,9 +24,9 @@ _MARK = re.compile(f"(?P<open>{_OPEN})|(?P<close>{_CLOSE})")
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """A generated text in two parts, without outer blanks: what is said, and the thoughts about it.
+    """A generated text divided into the response (`answer`) and the thoughts, both stripped.
 
-    `unfinished` is true where the text ends within a thought, so that nothing follows from it.
+    `unfinished` is true if the text ends within a thought, before any response.
     """
 
     answer: str
@@ -35,11 +35,11 @@ class Parted:
 
 
 def part_thoughts(text: str) -> Parted:
-    """Cut the thoughts out of a generated text.
+    """Separate the thoughts in a generated text from the response.
 
-    A thought lasts from its opening to its closing mark, or to the end of the text. Before a
-    closing mark without an opening one everything is a thought: many chat templates write the
-    opening mark into the prompt. An empty thought (`<think></think>`) is none.
+    A thought lasts from its opening mark to its closing mark, or to the end of the text. If there is a
+    closing mark without an opening mark, everything before it is a thought, because many chat templates
+    put the opening mark into the prompt. An empty thought (`<think></think>`) does not count.
     """
     said: list[str] = []
     thoughts: list[str] = []
@@ -55,12 +55,12 @@ def part_thoughts(text: str) -> Parted:
 
 
 def is_thought_mark(token: str) -> bool:
-    """Whether a token of a vocabulary marks a thought, so that it must be seen to cut the thought out."""
+    """Whether a token marks a thought; decoding must keep such tokens, so that `part_thoughts` sees them."""
     return bool(_MARK.fullmatch(token.strip())) or token in ("<|channel|>", "<|message|>")
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
-    """The text between the marks, each with the kind of the mark behind it."""
+    """The pieces of text between marks, each with the kind of the mark that follows it."""
     start = 0
     for mark in _MARK.finditer(text):
         yield text[start : mark.start()], mark.lastgroup

@@ -1,4 +1,4 @@
-"""What every loader shares: raw utterances, their joining into turns, and collected problems."""
+"""Helpers of all corpus loaders: utterances, joining them into turns, and collecting problems of a file."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One message as the source has it, white space collapsed; `strategy` may be unlabelled."""
+    """One message of the source with its white space collapsed; `strategy` is None if it has no label."""
 
     role: Role
     text: str
@@ -24,7 +24,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A corpus as read: dialogues by split, and each dialogue's utterances before joining."""
+    """A corpus as read: dialogues by split, and dialogue id -> number of utterances before joining."""
 
     splits: Mapping[str, list[Dialogue]]
     utterances: Mapping[str, int]
@@ -32,7 +32,7 @@ class Loaded:
 
 @dataclass
 class Problems:
-    """Faults of one file, collected so that the user sees all of them at once."""
+    """The problems of one file, collected so that the user sees all of them at once."""
 
     path: Path
     found: list[str] = field(default_factory=list)
@@ -46,12 +46,12 @@ class Problems:
 
 
 def collapse(text: str) -> str:
-    """`text` trimmed, with every run of white space made one blank."""
+    """`text` stripped, with every run of white space replaced by one space."""
     return " ".join(text.split())
 
 
 def join(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
-    """Make one turn of each run of one speaker's utterances (ADR 8)."""
+    """Join consecutive utterances of one speaker into one turn (ADR 8)."""
     turns = []
     for role, run in groupby(utterances, key=lambda utterance: utterance.role):
         said = list(run)
@@ -62,7 +62,7 @@ def join(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
 
 
 def require_folder(path: Path, holds: str) -> None:
-    """Refuse a corpus folder that does not exist; `holds` says what it should hold."""
+    """Raise `InputError` if a corpus folder does not exist; `holds` names the files that it should hold."""
     if not path.is_dir():
         raise InputError(
             f"{path}: no such folder; it should hold {holds}. Get the data with `eva data import DIR` "

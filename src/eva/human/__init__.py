@@ -1,1 +1,1 @@
-"""Human evaluation: blinded sheets out, ratings in (paper sections 2 and 6.3, Appendices H and K)."""
+"""Human evaluation: writing blinded rating sheets and analysing the ratings (paper sections 2, 6.3, H, K)."""

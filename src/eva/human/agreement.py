@@ -8,7 +8,15 @@ from eva.statistics.estimators import Array, Statistic, estimator
 
 @estimator("fleiss_kappa")
 def fleiss_kappa(totals: Array, _: Array) -> Array:
-    """Kappa of totals as `kappa_by_dialogue` sums them (m x 2 + categories -> m)."""
+    """Kappa for each row of totals, summed as in `kappa_by_dialogue`.
+
+    Args:
+        totals: (m, 2 + categories): agreeing pairs, number of items, and ratings per category.
+        _: not used; estimators of a ratio need it.
+
+    Returns:
+        (m,) values; NaN where kappa is not defined.
+    """
     agreement, items, categories = totals[:, 0], totals[:, 1], totals[:, 2:]
     given = categories.sum(axis=1, keepdims=True)
     shares = np.divide(categories, given, out=np.full_like(categories, np.nan), where=given > 0)

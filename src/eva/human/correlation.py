@@ -51,7 +51,7 @@ class Correlation:
 
 @dataclass(frozen=True)
 class Correlations:
-    """Correlations, and a line for each metric that has none."""
+    """The correlations, and one line for each reason why metrics are left out."""
 
     rows: list[Correlation]
     left_out: list[str]
@@ -59,7 +59,7 @@ class Correlations:
 
 @dataclass(frozen=True)
 class _Unit:
-    """What is correlated: metric values and human scores of the same units, and their dialogues."""
+    """The metric values and human scores of the same units, and the dialogue of each unit."""
 
     name: str
     values: Values
@@ -68,9 +68,12 @@ class _Unit:
 
 
 def correlate(ratings: Ratings, results: Sequence[Sequence[ScoreResult]], settings: Evaluate) -> Correlations:
-    """Correlate every metric of `results` (per system: one or more) with every criterion.
+    """Correlate every metric with every criterion, over responses and, if rated whole, over dialogues.
 
-    Responses always; whole dialogues where the study rated whole dialogues.
+    Args:
+        ratings: the human ratings.
+        results: for each system of the study, one or more results with metrics.
+        settings: bootstrap resamples, confidence level and seed.
     """
     units = [_responses(ratings, results)]
     if ratings.key.whole_dialogues:
@@ -84,7 +87,7 @@ def correlate(ratings: Ratings, results: Sequence[Sequence[ScoreResult]], settin
 
 
 def _by_reason(reasons: Mapping[str, str], unit: str) -> list[str]:
-    """One line a reason, with all names that it holds for."""
+    """One line for each reason, with all names for which it holds."""
     names: dict[str, list[str]] = {}
     for name, why in reasons.items():
         names.setdefault(why, []).append(name)
@@ -92,12 +95,18 @@ def _by_reason(reasons: Mapping[str, str], unit: str) -> list[str]:
 
 
 def order_systems(key: Key, digests: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Where each of the key's systems is among files of these digests; an `InputError` if it is not."""
+    """For each system of the key, the index of its file; files are given by sha256 digest and name.
+
+    Raises:
+        InputError: a system has no file, or a file belongs to no system.
+    """
     absent = [system for system in key.systems if system.sha256 not in digests]
-    problems = [f"none of the files is {system.name} as it was exported" for system in absent]
+    problems = [
+        f"none of the files is {system.name} as it was when the sheets were made" for system in absent
+    ]
     known = {system.sha256 for system in key.systems}
     problems += [
-        f"{name} is no file of this study"
+        f"{name} is not a file of this study"
         for name, digest in zip(names, digests, strict=True)
         if digest not in known
     ]
@@ -135,7 +144,7 @@ def _dialogues(ratings: Ratings, results: Sequence[Sequence[ScoreResult]]) -> _U
 
 
 def _correlated(unit: _Unit, settings: Evaluate) -> tuple[list[Correlation], dict[str, str]]:
-    """The unit's correlations, and by name why a metric or a criterion has none."""
+    """The correlations of the unit, and name -> reason of metrics and criteria without one."""
     n, alike = len(unit.dialogue_of), f"the same for every {unit.name}"
     if n < FEWEST:
         few = f"{n} rated {unit.name}s are too few for a rank correlation"
@@ -184,10 +193,17 @@ def _correlation(
 
 
 def weighted_ranks(values: Array, weights: Array) -> Array:
-    """Standardised ranks of `values` (n,) in resamples that hold unit i `weights[k, i]` times (k x n).
+    """Standardised ranks of `values` in bootstrap resamples, for Spearman's rho.
 
-    The product of two such rows, summed, is Spearman's rho in that resample: ties get their mean
-    rank, as in scipy. NaN where a resample holds a single value.
+    The sum of the products of two such rows is Spearman's rho in that resample; ties get their mean rank,
+    as in scipy.
+
+    Args:
+        values: (n,) one value for each unit.
+        weights: (k, n) how often each unit is in each of k resamples.
+
+    Returns:
+        (k, n) ranks; NaN in resamples where all values are equal.
     """
     _, codes = np.unique(values, return_inverse=True)
     held = weights @ np.eye(codes.max() + 1)[codes]

@@ -1,4 +1,4 @@
-"""Making a study: a folder of blinded sheets, and the key that unblinds them."""
+"""Creating a study: a folder with blinded rating sheets, and the key that says which system is where."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,17 +22,20 @@ _SILENCE = "[no response]"
 
 @dataclass(frozen=True)
 class Study:
-    """A key and what raters see of each of its items, in the same order."""
+    """The key, and what raters see of each of its items, in the same order."""
 
     key: Key
     shown: tuple[Shown, ...]
 
 
 def design(form: Form, systems: Sequence[System], rows: Sequence[Sequence[Response]], plan: Plan) -> Study:
-    """Draw the items of a study of one or two systems, which answered the same turns.
+    """Choose the items of a study of one or two systems with responses to the same turns.
 
-    Everything random follows from the plan's seed and the files' digests: a seed that was used on
-    other files says nothing about the sides of these.
+    Everything random depends on the seed of the plan and the digests of the files, so that the left/right
+    order in one study does not reveal that in a study of other files with the same seed.
+
+    Raises:
+        InputError: there are fewer responses or dialogues than planned, or the histories differ.
     """
     plan.check(rows[0])
     answers = [{row.key: row for row in one} for one in rows]
@@ -60,10 +63,10 @@ def _conversation(row: Response) -> tuple[tuple[str, str], ...]:
 def _other_histories(
     answers: Sequence[dict[tuple[str, int], Response]], systems: Sequence[System]
 ) -> list[str]:
-    """Turns where the systems did not answer the same conversation."""
+    """A message for each turn for which the histories of the systems differ."""
     ours, *others = answers
     return [
-        f"dialogue {row.dialogue_id!r} turn {row.turn}: `history` on line {row.line} is not that of "
+        f"dialogue {row.dialogue_id!r} turn {row.turn}: `history` on line {row.line} differs from that of "
         f"line {other[key].line} of {systems[1].name}"
         for other in others
         for key, row in ours.items()
@@ -74,10 +77,11 @@ def _other_histories(
 def write_study(study: Study, out: Path) -> None:
     """Write the folder of a study: `key.json`, `sheets/` and `label_studio/`.
 
-    An `InputError` if `out` holds anything: filled sheets are not to be lost.
+    Raises:
+        InputError: `out` already has content, which may be filled sheets.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out}: is there already and may hold filled sheets; name a new folder")
+        raise InputError(f"--out {out}: already exists and may hold filled sheets; give a new folder")
     key, by_name = study.key, {shown.item: shown for shown in study.shown}
     with new_folder(out) as folder:
         key.write(folder)

@@ -1,11 +1,11 @@
-"""What raters are asked, in the paper's words, and what they may answer."""
+"""The questions to raters, in the words of the paper, and the possible answers."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One question to a rater; `name` heads its column, `group` is the paper's category."""
+    """One question to a rater; `name` is its column in the sheet, `group` the paper's category."""
 
     name: str
     title: str
@@ -41,11 +41,17 @@ FLUENCY = Criterion(
 
 @dataclass(frozen=True)
 class Form:
-    """A kind of sheet.
+    """A kind of rating sheet.
 
-    A rater enters one of `choices` per criterion. `labels` are the choices once the sides are
-    known, from the first system's view, in the same order where the first system is on the left
-    and reversed otherwise; `scores` are the labels' worth. `columns` name the response cells.
+    Attributes:
+        name: its name in `key.json`.
+        source: where the paper describes it.
+        criteria: the questions.
+        columns: the columns with responses; one, or two for a comparison.
+        choices: what a rater can enter for each criterion.
+        labels: what the choices mean for the first system, if it is on the left; reversed if it is on
+            the right.
+        scores: the human score of each label.
     """
 
     name: str
@@ -74,7 +80,7 @@ PAIRWISE = Form(
     labels=("win", "tie", "lose"),
     scores=(1, 0, -1),
 )
-# Section 2 prints no question; Appendix K's wording of the same criterion stands in for it.
+# Section 2 gives no question; this is Appendix K's question for the same criterion.
 COMFORT = _yes_no("comfort", "paper section 2", COMFORTNESS)
 VALIDATION = _yes_no("validation", "paper Appendix H", EMOTIONAL_VALIDATION)
 

@@ -1,4 +1,4 @@
-"""Which turns raters see, on which side each system stands, and who rates what."""
+"""Choosing the turns to rate, the left/right order of the systems, and the raters of each item."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ DEFAULT_TURNS = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is rated.
+    """How many items are rated, and by how many raters.
 
-    `turns` responses, or every response of `dialogues` whole dialogues; with neither, 100
-    responses or as many as there are. Each is rated by `per_item` of the `raters`.
+    `turns` is the number of responses to rate; `dialogues` instead the number of dialogues, of which all
+    responses are rated; with neither, 100 responses or all if there are fewer. Each response is rated by
+    `per_item` of the `raters`.
     """
 
     turns: int | None
@@ -27,11 +28,11 @@ class Plan:
     seed: int
 
     def check(self, rows: Sequence[Response]) -> None:
-        """Raise one `InputError` with all that `rows` cannot give."""
+        """Raise one `InputError` that lists all requests that `rows` are too few for."""
         n_dialogues = len({row.dialogue_id for row in rows})
         problems = []
         if self.turns is not None and self.dialogues is not None:
-            problems.append("--n counts responses and --dialogues whole dialogues: give one of them")
+            problems.append("--n (responses) and --dialogues (whole dialogues) exclude each other: give one")
         if (self.turns or 0) > len(rows):
             problems.append(f"--n {self.turns}: there are {len(rows)} responses")
         if (self.dialogues or 0) > n_dialogues:
@@ -42,7 +43,7 @@ class Plan:
 
 
 def draw(rows: Sequence[Response], plan: Plan, rng: np.random.Generator) -> list[Response]:
-    """The rows to be rated, in random order."""
+    """The responses to rate, in random order."""
     if plan.dialogues is not None:
         drawn = _whole_dialogues(rows, plan.dialogues, rng)
     else:
@@ -58,7 +59,7 @@ def _whole_dialogues(rows: Sequence[Response], n: int, rng: np.random.Generator)
 
 
 def _spread_turns(rows: Sequence[Response], n: int, rng: np.random.Generator) -> list[Response]:
-    """`n` turns: one a dialogue in each round, from the quartile of which there are fewest so far."""
+    """`n` turns: in each round one from each dialogue, of the quartile with the fewest turns so far."""
     ordered = sorted(rows, key=lambda row: row.key)
     left: dict[str, list[Response]] = {}
     for i in rng.permutation(len(ordered)):
@@ -75,14 +76,14 @@ def _spread_turns(rows: Sequence[Response], n: int, rng: np.random.Generator) ->
 
 
 def sides(n_items: int, rng: np.random.Generator) -> list[int]:
-    """For each item the system on the left, 0 or 1: as often the one as the other, in random order."""
+    """For each item the system on the left, 0 or 1; each equally often (to within one), in random order."""
     return [int(i) % 2 for i in rng.permutation(n_items)]
 
 
 def assign(n_items: int, plan: Plan, rng: np.random.Generator) -> list[list[int]]:
-    """For each rater the items to rate, in an order of the rater's own.
+    """For each rater the indices of the items to rate, in a random order for each.
 
-    Every item gets `per_item` different raters, and raters get equally many items, give or take one.
+    Every item gets `per_item` different raters; the numbers of items of raters differ by at most one.
     """
     shares: list[list[int]] = [[] for _ in range(plan.raters)]
     for item in range(n_items):

@@ -1,4 +1,4 @@
-"""Automatic metrics item by item, so that they can be held against human scores."""
+"""Automatic metrics of single responses or dialogues, to be correlated with human scores."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,22 +11,25 @@ from eva.metrics.catalogue import Metric
 from eva.metrics.score import ScoreResult
 from eva.statistics.estimators import Array, Statistic
 
-CORPUS_ONLY = "is defined for a whole file only"
-NEEDS_DIALOGUES = "is defined per dialogue, which takes a study of whole ones (export with --dialogues)"
+CORPUS_ONLY = "is defined only for a whole file"
+NEEDS_DIALOGUES = "is defined per dialogue, so whole dialogues must be rated (export with --dialogues)"
 
 
 @dataclass
 class Values:
-    """One value a unit (a response or a dialogue) by metric name, and why metrics have none."""
+    """Metric name -> one value for each unit (response or dialogue), and the reasons for missing metrics."""
 
     by_metric: dict[str, Array] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
 def response_values(result: ScoreResult, key: Key) -> Values:
-    """Each metric on each of the key's responses alone, in the key's order.
+    """The value of each metric for each single response of the key, in the order of the key.
 
-    Phrases that a metric counts stay those of the whole file.
+    Metrics that count frequent phrases use the phrases of the whole file.
+
+    Raises:
+        InputError: an item of the key has no response.
     """
     rows = result.sample.rows
     apart = replace(
@@ -40,7 +43,7 @@ def response_values(result: ScoreResult, key: Key) -> Values:
 
 
 def dialogue_values(result: ScoreResult, dialogues: Sequence[str]) -> Values:
-    """Each metric on each of the dialogues alone."""
+    """The value of each metric for each single dialogue."""
     place = {name: i for i, name in enumerate(result.sample.dialogues)}
     wanted = np.array([place[name] for name in dialogues])
     return _values(result.chosen, lambda m: result.measured.statistics[m.name], wanted, whole=True)
@@ -69,24 +72,24 @@ def _values(
         if values is None:
             found.left_out[metric.name] = CORPUS_ONLY
             continue
-        found.by_metric[metric.name] = np.nan_to_num(values)[wanted]  # of an empty response: 0
+        found.by_metric[metric.name] = np.nan_to_num(values)[wanted]  # NaN (empty response) becomes 0
     return found
 
 
 def without_twins(values: Values, unit: str) -> Values:
-    """Leave out metrics that say of every unit what an earlier one says (corpus BLEU of one response)."""
+    """Leave out metrics whose values all equal those of an earlier one (corpus BLEU of one response)."""
     kept = Values(left_out=dict(values.left_out))
     for name, column in values.by_metric.items():
         twin = next((other for other, seen in kept.by_metric.items() if np.allclose(column, seen)), None)
         if twin is None or np.ptp(column) == 0:
             kept.by_metric[name] = column
         else:
-            kept.left_out[name] = f"is the same as {twin} on each {unit}"
+            kept.left_out[name] = f"is the same as {twin} for each {unit}"
     return kept
 
 
 def difference(ours: Values, theirs: Values) -> Values:
-    """First system's values less the second's, for the metrics that both have."""
+    """The values of the first system minus those of the second, for the metrics that both have."""
     shared = [name for name in ours.by_metric if name in theirs.by_metric]
     return Values(
         {name: ours.by_metric[name] - theirs.by_metric[name] for name in shared},

@@ -1,4 +1,4 @@
-"""The key of a study: which system stood where. Raters never see it."""
+"""The key of a study: which system is on which side. Raters must not see it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _FIELDS = ("form", "systems", "items", "raters", "whole_dialogues", "seed")
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A file of responses; the first is the one whose wins and losses are counted."""
+    """A file of responses; wins and losses are counted for the first one."""
 
     name: str
     sha256: str
@@ -25,10 +25,10 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to rate. `left` is the index of the system on the left, 0 where there is only one.
+    """One item to rate.
 
-    `texts` names the responses as they were shown, so that a sheet whose cells were sorted apart
-    from their rows is noticed.
+    `left` is the index of the system on the left, 0 if there is only one. `texts` is a digest of the
+    responses as shown; it reveals a sheet in which columns were sorted separately.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Key:
-    """All that turns ratings back into wins and losses; `raters` holds each rater's items in order."""
+    """What is needed to turn ratings into wins and losses; `raters` holds each rater's items in order."""
 
     form: Form
     systems: tuple[System, ...]
@@ -51,11 +51,11 @@ class Key:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Place of an item by its name."""
+        """Name of an item -> its index."""
         return {item.name: i for i, item in enumerate(self.items)}
 
     def write(self, folder: Path) -> None:
-        """Write `key.json`."""
+        """Write `key.json` into `folder`."""
         write_json(folder / KEY_FILE, {**asdict(self), "form": self.form.name})
 
     @classmethod
@@ -68,7 +68,7 @@ class Key:
 
     @classmethod
     def from_dict(cls, raw: Any, where: str) -> "Key":
-        """Rebuild from `key.json`; an `InputError` says what is missing."""
+        """The key in the content of `key.json`; `InputError` if fields are missing or were changed."""
         given = raw if isinstance(raw, dict) else {}
         raise_if((f"`{name}` is missing: is it a key?" for name in _FIELDS if name not in given), where)
         if given["form"] not in FORMS:
@@ -77,12 +77,14 @@ class Key:
             systems = tuple(System(**one) for one in given["systems"])
             items = tuple(Item(**one) for one in given["items"])
         except TypeError as error:
-            raise InputError(f"{where}: was edited ({error}); take the file that export wrote") from None
+            raise InputError(
+                f"{where}: it was edited ({error}); use the file that the export wrote"
+            ) from None
         form = FORMS[given["form"]]
         return cls(form, systems, items, given["raters"], given["whole_dialogues"], given["seed"])
 
 
 def texts_digest(responses: Sequence[str]) -> str:
-    """Sixteen hex digits that name the responses of an item, whatever a spreadsheet did to blanks."""
+    """A digest (16 hex digits) of an item's responses; white space, which spreadsheets change, is ignored."""
     bare = ["".join(text.split()).lstrip("'") for text in responses]
     return hashlib.sha256("\0".join(bare).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The same study as a Label Studio project: labelling interface, tasks, and its JSON export."""
+"""A study as a Label Studio project: labelling interface, tasks, and reading of its JSON export."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -55,7 +55,7 @@ def _ask(view: ElementTree.Element, form: Form, criterion: Criterion) -> None:
 
 
 def tasks(form: Form, items: Iterable[Shown]) -> list[dict[str, Any]]:
-    """The tasks to import, one an item."""
+    """The tasks to import into Label Studio, one for each item."""
     return [
         {
             "data": {
@@ -69,16 +69,18 @@ def tasks(form: Form, items: Iterable[Shown]) -> list[dict[str, Any]]:
 
 
 def read_export(path: Path, form: Form) -> tuple[list[Record], list[str]]:
-    """The records of an export of type JSON, and its problems; skipped annotations are none.
+    """The records of an export of type JSON, and its problems; skipped annotations are ignored.
 
-    A rater is `label_studio:` and the id (or address) of the user who completed the annotation.
+    The name of a rater is `label_studio:` and the id (or e-mail address) of the annotating user.
     """
     try:
         raw = read_json(path)
     except InputError as error:
         return [], [str(error)]
     if not isinstance(raw, list) or not all(_is_task(task) for task in raw):
-        return [], [f"{path.name}: no list of tasks with `data` and `annotations`; export the type `JSON`"]
+        return [], [
+            f"{path.name}: not a list of tasks with `data` and `annotations`; export with type `JSON`"
+        ]
     return [
         record for number, task in enumerate(raw, start=1) for record in _records(path, number, task, form)
     ], []
@@ -109,7 +111,7 @@ def _records(path: Path, number: int, task: Mapping[str, Any], form: Form) -> It
 
 
 def _user(completed_by: Any) -> str:
-    """Exports give the user's id, or with some settings an object that holds it."""
+    """The id of the user; exports have it directly or, with some settings, inside an object."""
     if isinstance(completed_by, dict):
         return str(completed_by.get("id") or completed_by.get("email"))
     return str(completed_by)

@@ -1,4 +1,4 @@
-"""What raters said: shares of win, tie and lose (or yes and no), majorities, agreement, side bias."""
+"""Results of a study: shares of win, tie and lose (or yes and no), majorities, agreement, side bias."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ _RESAMPLED = "Interval: percentile bootstrap over dialogues, with all ratings of
 
 @dataclass(frozen=True)
 class FigureValue:
-    """A figure of a study, with its interval over dialogues."""
+    """A statistic of a study with its confidence interval from a bootstrap over dialogues."""
 
     value: float
     n: int
@@ -33,7 +33,7 @@ class FigureValue:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Figures by name (`human/<criterion>/…`), each item's majority labels, and what is not defined."""
+    """The statistics by name (`human/<criterion>/…`), the votes on each item, and undefined statistics."""
 
     metrics: dict[str, FigureValue]
     items: list[dict[str, Any]]
@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Figure:
-    """A statistic that still lacks its interval."""
+    """A statistic before its interval is computed."""
 
     name: str
     statistic: Statistic
@@ -52,7 +52,7 @@ class _Figure:
 
 
 def summarise(ratings: Ratings, settings: Evaluate) -> Outcome:
-    """Every figure of a study, with intervals over resamples of its dialogues."""
+    """All statistics of a study, with confidence intervals from a bootstrap over its dialogues."""
     resampling = Resampling.of(settings)
     figures = list(_figures(ratings))
     defined = [one for one in figures if one.statistic.n and not np.isnan(one.statistic.value)]
@@ -68,7 +68,10 @@ def summarise(ratings: Ratings, settings: Evaluate) -> Outcome:
 
 
 def majority(counts: Counts) -> Counts:
-    """One-hot label that more than half of an item's raters gave; a row of zeros where there is none."""
+    """One-hot rows of the label that more than half of an item's raters gave; zeros if there is none.
+
+    `counts` and the result are (items, labels).
+    """
     return np.asarray(2 * counts > counts.sum(axis=1, keepdims=True), dtype=np.int64)
 
 
@@ -93,7 +96,7 @@ def _shares(ratings: Ratings, name: str, counts: Counts, dialogue_of: Counts) ->
             f"human/{name}/{label}",
             _share(100 * counts[:, i], totals, dialogue_of),
             "percent",
-            f"Ratings that say `{label}`, from {view} view, over all ratings of {name}. {_RESAMPLED}.",
+            f"Ratings `{label}`, from {view} view, divided by all ratings of {name}. {_RESAMPLED}.",
         )
     if form.is_pairwise:
         yield _Figure(
@@ -109,8 +112,8 @@ def _shares(ratings: Ratings, name: str, counts: Counts, dialogue_of: Counts) ->
             f"human/{name}/majority_{label}",
             _share(100 * agreed[:, i], np.ones(len(agreed), dtype=np.int64), dialogue_of),
             "percent of items",
-            f"Items of which more than half of the raters said `{label}` in {name}, over all items (those "
-            f"without such a majority too). {_RESAMPLED}.",
+            f"Items for which more than half of the raters chose `{label}` in {name}, divided by all items "
+            f"(also those without a majority). {_RESAMPLED}.",
         )
 
 
@@ -133,14 +136,14 @@ def _kappa(name: str, counts: Counts, dialogue_of: Counts) -> _Figure:
 
 
 def _left(ratings: Ratings, dialogue_of: Counts) -> _Figure:
-    """Raters who favour a side whatever stands there would blur every comparison."""
+    """The share of the left side: raters who prefer a side regardless of content blur every comparison."""
     chosen = np.sum(list(ratings.chosen.values()), axis=0)
     return _Figure(
         "human/left",
         _share(100 * chosen[:, 0], chosen[:, 0] + chosen[:, -1], dialogue_of),
         "percent",
-        "Ratings for the response on the left over all that are no tie, all criteria; 50 without a bias "
-        f"to a side, since each system is on the left equally often. {_RESAMPLED}.",
+        "Ratings for the response on the left, divided by all that are not ties, over all criteria; 50 "
+        f"without side bias, because each system is on the left equally often. {_RESAMPLED}.",
     )
 
 
@@ -156,7 +159,7 @@ def _value(figure: _Figure, resampling: Resampling) -> FigureValue:
 
 
 def _item_rows(ratings: Ratings) -> list[dict[str, Any]]:
-    """One row an item: where it is from, and by criterion its votes, majority label and human score."""
+    """One row per item: its dialogue and turn, and for each criterion votes, majority label and score."""
     form = ratings.key.form
     rows: list[dict[str, Any]] = [
         {"item": item.name, "dialogue_id": item.dialogue_id, "turn": item.turn} for item in ratings.key.items

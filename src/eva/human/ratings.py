@@ -1,4 +1,4 @@
-"""Filled sheets, checked as a whole and unblinded."""
+"""Reading filled sheets: checking all of them, and assigning the ratings to the systems."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,21 +30,21 @@ class Ratings:
     chosen: dict[str, Counts]
 
     def labels(self, criterion: str) -> Counts:
-        """How many raters gave each of the form's labels (items x labels): the sides undone."""
+        """(items, labels) how many raters gave each label, with left and right assigned to the systems."""
         counts = self.chosen[criterion]
         swapped = np.array([item.left == 1 for item in self.key.items])
         return np.where(swapped[:, None], counts[:, ::-1], counts)
 
     def scores(self, criterion: str) -> NDArray[np.float64]:
-        """The human score of each item: mean over its raters of what their labels are worth.
+        """(items,) the human score of each item: the mean score of its raters' labels.
 
-        Two systems: win 1, tie 0, lose -1 of the first system. One system: share of yes.
+        Two systems: win 1, tie 0, lose -1 for the first system. One system: the share of yes.
         """
         worth = self.labels(criterion) @ np.array(self.key.form.scores)
         return np.asarray(worth / self.n_raters, dtype=np.float64)
 
     def dialogue_of(self) -> tuple[tuple[str, ...], Counts]:
-        """The dialogues' ids, sorted, and the index into them of each item."""
+        """The sorted ids of the dialogues, and for each item the index of its dialogue."""
         ids, index = np.unique([item.dialogue_id for item in self.key.items], return_inverse=True)
         return tuple(ids.tolist()), np.asarray(index, dtype=np.int64)
 
@@ -96,7 +96,9 @@ def _wrong(record: Record, key: Key) -> Iterator[str]:
         elif record.item not in key.raters[record.rater]:
             yield f"{record.item} was not given to {record.rater}"
     if texts_digest(record.responses) != key.items[key.index[record.item]].texts:
-        yield f"the responses are not those of {record.item}; were columns sorted apart, or texts edited?"
+        yield (
+            f"the responses are not those of {record.item}; was a column sorted on its own, or text edited?"
+        )
     missing = [name for name, answer in record.answers.items() if not answer]
     if missing:
         yield f"no rating for {', '.join(missing)}"

@@ -1,4 +1,4 @@
-"""Rating sheets as csv that a spreadsheet opens without harm and gives back without loss."""
+"""Rating sheets as csv files that spreadsheets open safely (no formulas) and save without loss."""
 
 import csv
 import io
@@ -12,15 +12,15 @@ from eva.errors import InputError
 from eva.human.forms import EMOTIONAL_VALIDATION, Form
 from eva.plain_text import read_text
 
-# A spreadsheet runs a cell that begins with one of these (CWE-1236); the apostrophe is our own
-# mark and has to be marked too, or it could not be told from one that a text begins with.
+# A spreadsheet executes a cell that begins with one of these (CWE-1236). The apostrophe, which `neutralise`
+# puts before them, needs one too, to distinguish it from an apostrophe at the start of a text.
 _FORMULA = tuple("=+-@＝＋－＠")
 _MARKED = (*_FORMULA, "'", "\t", "\r", "\n", "\0")
-_BOM = "\ufeff"  # without it Excel reads UTF-8 as the local code page
+_BOM = "\ufeff"  # without it Excel does not read the file as UTF-8
 _FIXED = ("item", "rater")
 _THEORY = (
-    "Emotional validation: the supporter takes in what the help-seeker feels and shows that it makes sense, "
-    "before any advice. Its levels deepen as a conversation goes on: "
+    "Emotional validation: the supporter recognises what the help-seeker feels and shows that it makes "
+    "sense, before giving any advice. It has four levels, which become deeper during a conversation: "
     + ", ".join(f"{level} {name}" for level, name in LEVEL_NAMES.items())
     + "."
 )
@@ -29,7 +29,7 @@ CONVERSATION = "conversation"
 
 @dataclass(frozen=True)
 class Shown:
-    """What a rater sees of an item: the conversation so far, and the responses in shown order."""
+    """What a rater sees of an item: the conversation so far, and the responses in displayed order."""
 
     item: str
     conversation: tuple[tuple[str, str], ...]
@@ -38,7 +38,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Record:
-    """One rater's answers on one item as they were found; `place` says where."""
+    """The answers of one rater on one item, as read; `place` is the file and row, for messages."""
 
     place: str
     rater: str
@@ -48,7 +48,7 @@ class Record:
 
 
 def neutralise(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula; `restore` gives the text back."""
+    """The text with an apostrophe before it if a spreadsheet would execute it; `restore` is the inverse."""
     return f"'{text}" if text.startswith(_MARKED) or text.lstrip().startswith(_FORMULA) else text
 
 
@@ -58,12 +58,12 @@ def restore(cell: str) -> str:
 
 
 def header(form: Form) -> list[str]:
-    """Column names of a form's sheet."""
+    """The column names of a form's sheet."""
     return [*_FIXED, CONVERSATION, *form.columns, *(criterion.name for criterion in form.criteria)]
 
 
 def write_sheet(path: Path, form: Form, rater: str, items: Iterable[Shown]) -> None:
-    """Write one rater's sheet: UTF-8 with a byte-order mark, the criteria's columns empty."""
+    """Write the sheet of one rater as UTF-8 with a byte-order mark; the columns of the criteria are empty."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header(form))
@@ -75,9 +75,9 @@ def write_sheet(path: Path, form: Form, rater: str, items: Iterable[Shown]) -> N
 
 
 def read_sheet(path: Path, form: Form) -> tuple[list[Record], list[str]]:
-    """The records of a filled sheet and the problems that kept others from being read.
+    """The records of a filled sheet, and its problems; the sheet has no records if it cannot be read.
 
-    Rows are numbered as a spreadsheet does, the header being row 1.
+    Rows are numbered as in a spreadsheet: the header is row 1.
     """
     try:
         table = _table(path)
@@ -88,13 +88,15 @@ def read_sheet(path: Path, form: Form) -> tuple[list[Record], list[str]]:
     names = [cell.strip() for cell in table[0]] if table else []
     absent = [name for name in header(form) if name not in names and name != CONVERSATION]
     if absent:
-        return [], [f"{path.name} row 1: column {', '.join(absent)} is missing; is it a sheet of this study?"]
+        return [], [
+            f"{path.name} row 1: column {', '.join(absent)} is missing; is this a sheet of this study?"
+        ]
     rows = [(number, cells) for number, cells in enumerate(table[1:], start=2) if any(cells)]
     return [_record(path, number, dict(zip(names, cells, strict=False)), form) for number, cells in rows], []
 
 
 def _table(path: Path) -> list[list[str]]:
-    """All cells; the delimiter is what follows the first column's name, as Excel's depends on the country."""
+    """All cells. The delimiter, which depends on the country in Excel, follows the first column's name."""
     text = read_text(path)
     first = text.lstrip('"')[len(_FIXED[0]) :].lstrip('"')[:1]
     return list(
@@ -113,12 +115,12 @@ def _record(path: Path, number: int, cells: Mapping[str, str], form: Form) -> Re
 
 
 def instructions(form: Form) -> str:
-    """What to tell the raters, as a text that goes with the sheets."""
+    """The instructions for raters, a text file beside the sheets."""
     asked: Sequence[str] = [f"{one.name} ({one.group}): {one.question}" for one in form.criteria]
     if form.is_pairwise:
         how = (
-            "Each row shows a conversation so far and two ways in which the supporter might go on. For each "
-            "question below, enter `left` or `right` for the response of which it is more true, or `tie`."
+            "Each row shows a conversation so far and two possible responses of the supporter. For each "
+            "question below, enter `left` or `right` for the response that fits it better, or `tie`."
         )
     else:
         how = (
@@ -128,7 +130,7 @@ def instructions(form: Form) -> str:
     return "\n".join(
         [
             how,
-            "Fill every row, leave the other columns as they are, and save as csv (Excel: `CSV UTF-8`).",
+            "Fill in every row, do not change the other columns, and save as csv (Excel: `CSV UTF-8`).",
             "The mark ' at the beginning of some cells is not part of the text.",
             "",
             *asked,

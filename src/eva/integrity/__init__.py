@@ -1,1 +1,1 @@
-"""Whether what is stored is still what was made: the checks behind `eva verify`."""
+"""The checks of `eva verify`: whether stored files still have the content that was written."""

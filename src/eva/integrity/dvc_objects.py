@@ -1,4 +1,4 @@
-"""DVC's objects, each named after the md5 of its content: which differ from it, and how to mend them."""
+"""Finding and repairing damaged objects of DVC, whose file name is the md5 of their content."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ Uses = Mapping[str, Sequence[Output]]
 
 @dataclass(frozen=True)
 class Damaged:
-    """An object whose content is not what it is named after, and the outputs that need it."""
+    """An object whose content does not match its name, and the outputs that need it."""
 
     path: Path
     md5: str
@@ -35,7 +35,7 @@ class Damaged:
 
 
 def uses_of(objects: Objects) -> Uses:
-    """The outputs that need each object."""
+    """Md5 of an object -> the outputs that need it."""
     found: dict[str, list[Output]] = defaultdict(list)
     for output in objects.outputs:
         found[output.md5].append(output)
@@ -48,7 +48,7 @@ def stored_objects(folder: Path) -> list[Path]:
 
 
 def find_damaged(paths: Iterable[Path], uses: Uses, on_bytes: Callable[[int], object]) -> Iterator[Damaged]:
-    """Compare each object with its name."""
+    """The objects whose md5 differs from their name; `on_bytes` is called with the size of each one read."""
     for path in paths:
         name = path.parent.name + path.name
         if _md5(path) != name.removesuffix(".dir"):
@@ -57,14 +57,15 @@ def find_damaged(paths: Iterable[Path], uses: Uses, on_bytes: Callable[[int], ob
 
 
 def linked(paths: Iterable[Path]) -> list[Path]:
-    """Objects that share their bytes with another file, so that an edit of one changes both."""
+    """The objects with a second hard link, so that an edit of the other file changes them too."""
     return [path for path in paths if path.stat().st_nlink > 1]
 
 
 def repair(damaged: Damaged, objects: Objects, root: Path) -> bool:
-    """Put a good copy in place of a damaged object; False where none is to be had.
+    """Replace a damaged object by a good copy; False if there is none.
 
-    Looked for in the other store, in the workspace, and, where the remote is no folder, there through DVC.
+    A copy is looked for in the other of cache and remote folder, then in the workspace, then, if the
+    remote is not a folder, with `dvc fetch`.
     """
     stores = [store for store in (objects.cache, objects.remote) if store]
     same = [store / damaged.md5[:2] / damaged.md5[2:] for store in stores]
@@ -79,7 +80,7 @@ def repair(damaged: Damaged, objects: Objects, root: Path) -> bool:
 
 def _fetched(damaged: Damaged, root: Path) -> bool:
     aside = damaged.path.with_name(f"{damaged.path.name}.damaged")
-    damaged.path.replace(aside)  # DVC fetches only what is not there
+    damaged.path.replace(aside)  # DVC fetches only missing objects
     fetch_again(root, sorted({output.stage for output in damaged.outputs}))
     if damaged.path.is_file() and _md5(damaged.path) == damaged.md5.removesuffix(".dir"):
         aside.unlink()

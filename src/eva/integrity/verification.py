@@ -1,4 +1,4 @@
-"""Everything that a checkout stores, compared with what it was when it was stored."""
+"""Verification of all stored files of a checkout against the digests taken when they were written."""
 
 import sys
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from eva.record.records import read_record
 
 @dataclass
 class Verified:
-    """What was looked at (one line a store), what is wrong, and what was mended."""
+    """What was checked (one line for each store), the problems found, those repaired, and notes."""
 
     checked: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -27,9 +27,9 @@ class Verified:
 
 
 def verify(root: Path, mend: bool = False) -> Verified:
-    """Check DVC's cache and a remote folder, trainings, paid answers and records of the checkout `root`.
+    """Check DVC's cache and remote folder, trainings, endpoint responses and records of the checkout `root`.
 
-    With `mend`, damaged objects of DVC are replaced by a good copy where there is one.
+    With `mend`, damaged objects of DVC are replaced by a good copy, if there is one.
     """
     found, objects = Verified(), read_objects(root)
     if objects:
@@ -60,11 +60,13 @@ def _check_objects(found: Verified, objects: Objects, root: Path, mend: bool) ->
         else:
             found.problems.append(one.described(root))
     if objects.address and not objects.remote:
-        found.notes.append(f"{objects.address}: a remote that is no folder; `dvc status --cloud` asks it")
+        found.notes.append(
+            f"{objects.address}: this remote is not a folder, so it was not checked; use `dvc status --cloud`"
+        )
     if shared := linked(stored["DVC cache"]):
         found.notes.append(
-            f"{len(shared)} objects of the cache share their bytes with another file, so that an edit there "
-            "changes them: `dvc checkout --relink` parts them"
+            f"{len(shared)} objects of the cache are hard links to other files, so an edit of such a file "
+            "changes the cache: `dvc checkout --relink` separates them"
         )
 
 
@@ -75,9 +77,9 @@ def _collect(found: Verified, what: str, folder: Path, faults: Iterator[str]) ->
 
 
 def _faulty_trainings(store: Path, objects: Objects | None) -> Iterator[str]:
-    """Finished trainings and checkpoints with a file that is not what its manifest says.
+    """A message for each file of a finished training or checkpoint that differs from its manifest.
 
-    One without a manifest was not written to its end; nothing resumes or reuses it.
+    Folders without a manifest were not written completely; they are never resumed or reused.
     """
     for folder in sorted(path for path in store.glob("*") if path.is_dir()):
         for name, entry in (read_manifest(folder) or {}).items():
@@ -85,10 +87,10 @@ def _faulty_trainings(store: Path, objects: Objects | None) -> Iterator[str]:
             if objects and not path.is_file():  # DVC holds it
                 path = objects.cache / entry["md5"][:2] / entry["md5"][2:]
             if fault := file_fault(path, entry):
-                yield f"training {folder}: {name}: {fault}; delete the folder, and it is trained again"
+                yield f"training {folder}: {name}: {fault}; delete the folder to train it again"
         for checkpoint in sorted(folder.glob("trainer/checkpoint-*")):
             if read_manifest(checkpoint) and (fault := folder_fault(checkpoint)):
-                yield f"checkpoint {checkpoint}: {fault}; an earlier one is resumed"
+                yield f"checkpoint {checkpoint}: {fault}; training will resume from an earlier one"
 
 
 def _faulty_records(history: Path) -> Iterator[str]:
@@ -99,4 +101,4 @@ def _faulty_records(history: Path) -> Iterator[str]:
             yield str(error)
             continue
         if record.digest not in path.name:
-            yield f"{path}: changed since it was written; its name and its content differ"
+            yield f"{path}: it was changed after it was written: the digest in its name does not match"

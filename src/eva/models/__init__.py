@@ -1,1 +1,1 @@
-"""Backbones and chat templates as ordinary Hugging Face folders."""
+"""Backbones as Hugging Face model folders: fetching, checking and loading them, and their chat templates."""

@@ -1,7 +1,7 @@
-"""Backbones as ordinary Hugging Face folders, wherever they come from (ADR 14).
+"""Creation of a backbone's Hugging Face model folder from any of its sources (ADR 14).
 
-A folder holds safetensors, tokenizer and, for a causal model, a chat template. It appears in one
-step or not at all.
+The folder holds safetensors weights, a tokenizer and, for a causal model, a chat template. It is written
+atomically.
 """
 
 import logging
@@ -18,7 +18,7 @@ from eva.settings.backbones_section import Backbone
 
 log = logging.getLogger(__name__)
 
-# All that a model folder may bring along: nothing here is code, nothing is unpickled.
+# The only files that are copied from a model folder: none of them is code or is unpickled.
 # `model*`: some repositories hold the same weights a second time as `consolidated*`.
 ALLOWED = (
     "model*.safetensors",
@@ -33,7 +33,11 @@ ALLOWED = (
 
 @dataclass(frozen=True, slots=True)
 class Materialised:
-    """`backbone.json`: where a folder came from and what is in it (`template_sha` of its prompt)."""
+    """`backbone.json`: the source of a model folder, and digests of its content and of its prompt.
+
+    `digest` is the sha256 of the folder; `template_sha` that of chat template and system prompt (see
+    `prompt_sha`), None for an encoder or a served model.
+    """
 
     name: str
     source: str
@@ -44,11 +48,12 @@ class Materialised:
 
 
 def materialise(name: str, backbone: Backbone, out: Path) -> Materialised:
-    """Make the folder `out` of backbone `name`, with `backbone.json` in it.
+    """Create the folder `out` of backbone `name`, with `backbone.json` in it.
 
-    Raises `InputError` before anything is written if the source is not there, is not the pinned
-    version, or does not fit on the disk; and without replacing `out` if what came is no usable
-    model: weights other than safetensors, no tokenizer, or for a causal one no chat template.
+    Raises:
+        InputError: the source is missing, is not the pinned version, or does not fit on the disk; or it
+            is not a usable model (no safetensors weights, no tokenizer, no chat template of a causal
+            model, or files that do not fit each other). `out` is then unchanged.
     """
     if backbone.source == "endpoint":
         return _served(name, backbone, out)
@@ -71,7 +76,7 @@ def materialise(name: str, backbone: Backbone, out: Path) -> Materialised:
 
 
 def _served(name: str, backbone: Backbone, out: Path) -> Materialised:
-    """The folder of a model that stays where it is: its address and how to ask it."""
+    """Create the folder of a served model: it holds the URL and the request settings, no weights."""
     from eva.models.endpoint import FILE, Served
 
     served = Served.here(backbone.id, backbone.endpoint)
@@ -99,7 +104,7 @@ def _fetch(backbone: Backbone, folder: Path) -> None:
 
 
 def _checked(folder: Path, backbone: Backbone, name: str) -> str | None:
-    """Check the folder, and write into it the chat template that is used; the prompt's hash."""
+    """Check the folder and write the chat template that EVA uses into it; returns the prompt's hash."""
     tokenizer = check_folder(folder, backbone.role, name)
     if backbone.role == "encoder":
         return None
@@ -118,7 +123,7 @@ def _copy(source: Path, folder: Path) -> None:
 
 
 def _download(backbone: Backbone, folder: Path) -> None:
-    """Snapshot of a hub repository at its pinned commit; resumes from the hub's own cache."""
+    """Download a hub repository at its pinned commit; an interrupted download is resumed."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -131,7 +136,7 @@ def _download(backbone: Backbone, folder: Path) -> None:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"hub model {backbone.id} at {backbone.revision} could not be fetched "
+            f"hub model {backbone.id} at {backbone.revision} could not be downloaded "
             f"({type(error).__name__}: {error}); check id, commit, network and, for a gated model, "
             "`hf auth login`; or copy the model here and use `source: local`"
         ) from None

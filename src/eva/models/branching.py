@@ -1,7 +1,7 @@
-"""Prompts that are prefixes of one another, and the models that can read them once for all.
+"""Sharing one forward pass among prompts that are prefixes of one another.
 
-The prompts of a dialogue's supporter turns continue one another. Under a mask that shows each
-response its own prefix only, one reading of the longest prompt serves all of them.
+The prompt of each supporter turn of a dialogue is a prefix of the next one. With an attention mask that
+shows each response only its own prefix, one forward pass over the longest prompt serves all of them.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def supports_branches(model: Any) -> bool:
-    """Whether every layer sees the whole context (a sliding window would hide the prefix)."""
+    """Whether every layer attends to the whole context; a sliding window would hide part of the prefix."""
     config = model.config
     if getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None):
         return False
@@ -18,7 +18,10 @@ def supports_branches(model: Any) -> bool:
 
 
 def share_trunks(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Group prompts so that in each group all are prefixes of the first; returns their indices."""
+    """Group prompts (token ids) so that in each group all are prefixes of the first.
+
+    Returns the indices of the prompts in each group, the longest prompt first.
+    """
     groups: list[list[int]] = []
     for index in sorted(range(len(prompts)), key=lambda i: -len(prompts[i])):
         prompt = prompts[index]

@@ -1,8 +1,8 @@
 """Conversations as token sequences for training and generation (ADR 6 to 8).
 
-One template and one prompt serve both; what does not fit the context is cut so that no supporter
-turn loses its supervision or its score. This module is the front door of the chat format: the
-names of `prompts` and `template` that others need are here too.
+Both use the same chat template and prompt. A dialogue that is longer than the context is divided so that
+every supporter turn is still trained on and generated. Other packages use the chat format only through
+this module, so it also exports names of `prompts` and `template`.
 """
 
 from collections.abc import Sequence
@@ -45,14 +45,15 @@ __all__ = [
     "system_prompt",
 ]
 
-IGNORE = -100  # the label that cross-entropy leaves out
+IGNORE = -100  # the label that cross-entropy ignores
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One training sequence; `labels` are -100 except on the supporter turns it supervises.
+    """One training sequence.
 
-    `turns` counts those turns among the dialogue's supporter turns, from 1.
+    `labels` has the length of `input_ids` and is -100 except on the supporter turns that are trained on
+    here; `turns` are the numbers of these turns among the supporter turns of the dialogue, from 1.
     """
 
     input_ids: list[int]
@@ -66,7 +67,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Messages `start` to `stop` (exclusive), of which the last `turns` supporter turns are new."""
+    """The messages of one window, `start` to `stop` (exclusive), and the supporter turns to train on."""
 
     start: int
     stop: int
@@ -80,16 +81,19 @@ def encode_dialogue(
     prompt: str = "eva",
     max_length: int,
 ) -> list[Window]:
-    """The dialogue as training sequences of at most `max_length` tokens.
+    """The dialogue as training sequences of at most `max_length` tokens each, usually one.
 
-    Mostly one. A longer dialogue becomes windows that overlap in history: every supporter turn is
-    supervised in exactly one, and there it sees as much history as fits, from a user turn on and
-    after the system prompt. Only a turn that does not fit with the one message before it is cut:
-    its end stays. Raises `InputError` if there is nothing to supervise.
+    A dialogue that is too long becomes several windows that overlap in their history. Every supporter
+    turn is trained on in exactly one window, where it has as much history as fits, starting with a user
+    turn after the system prompt. If a turn and the one message before it are too long together, only
+    the end of them is kept.
+
+    Raises:
+        InputError: the dialogue has no supporter turn, or `max_length` is too small for one.
     """
     n_turns = len(_supporter_indices(messages))
     if n_turns == 0:
-        raise InputError("a dialogue without a supporter turn has zero supervised tokens; drop it")
+        raise InputError("a dialogue without a supporter turn has no tokens to train on; drop it")
     messages = messages[: _supporter_indices(messages)[-1] + 1]
     if _length(tokenizer, messages, prompt) <= max_length:
         pieces = [_Piece(0, len(messages), tuple(range(1, n_turns + 1)))]
@@ -99,8 +103,7 @@ def encode_dialogue(
     supervised = [turn for window in windows for turn in window.turns]
     if supervised != list(range(1, n_turns + 1)) or not all(w.n_supervised for w in windows):
         raise InputError(
-            f"supporter turns {supervised} of {n_turns} are supervised at {max_length} tokens; "
-            "raise `max_length`"
+            f"only supporter turns {supervised} of {n_turns} fit into {max_length} tokens; raise `max_length`"
         )
     return windows
 
@@ -113,9 +116,12 @@ def encode_responses(
     prompt: str = "eva",
     max_length: int,
 ) -> list[Window]:
-    """Several answers to one history (a preference pair), only the answer supervised.
+    """One sequence for each response to a history (a preference pair); only the response has labels.
 
-    All see the same history: as much of it as leaves room for the longest answer.
+    All have the same history: as much as fits into `max_length` with the longest response.
+
+    Raises:
+        InputError: the history does not end with the user.
     """
     _require_user_last(history)
     turn = len(_supporter_indices(history)) + 1
@@ -131,9 +137,12 @@ def encode_prompt(
     prompt: str = "eva",
     max_length: int,
 ) -> list[int]:
-    """Ids of what the model reads before it answers a history that ends with the user.
+    """The token ids of the prompt for a response to `history`.
 
-    The oldest turns are dropped until it fits into `max_length`; the system prompt stays.
+    The oldest turns are dropped until the prompt fits into `max_length` tokens; the system prompt is kept.
+
+    Raises:
+        InputError: the history does not end with the user.
     """
     _require_user_last(history)
     start = _first_start(tokenizer, history, prompt, max_length)
@@ -145,13 +154,13 @@ def encode_prompt(
 
 def _require_user_last(history: Sequence[Message]) -> None:
     if not history or history[-1]["role"] != "user":
-        raise InputError("a history to answer must end with a user turn; drop what stands after the last one")
+        raise InputError("a history must end with a user turn; drop the turns after the last user turn")
 
 
 def _plan(
     tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], prompt: str, max_length: int
 ) -> list[_Piece]:
-    """For each supporter turn its longest fitting history; turns with the same start share a window."""
+    """The longest history that fits, for each supporter turn; turns with the same start share a window."""
     pieces: list[_Piece] = []
     start = 0
     for turn, index in enumerate(_supporter_indices(messages), start=1):
@@ -172,7 +181,7 @@ def _first_start(
     """Index of the earliest user turn from which `messages` fit; the last user turn if none does."""
     starts = [i for i, message in enumerate(messages) if message["role"] == "user"]
     if not starts or starts[0] != 0:
-        return 0  # `render` says what is wrong with it
+        return 0  # `render` raises the error
     for start in starts[:-1]:
         if _length(tokenizer, messages[start:], prompt) <= max_length:
             return start
@@ -190,7 +199,7 @@ def _window(
     labels = [IGNORE] * len(encoded.ids)
     for span in encoded.spans[-len(turns) :]:
         labels[span.start : span.stop] = encoded.ids[span.start : span.stop]
-    stop = encoded.spans[-1].stop  # what a template writes after the last turn teaches nothing
+    stop = encoded.spans[-1].stop  # what the template writes after the last turn is not trained on
     ids, labels = encoded.ids[:stop], labels[:stop]
     if len(ids) > max_length:
         head = encoded.head
@@ -199,7 +208,7 @@ def _window(
 
 
 def _keep_ends(values: list[int], head: int, max_length: int) -> list[int]:
-    """The system part and the end, without the middle; the end alone where the system part is long."""
+    """The system prompt (the first `head` tokens) and the end; only the end if the system prompt is long."""
     head = head if head <= max_length // 2 else 0
     return values[:head] + values[len(values) - (max_length - head) :]
 

@@ -1,8 +1,8 @@
-"""How a chat template writes a conversation, learnt from a rendered probe.
+"""The form in which a chat template writes assistant turns, found by rendering a short conversation.
 
-A template is asked for prompts only, never for a finished conversation: what it writes behind the
-last turn (Phi-3's end of the text) or before it (Qwen3's empty thought) belongs to no turn. Any
-template works that writes every assistant turn in one form, right behind its generation prompt.
+Only prompts are rendered with the template, never a finished conversation, because what it adds after the
+last turn (Phi-3's end of text) or before it (Qwen3's empty thought) belongs to no turn. A template is
+supported if it writes every assistant turn in the same form, directly after its generation prompt.
 """
 
 import functools
@@ -30,12 +30,12 @@ PROBE: tuple[Message, ...] = (
     {"role": "user", "content": "It is."},
     {"role": "assistant", "content": "Tell me more."},
 )
-_SHOWN = 240  # characters of a rendering in a message
+_SHOWN = 240  # characters of a rendered text that are shown in a message
 
 
 @dataclass(frozen=True, slots=True)
 class EndToken:
-    """The token that ends an assistant turn: generation stops at it, training teaches it."""
+    """The token that ends an assistant turn: generation stops at it, and training includes it."""
 
     id: int
     text: str
@@ -43,10 +43,10 @@ class EndToken:
 
 @dataclass(frozen=True)
 class ChatForm:
-    """How a template writes: behind the prompt come `lead`, the text, `gap` and the end token.
+    """How a template writes an assistant turn: `lead`, the content, `gap` and the end token.
 
-    `template` is its text, with clock and thoughts taken out; `takes_system` says whether a system
-    message has a place of its own.
+    `template` is its Jinja text with a fixed date and without thoughts; `takes_system` says whether a
+    system message has its own place (otherwise it is put before the first user message).
     """
 
     template: str
@@ -57,19 +57,19 @@ class ChatForm:
     end: EndToken
 
     def turn(self, content: str) -> str:
-        """An assistant turn as it stands behind its prompt."""
+        """The text of an assistant turn, as it follows its generation prompt."""
         return f"{self.lead}{content}{self.gap}{self.end.text}"
 
 
 def chat_form(tokenizer: "PreTrainedTokenizerBase") -> ChatForm:
-    """How the tokenizer's chat template writes; an `InputError` if a model cannot be trained on it."""
+    """The form of the tokenizer's chat template; `InputError` if a model cannot be trained with it."""
     return _learn(tokenizer, template_source(tokenizer.chat_template, model_name(tokenizer)))
 
 
 def prompt_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], prompt: str) -> str:
-    """A conversation that ends with the user, up to where the supporter begins to write.
+    """The rendered prompt for a conversation that ends with the user, with the generation prompt.
 
-    Control tokens in contents are hidden, see `ControlTokens`.
+    Control tokens in the contents of messages are hidden, see `ControlTokens`.
     """
     form = chat_form(tokenizer)
     hidden = [{**one, "content": form.controls.hide(one["content"])} for one in messages]
@@ -77,12 +77,12 @@ def prompt_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message
 
 
 def model_name(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """What a message calls the tokenizer's model."""
+    """The name of the tokenizer's model in messages."""
     return str(tokenizer.name_or_path or type(tokenizer).__name__)
 
 
 def template_fault(tokenizer: "PreTrainedTokenizerBase", what: str, **shown: str) -> InputError:
-    """An error that says what the template does; `shown` are renderings by what they are."""
+    """The error that the chat template does `what`; `shown` are rendered texts by their description."""
     lines = [f"\n    {name.replace('_', ' ')}: {_shortened(text)}" for name, text in shown.items()]
     return InputError(
         f"{model_name(tokenizer)}: its chat template {what}{':' if lines else '.'}{''.join(lines)}\n"
@@ -91,24 +91,24 @@ def template_fault(tokenizer: "PreTrainedTokenizerBase", what: str, **shown: str
 
 
 def changing(tokenizer: "PreTrainedTokenizerBase", before: str, after: str) -> InputError:
-    """The error of a template whose rendering of earlier turns depends on later ones."""
+    """The error for a template that renders earlier turns differently when later turns follow."""
     start = max(0, len(_shared_start(before, after)) - _SHOWN // 3)
     return template_fault(
         tokenizer,
-        "renders the turns before an answer differently once more turns follow",
-        prompt_of_the_answer=before[start:][:_SHOWN],
-        the_same_place_later=after[start:][:_SHOWN],
+        "renders the turns before a response differently when more turns follow",
+        prompt_of_the_response=before[start:][:_SHOWN],
+        the_same_turns_later=after[start:][:_SHOWN],
     )
 
 
 def _shortened(text: str) -> str:
-    """The end of a long text: that is where turns and prompts differ."""
+    """The end of a long text, because turns and prompts differ there."""
     return repr(text) if len(text) <= _SHOWN else f"…{text[-_SHOWN:]!r}"
 
 
 @functools.lru_cache(maxsize=8)
 def _learn(tokenizer: "PreTrainedTokenizerBase", template: str) -> ChatForm:
-    """How a template writes a conversation, from two prompts of one; a fault where it has no one form."""
+    """The form of a template, from two prompts of one conversation; `InputError` if it has no single form."""
     controls = ControlTokens(tokenizer, template)
     system = _takes_system(tokenizer, template)
     first, second = _prompts(tokenizer, template, system)
@@ -127,10 +127,11 @@ def _learn(tokenizer: "PreTrainedTokenizerBase", template: str) -> ChatForm:
 
 
 def _takes_system(tokenizer: "PreTrainedTokenizerBase", template: str) -> bool:
-    """Whether a system message has a place of its own at the start.
+    """Whether the template writes a system message at the start.
 
-    Some templates raise, some drop it silently, some move it to the last user turn (which would
-    change all earlier text from turn to turn): all three get the folded form.
+    Some templates raise an error for it, some drop it silently, and some move it to the last user turn,
+    so that the text of earlier turns changes with every turn. For all of these, the system text is put
+    before the first user message.
     """
     try:
         first, second = _prompts(tokenizer, template, True)
@@ -145,13 +146,13 @@ def _shared_start(first: str, second: str) -> str:
 
 
 def _prompts(tokenizer: "PreTrainedTokenizerBase", template: str, system: bool) -> tuple[str, str]:
-    """What the model reads before the first and before the second answer of the probe."""
+    """The prompts of the first and of the second assistant turn of `PROBE`."""
     first, second = (_apply(tokenizer, template, _turns(PROBE[:n], "eva", system)) for n in (1, 3))
     return first, second
 
 
 def _turns(messages: Sequence[Message], prompt: str, system: bool) -> list[dict[str, str]]:
-    """The system text in its own turn, or at the beginning of the first user turn."""
+    """The messages with the system text as a message of its own, or before the first user message."""
     first, *turns = conversation(messages, prompt)
     if system:
         return [first, *turns]
@@ -162,7 +163,7 @@ def _turns(messages: Sequence[Message], prompt: str, system: bool) -> list[dict[
 def _apply(
     tokenizer: "PreTrainedTokenizerBase", template: str, turns: list[dict[str, str]], *, ask: bool = True
 ) -> str:
-    """The rendered turns; with `ask` up to where the assistant begins to write."""
+    """The rendered turns; with `ask`, followed by the generation prompt."""
     try:
         return str(
             tokenizer.apply_chat_template(
@@ -174,13 +175,13 @@ def _apply(
 
 
 def _closed_thought(tokenizer: "PreTrainedTokenizerBase", thought: str, first: str, second: str) -> str:
-    """What a generation prompt adds that finished turns lack, if it is a thought without content."""
+    """`thought`, which only generation prompts have, if it is an empty thought; else `InputError`."""
     parted = part_thoughts(thought)
     if parted.unfinished:
         raise template_fault(
             tokenizer,
-            f"opens a thought in the generation prompt ({thought!r}) that finished turns do not have, so a "
-            "model would be trained on another text than it is asked with",
+            f"opens a thought in the generation prompt ({thought!r}) that finished turns do not have, so the "
+            "prompts in training and in generation would differ",
             generation_prompt=first,
             finished_turn=second[len(first) - len(thought) - _SHOWN // 3 :][:_SHOWN],
         )
@@ -192,7 +193,7 @@ def _closed_thought(tokenizer: "PreTrainedTokenizerBase", thought: str, first: s
 def _turn(
     tokenizer: "PreTrainedTokenizerBase", controls: ControlTokens, first: str, second: str
 ) -> tuple[str, str, EndToken]:
-    """Lead, gap and end token of the probe's first answer in the prompt of its second."""
+    """Lead, gap and end token of the first assistant turn, as it is written in the prompt of the second."""
     answer = PROBE[1]["content"]
     written = second[len(first) :]
     lead, found, rest = written.partition(answer)
@@ -214,7 +215,7 @@ def _turn(
 def _require_same_end(
     tokenizer: "PreTrainedTokenizerBase", template: str, system: bool, closing: str
 ) -> None:
-    """What stands behind a turn that others follow must close the last turn too: no other turn's start."""
+    """Refuse a template whose last turn ends differently from a turn that other turns follow."""
     text = _apply(tokenizer, template, _turns(PROBE[:2], "eva", system), ask=False)
     if not text.rpartition(PROBE[1]["content"])[2].startswith(closing):
         raise _endless(tokenizer, text)
@@ -223,6 +224,6 @@ def _require_same_end(
 def _endless(tokenizer: "PreTrainedTokenizerBase", text: str) -> InputError:
     return template_fault(
         tokenizer,
-        "writes no end-of-turn token after each assistant turn: a model would never stop",
+        "writes no end-of-turn token after each assistant turn, so a model would never stop generating",
         rendered=text,
     )

@@ -1,8 +1,8 @@
-"""Text of a conversation that spells a control token stays text.
+"""Protection against control tokens in the text of messages.
 
-A seeker may write `<|im_end|>`, or a whole false turn. Given to a tokenizer as it is, that becomes
-the token which ends a turn. So control tokens within the content of messages are hidden from the
-chat template and from the tokenizer, and come out as the tokens of their letters.
+A user may write `<|im_end|>`, or a whole false turn; a tokenizer would turn that into the token which ends
+a turn. So control tokens in the content of messages are hidden from the chat template and from the
+tokenizer, and are encoded as ordinary text.
 """
 
 import functools
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-# Unicode noncharacters: they are for a program's own use and never stand in a text.
+# Unicode noncharacters, reserved for internal use: they do not occur in text.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 _UNKNOWN = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A text in tokens: their ids, and the characters (start, stop) of the text that each covers."""
+    """Token ids, and for each token the range of characters (start, stop) that it covers."""
 
     ids: list[int]
     offsets: list[tuple[int, int]]
 
 
 class ControlTokens:
-    """The control tokens of one tokenizer, and how text is kept apart from them."""
+    """The control tokens of a tokenizer (`ids`: text -> id), and encoding that keeps text apart from them."""
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: str) -> None:
         self._tokenizer = tokenizer
@@ -43,16 +43,16 @@ class ControlTokens:
         self._number = {name: f"{_OPEN}{i}{_CLOSE}" for i, name in enumerate(self._names)}
 
     def hide(self, content: str) -> str:
-        """The content of a message with every control token in it hidden, for the chat template."""
+        """The content of a message with placeholders for the control tokens in it, for the chat template."""
         plain = content.replace(_OPEN, _UNKNOWN).replace(_CLOSE, _UNKNOWN)
         return self._control.sub(lambda found: self._number[found[0]], plain)
 
     def show(self, text: str) -> str:
-        """The text as it reads, what was hidden written out."""
+        """The text with the placeholders replaced by what they stand for."""
         return self._either.sub(lambda found: self._shown(found) or found[0], text)
 
     def tokenise(self, text: str) -> Tokens:
-        """Tokens of a rendered conversation. Those of what was hidden cover its whole place in `text`."""
+        """The tokens of a rendered conversation; tokens of a placeholder cover its characters in `text`."""
         if _OPEN not in text:
             found: Any = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
             return Tokens([int(i) for i in found["input_ids"]], [(a, b) for a, b in found["offset_mapping"]])
@@ -62,7 +62,7 @@ class ControlTokens:
         return self._names[int(found["hidden"])] if found["hidden"] else ""
 
     def _tokenise_hidden(self, text: str) -> Tokens:
-        """By a tokenizer that knows the control tokens under their hidden names only."""
+        """The same with a tokenizer in which the control tokens have other names."""
         pieces, origin, last = [], [], 0
         for found in self._either.finditer(text):
             new = self._shown(found) or self._number[found[0]]
@@ -77,7 +77,7 @@ class ControlTokens:
 
     @functools.cached_property
     def _renamed(self) -> "Tokenizer":
-        """The same tokenizer, but that its control tokens are spelt in their hidden names."""
+        """A copy of the tokenizer in which each control token is written as its placeholder."""
         from tokenizers import Tokenizer
 
         written = json.loads(self._tokenizer.backend_tokenizer.to_str())
@@ -95,9 +95,9 @@ class ControlTokens:
 
 
 def _control_ids(tokenizer: "PreTrainedTokenizerBase", template: str) -> dict[str, int]:
-    """The control tokens and their ids: special ones, those of the template, and marks of thoughts.
+    """The control tokens and their ids: special tokens, those in the template, and marks of thoughts.
 
-    Not every added token is one: Gemma has some for blanks and for HTML.
+    Not every added token is a control token: Gemma has some for spaces and for HTML.
     """
     found = {
         token.content: number

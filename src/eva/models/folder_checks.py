@@ -1,7 +1,7 @@
-"""Whether the files of a model folder fit each other: architecture, weights, tokenizer, positions.
+"""Checks that the files of a model folder fit each other: architecture, weights, tokenizer, chat template.
 
-Each file can be in order while the folder is none: embeddings with fewer rows than the tokenizer
-has tokens fail in the middle of a training, an architecture that is unknown here fails at its start.
+Every file can be valid while the folder as a whole is not usable: embeddings with fewer rows than the
+tokenizer has tokens would fail in the middle of a training.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,9 +22,12 @@ T = TypeVar("T")
 
 
 def check_folder(folder: Path, role: str, name: str) -> "PreTrainedTokenizerBase":
-    """Refuse a model folder whose parts do not fit each other; its tokenizer, called `name` in messages.
+    """Check a model folder for `role` (`causal` or `encoder`); returns its tokenizer.
 
-    Every part is tried, so that one `InputError` holds all that is wrong.
+    `name` is the name of the model in messages.
+
+    Raises:
+        InputError: files are missing, unreadable, or do not fit each other; all problems are listed.
     """
     raise_if(model_problems(folder), name)
     problems: list[str] = []
@@ -59,7 +62,7 @@ def _tokenizer(folder: Path, role: str, name: str) -> "PreTrainedTokenizerBase":
 
 
 def _check_architecture(folder: Path, role: str) -> None:
-    """Refuse what transformers does not know by itself."""
+    """Refuse an architecture that transformers does not contain, or that does not have the role."""
     import transformers
     from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING
 
@@ -67,10 +70,10 @@ def _check_architecture(folder: Path, role: str) -> None:
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind not in CONFIG_MAPPING:
         code = config.get("auto_map") if isinstance(config, dict) else None
-        why = "it needs code of its own, which EVA never runs" if code else "a newer release may"
+        why = "it needs its own code, which EVA never runs" if code else "a newer release may know it"
         raise InputError(
-            f"config.json: the architecture {kind!r} is not one that transformers {transformers.__version__} "
-            f"knows ({why}); choose a model of a known architecture"
+            f"config.json: transformers {transformers.__version__} does not know the architecture {kind!r} "
+            f"({why}); choose a model of a known architecture"
         )
     mapping = MODEL_FOR_CAUSAL_LM_MAPPING if role == "causal" else MODEL_MAPPING
     if CONFIG_MAPPING[kind] not in mapping:
@@ -78,11 +81,11 @@ def _check_architecture(folder: Path, role: str) -> None:
 
 
 def _ids_without_row(tokenizer: "PreTrainedTokenizerBase", body: Any, role: str) -> Iterator[str]:
-    """Tokens that the tokenizer can give and the embeddings have no row for."""
+    """A message if the tokenizer has tokens for which the embeddings have no row."""
     rows = int(body.get_input_embeddings().weight.shape[0])
     ids = {name: int(number) for name, number in tokenizer.get_vocab().items()}
     if role == "causal":
-        # A control token that no template writes never comes out: Gemma 3 has one for images.
+        # A control token that the template does not write is never used: Gemma 3 has one for images.
         controls = chat_form(tokenizer).controls.ids
         written = {*encode(tokenizer, PROBE, "eva").ids, tokenizer.pad_token_id, tokenizer.eos_token_id}
         ids = {name: i for name, i in ids.items() if name not in controls or i in written}
@@ -90,6 +93,6 @@ def _ids_without_row(tokenizer: "PreTrainedTokenizerBase", body: Any, role: str)
     if beyond:
         last, name = beyond[-1]
         yield (
-            f"the tokenizer gives ids up to {last} ({name!r}) and the embeddings have {rows} rows: "
-            f"{len(beyond)} tokens have none; resize the embeddings, or take the tokenizer of these weights"
+            f"the tokenizer has ids up to {last} ({name!r}), but the embeddings have {rows} rows: "
+            f"{len(beyond)} tokens have no row; resize the embeddings, or use the tokenizer of these weights"
         )

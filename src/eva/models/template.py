@@ -1,7 +1,7 @@
-"""The chat template: conversations as text and as tokens, with the supporter's turns marked.
+"""Rendering and tokenising conversations with a chat template, and finding the supporter's turns in them.
 
-Messages are chat turns without a system message: they start with the user and alternate. The
-loss mask covers exactly what the supporter says and the token that ends the turn (ADR 6).
+Messages have no system message, start with the user and alternate. The loss mask covers exactly the text
+of the supporter and the token that ends the turn (ADR 6).
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A rendered conversation: `spans` are token ranges of the supporter's turns, end token included.
+    """A tokenised conversation.
 
-    `head` is the number of tokens up to the end of the system text.
+    Attributes:
+        ids: the token ids.
+        spans: the range of token positions of each supporter turn, end-of-turn token included.
+        head: number of tokens up to the end of the system prompt.
     """
 
     ids: list[int]
@@ -40,36 +43,37 @@ class Encoded:
 
 
 def prompt_sha(tokenizer: "PreTrainedTokenizerBase", name: str) -> str:
-    """sha256 of the chat template, the system text and a rendered probe: what a result's prompt was."""
+    """sha256 of chat template, system prompt `name` and a rendered example; identifies a result's prompt."""
     rendered = [render(tokenizer, PROBE[:n], prompt=name) for n in (1, 3)]
     return prompt_digest(name, [chat_form(tokenizer).template, *rendered])
 
 
 def end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> EndToken:
-    """The token with which the template closes an assistant turn."""
+    """The token that ends an assistant turn in the template."""
     return chat_form(tokenizer).end
 
 
 def render(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], *, prompt: str = "eva") -> str:
-    """The conversation as text, system prompt first, up to where the supporter begins to write.
+    """The rendered conversation, system prompt first, ending with the generation prompt.
 
-    If it ends with the supporter: up to the end of that turn. Where the template has no place for
-    a system message, its text opens the first user turn.
+    If the last message is the supporter's, it ends with the end-of-turn token instead. If the template
+    has no system message, the system prompt is put before the first user message.
     """
     text, _ = _written(tokenizer, messages, prompt)
     return chat_form(tokenizer).controls.show(text)
 
 
 def tokenise(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], prompt: str) -> Tokens:
-    """Tokens of what `render` gives; no content of a message becomes a control token."""
+    """The tokens of `render`; the content of a message is never encoded as control tokens."""
     text, _ = _written(tokenizer, messages, prompt)
     return chat_form(tokenizer).controls.tokenise(text)
 
 
 def encode(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], prompt: str) -> Encoded:
-    """Tokenise a conversation once and find its supporter turns in the tokens.
+    """Tokenise a conversation and find the token positions of its supporter turns.
 
-    Raises `InputError` if the template breaks what training relies on, see `check_template`.
+    Raises:
+        InputError: the template renders turns in a way that cannot be trained on, see `check_template`.
     """
     text, turns = _written(tokenizer, messages, prompt)
     tokens = chat_form(tokenizer).controls.tokenise(text)
@@ -78,10 +82,10 @@ def encode(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], pr
 
 
 def check_chat_template(folder: Path) -> None:
-    """Refuse a model folder that cannot hold a conversation, before any weights are loaded.
+    """Check the tokenizer and chat template of a model folder; no weights are loaded.
 
-    Raises `InputError` without tokenizer, without chat template, or where the mask of a short
-    conversation would lack the end-of-turn token.
+    Raises:
+        InputError: there is no tokenizer or no chat template, or `check_template` fails.
     """
     from eva.models.loading import load_tokenizer
 
@@ -89,11 +93,16 @@ def check_chat_template(folder: Path) -> None:
 
 
 def check_template(tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Encode a short conversation, so that a template that cannot be trained on is refused early."""
+    """Encode a short conversation, so that a template that cannot be trained on is refused early.
+
+    Raises:
+        InputError: the tokenizer is slow (gives no character offsets), or the template changes the text
+            of turns, renders earlier turns differently later, or has no end-of-turn token.
+    """
     if not tokenizer.is_fast:
         raise InputError(
-            f"{model_name(tokenizer)} has a slow tokenizer, which cannot tell the characters that a token "
-            "covers; save it as `tokenizer.json`, or choose another backbone"
+            f"{model_name(tokenizer)} has a slow tokenizer, which does not give the characters of each "
+            "token; save it as `tokenizer.json`, or choose another backbone"
         )
     for prompt in ("eva", "cot"):
         encode(tokenizer, PROBE, prompt)
@@ -102,7 +111,7 @@ def check_template(tokenizer: "PreTrainedTokenizerBase") -> None:
 def _written(
     tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], prompt: str
 ) -> tuple[str, list[tuple[int, int]]]:
-    """The conversation with control tokens of its contents hidden, and the characters of each answer."""
+    """The rendered conversation with hidden control tokens, and the character range of each response."""
     form = chat_form(tokenizer)
     answers = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
     last = answers[-1:] == [len(messages) - 1]
@@ -129,12 +138,12 @@ def _written(
 def _content(message: Message, index: int) -> str:
     content = message["content"].strip()
     if not content:
-        raise InputError(f"the text of turn {index + 1}, an answer, is empty; drop the turn or fill it")
+        raise InputError(f"the text of turn {index + 1}, a response, is empty; add the text or drop the turn")
     return content
 
 
 def _token_range(tokenizer: "PreTrainedTokenizerBase", span: tuple[int, int], tokens: Tokens) -> range:
-    """The tokens that lie fully inside a span of characters; checks that its borders are theirs."""
+    """The tokens of a range of characters; `InputError` if a token crosses its borders."""
     inside = [i for i, (a, b) in enumerate(tokens.offsets) if span[0] <= a and b <= span[1] and a < b]
     crossing = any(a < border < b for a, b in tokens.offsets for border in span)
     end = end_of_turn(tokenizer)
@@ -142,13 +151,13 @@ def _token_range(tokenizer: "PreTrainedTokenizerBase", span: tuple[int, int], to
         raise template_fault(
             tokenizer,
             f"does not end an assistant turn in the single token {end.text!r} right after its text, "
-            "or its tokenizer joins the turn with what surrounds it",
+            "or its tokenizer joins the turn with the text around it into one token",
         )
     return range(inside[0], inside[-1] + 1)
 
 
 def _head(text: str, tokens: Tokens, prompt: str) -> int:
-    """How many tokens hold the system text and what stands before it."""
+    """The number of tokens up to the end of the system prompt."""
     system = system_prompt(prompt)
     border = text.find(system) + len(system)
     return sum(b <= border for _, b in tokens.offsets)

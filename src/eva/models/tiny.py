@@ -1,7 +1,7 @@
-"""Tiny random models with tokenizers of their own: the whole pipeline in seconds, for tests.
+"""Tiny random models and their tokenizers, with which tests run the whole pipeline in seconds.
 
-They know nothing, but every shape, file and special token is where a real model has it.
-Everything is built from fixed text and a fixed seed: equal bytes on every machine.
+They have the same files, tensors and special tokens as real models. Everything is built from fixed text
+and a fixed seed, so that it has the same bytes on every machine.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ CHATML = (
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
-# The words that byte-pair merges are learnt from; what they do not cover is spelt in bytes.
+# The text from which the byte-pair merges are learnt; other words are encoded as bytes.
 _TEXT = (
     "I feel so tired and sad about my job and my family, and I do not know what to do any more.",
     "That sounds really hard. It makes sense that you are worried, anyone in your place would be.",
@@ -46,7 +46,11 @@ _SIZES = {"causal": 640, "encoder": 512}
 
 
 def build_tiny(architecture: str, role: str, out: Path) -> None:
-    """Write a random model of `architecture` (`llama` causal, `roberta` encoder) and its tokenizer."""
+    """Write a random model of `architecture` and its tokenizer into `out`.
+
+    Raises:
+        InputError: any other combination than `llama` with role causal, `roberta` with role encoder.
+    """
     require_architecture(architecture, role)
     if role == "causal":
         tokenizer = chatml_tokenizer()
@@ -59,7 +63,7 @@ def build_tiny(architecture: str, role: str, out: Path) -> None:
 
 
 def require_architecture(architecture: str, role: str) -> None:
-    """Refuse what cannot be built."""
+    """Raise `InputError` for a combination that `build_tiny` cannot build."""
     wanted = {"llama": "causal", "roberta": "encoder"}
     if wanted.get(architecture) != role:
         raise InputError(
@@ -69,7 +73,7 @@ def require_architecture(architecture: str, role: str) -> None:
 
 
 def chatml_tokenizer() -> "PreTrainedTokenizerBase":
-    """Byte-level BPE with ChatML's special tokens and template."""
+    """A byte-level BPE tokenizer with ChatML's special tokens and template."""
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(
@@ -90,7 +94,7 @@ def _roberta_tokenizer() -> "PreTrainedTokenizerBase":
 
 
 def _byte_pairs(special: list[str], size: int) -> Any:
-    """Byte-level BPE trained on our few lines; `special` get the first ids in order."""
+    """A byte-level BPE tokenizer trained on `_TEXT`; the tokens `special` get the first ids, in order."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -143,7 +147,7 @@ def _roberta(tokenizer: "PreTrainedTokenizerBase") -> Any:
 
 
 def _seeded(model_class: Any, config: Any) -> Any:
-    """Build a model from a fixed seed without touching the caller's random state."""
+    """A model with random weights from a fixed seed; torch's global random state is not changed."""
     import torch
 
     with torch.random.fork_rng(devices=[]):

@@ -1,7 +1,7 @@
-"""Whether weights on disk fit the model that they are to be loaded into: every key and every shape.
+"""Checks that weights on disk fit their model in every key and shape.
 
-Libraries fill what they do not find with random numbers and leave out what has no place; the model
-then answers, and nothing says that it is another one. Only the headers of the files are read here.
+Libraries initialise missing tensors at random and ignore those that do not fit; the model then runs
+without an error but with other weights. Only the headers of the files are read here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +11,17 @@ from typing import Any
 from eva.artifacts import read_json
 from eva.errors import InputError, raise_if
 
-_LISTED = 3  # tensors of one kind that a message names
+_LISTED = 3  # tensors named in a message, per kind of problem
 _READABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
 
 
 def skeleton(folder: Path, role: str = "causal") -> Any:
-    """The model of a folder without its weights, after a check that they fit it.
+    """The model of a folder on torch's meta device (without weights), after checking that its weights fit.
 
-    Raises `InputError` that names missing, superfluous and misshapen tensors. Of an encoder only the
-    body counts: it may lack a pooler, and may bring the head that it was trained with.
+    For an encoder only the body is checked: the pooler may be missing, and a head may be left over.
+
+    Raises:
+        InputError: names missing and unexpected tensors, and those of another shape.
     """
     from transformers import AutoModel, AutoModelForCausalLM
 
@@ -32,21 +34,21 @@ def skeleton(folder: Path, role: str = "causal") -> Any:
 
 
 def load_whole(model_class: Any, folder: Path, **options: Any) -> Any:
-    """`model_class.from_pretrained(folder)`, refused where the weights do not fit in every key and shape."""
+    """`model_class.from_pretrained(folder)`; `InputError` unless the weights fit in every key and shape."""
     model, found = _read(model_class, folder, **options)
     raise_if(_misfits(found), folder)
     return model
 
 
 def check_adapter(model: Any, folder: Path) -> None:
-    """Refuse a LoRA adapter whose tensors do not all fit `model`, a skeleton (which is changed)."""
+    """Raise `InputError` if a tensor of a LoRA adapter does not fit `model`; the check changes `model`."""
     import torch
     from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 
     kind = read_json(folder / "adapter_config.json")
     if not isinstance(kind, dict) or kind.get("peft_type") != "LORA":
         raise InputError(
-            f"{folder}: adapter_config.json describes no LoRA adapter; run its `dpo` stage again"
+            f"{folder}: adapter_config.json does not describe a LoRA adapter; run its `dpo` stage again"
         )
     try:
         with torch.device("meta"):
@@ -62,14 +64,14 @@ def check_adapter(model: Any, folder: Path) -> None:
 
 
 def _read(model_class: Any, folder: Path, **options: Any) -> tuple[Any, dict[str, Any]]:
-    """Model, and what transformers says about its weights."""
+    """The model, and transformers' report on its weights (`loading_info`)."""
     from safetensors import SafetensorError
 
     try:
         model, found = model_class.from_pretrained(
             folder,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # so that all of them are found, and refused
+            ignore_mismatched_sizes=True,  # so that all of them are reported, and then refused
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
@@ -77,7 +79,7 @@ def _read(model_class: Any, folder: Path, **options: Any) -> tuple[Any, dict[str
         )
     except (SafetensorError, *_READABLE) as error:
         raise InputError(
-            f"{folder}: its weights cannot be read ({_first_line(error, folder)}); make the folder again"
+            f"{folder}: its weights cannot be read ({_first_line(error, folder)}); create the folder again"
         ) from None
     return model, found
 
@@ -110,14 +112,14 @@ def _named(what: str, tensors: Sequence[str]) -> Iterator[str]:
 
 
 def _header(path: Path) -> dict[str, list[int]]:
-    """Shapes by name."""
+    """Tensor name -> shape."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as tensors:
             return {name: list(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not readable as safetensors ({error}); make it again") from None
+        raise InputError(f"{path}: not readable as safetensors ({error}); create it again") from None
 
 
 def _first_line(error: Exception, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""All that a stage would refuse for its settings, asked before any stage runs.
+"""Checks, before any stage runs, for settings that a stage would refuse.
 
-The checks are those of the stages themselves where a stage has one; here they only come first.
+Where a stage has such a check itself, the same function is called here.
 """

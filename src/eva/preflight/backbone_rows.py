@@ -1,4 +1,4 @@
-"""Whether every backbone can be had, and reads as many tokens as the sections want of it."""
+"""Checks that every backbone is available, can read as many tokens as set, and has the LoRA modules."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -59,8 +59,8 @@ def _layers(settings: LevelClassifier, backbones: Backbones, made: Path) -> Iter
     known = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("num_hidden_layers")
     if isinstance(known, int) and settings.layers > known:
         yield (
-            f"`level_classifier.layers` is {settings.layers}: {settings.encoder} has {known} layers; "
-            "null takes all"
+            f"`level_classifier.layers` is {settings.layers}, but {settings.encoder} has {known} layers; "
+            "null uses all"
         )
 
 
@@ -82,7 +82,7 @@ def _positions(key: str, tokens: int, name: str, backbones: Backbones, made: Pat
     folder = _folder(name, backbones, made)
     known = usable_positions(folder) if folder else None
     if known is not None and tokens > known:
-        yield f"`{key}` is {tokens}: {name} reads at most {known} tokens at once (its config.json)"
+        yield f"`{key}` is {tokens}, but {name} reads at most {known} tokens at once (its config.json)"
 
 
 def _targets(
@@ -96,11 +96,11 @@ def _targets(
         for target in backbones[name].lora_targets if modules else []:
             if not any(module == target or module.endswith(f".{target}") for module in modules):
                 known = ", ".join(sorted({module.rpartition(".")[2] for module in modules}))
-                yield f"`backbones.{name}.lora_targets` names {target!r}, and the model has only {known}"
+                yield f"`backbones.{name}.lora_targets` names {target!r}, but the model has only {known}"
 
 
 def _modules(folder: Path) -> list[str]:
-    """Names of the modules that have weights, from the heads of the files."""
+    """The names of the modules that have weights, from the headers of the weight files."""
     from safetensors import safe_open
 
     heads: list[Any] = [safe_open(file, "np") for file in folder.glob("model*.safetensors")]
@@ -109,12 +109,12 @@ def _modules(folder: Path) -> list[str]:
 
 
 def _folder(name: str, backbones: Backbones, made: Path) -> Path | None:
-    row = backbones.get(name)  # that it is there is another check
+    row = backbones.get(name)  # another check reports an unknown name
     return configuration_folder(name, row, made) if row else None
 
 
 def unseen_configurations(backbones: Backbones, made: Path) -> Iterator[str]:
-    """Backbones of which nothing can be said before they are fetched or converted."""
+    """A note about backbones that cannot be checked before they are downloaded or converted."""
     unseen = [
         name
         for name, row in backbones.items()
@@ -122,8 +122,8 @@ def unseen_configurations(backbones: Backbones, made: Path) -> Iterator[str]:
     ]
     if unseen:
         yield (
-            f"how many tokens {', '.join(unseen)} can read, and which modules ALI can adapt, is checked by "
-            "the stage `backbone`: there is no configuration to look into yet"
+            f"`max_length` and `lora_targets` of {', '.join(unseen)} cannot be checked yet: the model is "
+            "not downloaded; the stage `backbone` checks them"
         )
 
 

@@ -1,4 +1,4 @@
-"""The `config.json` of a backbone, where it is at hand before the stage `backbone` ran."""
+"""Finding the `config.json` of a backbone before the stage `backbone` has run."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from eva.settings.backbones_section import Backbone
 
 
 def configuration_folder(name: str, row: Backbone, made: Path) -> Path | None:
-    """A folder with the model's own `config.json`; None if it has to be fetched or converted first.
+    """A folder with the model's own `config.json`; None if it has to be downloaded or converted first.
 
-    A folder that the stage `backbone` made counts if it is of the same source, id and revision.
+    A folder written by the stage `backbone` is used if it has the same source, id and revision.
     """
     places = [_source_folder(row), made / name if _is_of(made / name, row) else None]
     return next((place for place in places if place and (place / "config.json").is_file()), None)
@@ -23,13 +23,13 @@ def _source_folder(row: Backbone) -> Path | None:
     if row.source == "package":
         try:
             return package_folder(row)
-        except InputError:  # a problem, and said as one
+        except InputError:  # another check reports it
             return None
     return _fetched(row) if row.source == "hub" else None
 
 
 def _fetched(row: Backbone) -> Path | None:
-    """Where the hub's own cache holds the pinned commit."""
+    """The folder of the pinned commit in the hub's cache, if it is there."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(row.id, "config.json", revision=row.revision)

@@ -1,4 +1,4 @@
-"""Whether scorers, metrics and capability tasks are there for what the settings ask."""
+"""Checks that the metrics, weak levels and capability tasks that the settings name are available."""
 
 from collections.abc import Iterator, Mapping
 
@@ -23,8 +23,8 @@ def _metrics(evaluate: Evaluate, epitome: Epitome) -> Iterator[str]:
     missing = sorted(wanted - set(epitome.mechanisms))
     if missing:
         yield (
-            f"`evaluate.metrics` asks for EPITOME's {', '.join(missing)}, for which `epitome.mechanisms` "
-            f"{epitome.mechanisms} trains no scorer: add them there, or name the metrics one by one, as "
+            f"`evaluate.metrics` asks for EPITOME's {', '.join(missing)}, but `epitome.mechanisms` "
+            f"{epitome.mechanisms} trains no scorer for them: add them there, or list single metrics such as "
             "epitome/ip"
         )
 

@@ -1,4 +1,4 @@
-"""Every check over one params file: `eva params check`."""
+"""Running all checks over a params file, for `eva params check`."""
 
 import contextlib
 from collections.abc import Mapping
@@ -24,19 +24,19 @@ NOTES = (unseen_configurations, requirements_left_out)
 
 @dataclass(frozen=True)
 class Findings:
-    """What a stage would refuse, and what is worth knowing or cannot be known yet."""
+    """The problems that a stage would refuse, and notes about what cannot be checked yet."""
 
     problems: list[str]
     notes: list[str]
 
 
 def preflight(params: Params, root: Path, made: Path = Path("models/backbone")) -> Findings:
-    """Check all of a params file for the project in `root`, without loading a model.
+    """Check a whole params file for the project in `root`, without loading a model.
 
     Args:
-        params: the file as it is written.
-        root: the folder that relative paths of the settings start from.
-        made: where the stage `backbone` puts its models, from `root`; read if they are there.
+        params: the parsed file.
+        root: the folder to which paths in the settings are relative.
+        made: the folder in which the stage `backbone` writes models, relative to `root`; read if it exists.
     """
     examined = examine_settings(params)
     with contextlib.chdir(root):
@@ -47,7 +47,7 @@ def preflight(params: Params, root: Path, made: Path = Path("models/backbone")) 
 
 
 def _load(corpora: Mapping[str, Corpus]) -> tuple[dict[str, Loaded], list[str]]:
-    """The corpora that can be read, and why the others cannot."""
+    """The corpora that can be read, and the problems of the others."""
     loaded: dict[str, Loaded] = {}
     problems: list[str] = []
     for name, row in corpora.items():

@@ -1,4 +1,7 @@
-"""Files and folders that the settings name; DVC waits for all of them, whether a stage reads them or not."""
+"""Checks that the files and folders that the settings name exist.
+
+DVC needs all of them, even if no stage reads them.
+"""
 
 from collections.abc import Iterator
 
@@ -13,7 +16,7 @@ _GET = "get it with `eva data fetch`, `eva data import DIR` or `dvc pull`, or co
 
 
 def corpus_problem(name: str, row: Corpus, error: InputError) -> Iterator[str]:
-    """Why a corpus cannot be read, as its loader says it."""
+    """A message that a corpus cannot be read, with the reasons from its loader."""
     key = f"corpora.{name}.path"
     if not row.path.is_dir():
         yield f"`{key}` is {row.path}: no such folder; {_GET}"
@@ -32,14 +35,14 @@ def _epitome(data: Data, epitome: Epitome) -> Iterator[str]:
     absent = [MECHANISM_FILES[one] for one in epitome.mechanisms]
     absent = [name for name in absent if not (data.epitome / name).is_file()]
     if absent:
-        yield f"`data.epitome` is {data.epitome}, where there is no {', '.join(absent)}; {_GET}"
+        yield f"`data.epitome` is {data.epitome}, which has no {', '.join(absent)}; {_GET}"
 
 
 def _tasks(capability: Capability) -> Iterator[str]:
     if not capability.task_path.is_dir():
         yield (
-            f"`capability.task_path` is {capability.task_path}: no such folder; it may be empty, but the "
-            "stage waits for it"
+            f"`capability.task_path` is {capability.task_path}: no such folder; create it (it may be empty), "
+            "because DVC needs it"
         )
 
 

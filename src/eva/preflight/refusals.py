@@ -1,4 +1,4 @@
-"""Asking a function that refuses what cannot work, without stopping at its refusal."""
+"""Collecting the problems that a checking function raises, instead of stopping at the first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from eva.errors import InputError
 
 
 def refusals(key: str, value: Any, refuse: Callable[[], object]) -> list[str]:
-    """What the `InputError` of `refuse()` says about the setting `key`; empty if it refuses nothing."""
+    """Messages about the setting `key` from the `InputError` of `refuse()`; empty if it raises none."""
     try:
         refuse()
     except InputError as error:

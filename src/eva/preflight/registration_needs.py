@@ -1,4 +1,4 @@
-"""Whether the model that `register` names can be registered under its alias."""
+"""Checks that the model of section `register` will exist and can get its alias."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,32 +23,32 @@ def _model(
     register: Register, backbones: Mapping[str, Backbone], variants: Mapping[str, Variant]
 ) -> Iterator[str]:
     backbone, variant = backbones.get(register.backbone), variants.get(register.variant)
-    if backbone is None or variant is None:  # said by the check of names
+    if backbone is None or variant is None:  # the check of names reports it
         return
     if backbone.source == "endpoint":
         yield (
-            f"`register.backbone` is {register.backbone}, which is served elsewhere: there are no weights to "
+            f"`register.backbone` is {register.backbone}, a model at an endpoint, which has no weights to "
             "register; name another backbone of `matrix.backbones`"
         )
     elif not backbone.trainable and (variant.acquire or variant.align):
         yield (
-            f"`register.variant` is {register.variant}, which is trained, and `register.backbone` "
-            f"{register.backbone} is generation only: there will be no such model"
+            f"`register.variant` is {register.variant}, which needs training, but `register.backbone` "
+            f"{register.backbone} has `trainable: false`: name another variant or backbone"
         )
 
 
 def requirements_left_out(register: Register, evaluate: Evaluate) -> Iterator[str]:
-    """Metrics that the alias requires and no stage will measure: the model would not get the alias."""
+    """A note about metrics that the alias requires but `evaluate.metrics` leaves out."""
     try:
         required = requirements(register.alias, _POLICY)
         measured = {f"evaluate/{metric.name}" for metric in select(evaluate.metrics)}
-    except InputError:  # a problem, and said as one
+    except InputError:  # another check reports it
         return
     absent = sorted(name for name in required if name.startswith("evaluate/") and name not in measured)
     if absent:
         yield (
             f"`evaluate.metrics` leaves out {', '.join(absent)}, which {_POLICY} requires for the alias "
-            f"{register.alias}: the model will not carry it"
+            f"{register.alias}: the model will not get it"
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether `sft` and `dpo` can start and would learn."""
+"""Checks that `sft` and `dpo` can start, and have enough steps and context to learn."""
 
 from collections.abc import Iterator, Mapping
 
@@ -25,7 +25,7 @@ def _sft(sft: Sft, matrix: Matrix, loaded: Mapping[str, Loaded]) -> Iterator[str
 
 
 def _dpo(dpo: Dpo, preferences: Preferences, data: Data) -> Iterator[str]:
-    """The pairs are at most so many; fewer make fewer steps."""
+    """Problems of `dpo` for the largest possible number of pairs; fewer pairs give fewer steps."""
     bounds = [preferences.max_pairs] if preferences.max_pairs else []
     if preferences.recipe == "evad":
         try:
@@ -47,21 +47,22 @@ def _held_out(matrix: Matrix, loaded: Mapping[str, Loaded]) -> Iterator[str]:
         empty = [split for split, dialogues in splits.items() if not dialogues]
         if empty:
             yield (
-                f"`matrix.corpora` names {name}, which has no dialogue in {', '.join(empty)}: training is "
-                "judged on `valid` and variants are compared on `test`; take it out there, its row may stay"
+                f"`matrix.corpora` names {name}, which has no dialogue in {', '.join(empty)}, but training "
+                "needs `valid` and evaluation needs `test`; remove it from `matrix.corpora` (its row in "
+                "`corpora` may stay)"
             )
 
 
 def _room(sft: Sft, dpo: Dpo, generate: Generate, variants: Mapping[str, Variant]) -> Iterator[str]:
-    """A token is never longer than a word, so a prompt has at least as many tokens as it has words."""
+    """Problems of a `max_length` that the system prompt fills; it has at least as many tokens as words."""
     sections = {"sft": sft.max_length, "dpo": dpo.max_length, "generate": generate.max_length}
     for prompt in sorted({row.prompt for row in variants.values()}):
         words = len(system_prompt(prompt).split())
         for section, room in sections.items():
             if room <= words and (prompt == "eva" or section == "generate"):
                 yield (
-                    f"`{section}.max_length` is {room}: the prompt `{prompt}` alone has {words} words, so "
-                    "nothing of a dialogue would fit"
+                    f"`{section}.max_length` is {room}, but the prompt `{prompt}` alone has {words} words, "
+                    "so no dialogue would fit; raise it"
                 )
 
 

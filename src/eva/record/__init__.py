@@ -1,6 +1,7 @@
-"""The record of what ran: files first, MLflow as a view of them.
+"""Records of stage runs: JSON files, which are also written into MLflow.
 
-Importing this package is cheap; MLflow itself is imported when a run is announced, or never.
+The files are the source of truth; MLflow can always be filled from them again. Importing this package is
+fast: MLflow is imported only when a run is announced.
 """
 
 from eva.record.lookup import find_maker

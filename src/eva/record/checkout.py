@@ -1,4 +1,4 @@
-"""What git knows of the code that runs, and where the main checkout is."""
+"""The commit and digest of the code that runs, the main checkout, and the folders of the stores."""
 
 import logging
 import os
@@ -11,13 +11,19 @@ from eva.artifacts import digest_file, fingerprint
 
 log = logging.getLogger(__name__)
 
-# What decides a result besides data: the same in two pipeline runs, the two are one.
+# The files, besides data, that determine a result; runs with the same content belong to one pipeline run.
 _SOURCES = ("src", "pipelines", "infra", "params.yaml", "dvc.yaml")
 
 
 @dataclass(frozen=True)
 class Code:
-    """The code and parameters of a run: `commit` is None outside git or before the first commit."""
+    """The code and parameters of a run.
+
+    Attributes:
+        commit: hash of the git commit; None outside git or before the first commit.
+        dirty: whether files differ from the commit.
+        digest: of commit, code and parameters, as 16 hex digits.
+    """
 
     commit: str | None
     dirty: bool
@@ -25,7 +31,7 @@ class Code:
 
 
 def main_checkout(root: Path) -> Path:
-    """The checkout that owns `root`: the same for a queued experiment's copy under `.dvc/tmp/exps`."""
+    """The checkout of `root`; for a queued experiment's copy under `.dvc/tmp/exps`, the original one."""
     root = root.resolve()
     for folder in root.parents:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):
@@ -34,28 +40,28 @@ def main_checkout(root: Path) -> Path:
 
 
 def checkpoint_store(root: Path) -> Path:
-    """Where resumable checkpoints live: EVA_CHECKPOINTS, or `.eva/checkpoints` of the main checkout.
+    """Folder of resumable checkpoints: EVA_CHECKPOINTS, or `.eva/checkpoints` in the main checkout.
 
-    Outside the outs, because DVC clears those before a stage runs; shared with queued experiments.
+    It is not a DVC output, because DVC deletes outputs before a stage runs. Queued experiments share it.
     """
     given = os.environ.get("EVA_CHECKPOINTS")
     return Path(given) if given else main_checkout(root) / ".eva" / "checkpoints"
 
 
 def answer_store(root: Path) -> Path:
-    """Where paid answers of endpoints are kept: EVA_ANSWERS, or `.eva/answers` of the main checkout.
+    """Folder of responses from paid endpoints: EVA_ANSWERS, or `.eva/answers` in the main checkout.
 
-    Apart from checkpoints, since what was paid for is deleted only when that is asked for.
+    Separate from checkpoints, because what was paid for is deleted only on explicit request.
     """
     given = os.environ.get("EVA_ANSWERS")
     return Path(given) if given else main_checkout(root) / ".eva" / "answers"
 
 
 def describe_code(root: Path) -> Code:
-    """Commit, whether files differ from it, and one digest of commit, code and parameters.
+    """The commit, whether files differ from it, and a digest of commit, code and parameters.
 
-    The digest is taken of the files themselves, so that it tells two checkouts apart also where git
-    says nothing: then `commit` is None, and a warning says why.
+    The digest covers the content of the files, so that different checkouts differ even without git. If
+    git cannot give a commit, `commit` is None, and a warning says why.
     """
     contents = [(path.relative_to(root).as_posix(), digest_file(path)) for path in _sources(root)]
     try:
@@ -68,11 +74,11 @@ def describe_code(root: Path) -> Code:
 
 
 class GitError(RuntimeError):
-    """Git has no answer; the message says why and what to do."""
+    """A git command failed; the message says why and what to do."""
 
 
 def _sources(root: Path) -> list[Path]:
-    """The files below `_SOURCES`, without what interpreters and tools leave behind."""
+    """The files below `_SOURCES`, without caches and other files that tools create."""
     found = (path for name in _SOURCES for path in (root / name, *(root / name).rglob("*")))
     return sorted(path for path in found if path.is_file() and not _is_leaving(path.relative_to(root)))
 
@@ -84,7 +90,7 @@ def _is_leaving(path: Path) -> bool:
 def _commit(root: Path) -> str:
     top = _git(root, "rev-parse", "--show-toplevel")
     if not _git(root, "ls-files", "--", *_SOURCES):
-        raise GitError(f"the git repository {top} holds no file of this checkout; `git init` and commit here")
+        raise GitError(f"the git repository {top} tracks no file of this folder; `git init` and commit here")
     try:
         return _git(root, "rev-parse", "--verify", "HEAD")
     except GitError:
@@ -105,7 +111,7 @@ def _git(root: Path, *words: str) -> str:
 def _explained(root: Path, fault: str) -> str:
     if "dubious ownership" in fault:
         return (
-            "git does not trust a folder of another user; if you do: "
+            "git does not trust a folder that another user owns; if you trust it, run "
             f"`git config --global --add safe.directory {root}`"
         )
     return fault

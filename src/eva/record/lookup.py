@@ -1,4 +1,4 @@
-"""Which run made what is on disk now."""
+"""Finding the run that produced the files that are on disk now."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 
 def find_maker(stage: str, item: Mapping[str, Any], root: Path) -> Record | None:
-    """The run of a stage's item that made the bytes that are there now; None if it is unknown.
+    """The run of a stage's item that produced the present content of its outputs; None if unknown.
 
-    The record that DVC restores with the outs is the one as a rule. Where outs came another way (a
-    copied folder, a checkout without `runs/`), the history of this checkout and MLflow are asked for a
-    run with these outputs.
+    Usually this is the record that DVC restores together with the outputs. If they came another way (a
+    copied folder, a checkout without `runs/`), the history of this checkout and then MLflow are searched
+    for a run with outputs of the same digests.
     """
     root = root.resolve()
     known: dict[str, str | None] = {}
@@ -36,7 +36,7 @@ def _digest(path: str, root: Path, known: dict[str, str | None]) -> str | None:
 
 
 def _recorded(stage: str, item: Mapping[str, Any], root: Path) -> Iterator[Record]:
-    """Finished runs of the item, those first that are likeliest and cheapest to find."""
+    """Finished runs of the item; the most likely and cheapest to read come first."""
     latest = records.record_path(root, stage, item)
     if latest.is_file():
         yield records.read_record(latest)
@@ -52,8 +52,8 @@ def _in_mlflow(stage: str, item: Mapping[str, Any], root: Path) -> Iterator[Reco
         runs = [run for run in opened.find(stage=stage, **axes) if run.info.status == "FINISHED"]
         for run in reversed(runs):
             yield _record_of(opened, run)
-    except Exception as error:  # an absent store only means that the maker is unknown
-        log.warning("MLflow at %s cannot say which run made %s: %s", store.address(root), stage, error)
+    except Exception as error:  # without a store the run is only unknown
+        log.warning("MLflow at %s cannot tell which run produced %s: %s", store.address(root), stage, error)
 
 
 def _record_of(opened: store.Store, run: Any) -> Record:

@@ -1,4 +1,4 @@
-"""The MLflow side: where the store is, and how a record is written into it."""
+"""The MLflow store: its address, and writing a record into it."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ _NOT_IN_A_METRIC = re.compile(r"[^\w\-. :/]")
 
 @dataclass(frozen=True)
 class Store:
-    """An open MLflow store: its client, its address and our experiment in it."""
+    """An open MLflow store: its client, its tracking URI, and the id of EVA's experiment in it."""
 
     client: Any
     address: str
@@ -41,7 +41,7 @@ class Store:
         return str(run.info.run_id)
 
     def find(self, **tags: str) -> list[Any]:
-        """Runs that carry all these tags (`eva.` is put before each name), oldest first."""
+        """The runs that have all these tags (given without their prefix `eva.`), oldest first."""
         words = " and ".join(f"tags.`eva.{name}` = '{value}'" for name, value in tags.items())
         return list(self.client.search_runs([self.experiment], words, order_by=["start_time ASC"]))
 
@@ -56,12 +56,12 @@ class Store:
 
 
 def address(root: Path) -> str:
-    """`MLFLOW_TRACKING_URI` if set, else an SQLite file in the main checkout."""
+    """The tracking URI: `MLFLOW_TRACKING_URI` if set, else an SQLite file in the main checkout."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{main_checkout(root) / 'mlflow.db'}"
 
 
 def connect(root: Path) -> Store:
-    """Open the store, making database and experiment the first time (about two seconds then)."""
+    """Open the store; the first call creates database and experiment, which takes about two seconds."""
     quiet()
     from mlflow.tracking import MlflowClient
 
@@ -75,7 +75,7 @@ def connect(root: Path) -> Store:
 
 @contextmanager
 def creation_lock(root: Path) -> Iterator[None]:
-    """Held while something that must exist once is looked for and made."""
+    """A lock between processes, held while something that must exist only once is looked up and created."""
     folder = main_checkout(root) / ".eva" / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "tracking.lock", timeout=120):
@@ -83,7 +83,7 @@ def creation_lock(root: Path) -> Iterator[None]:
 
 
 def write(store: Store, run_id: str, record: Record) -> None:
-    """Log everything of `record` to the run and end it. `eva.record` comes last: it means complete."""
+    """Log all of `record` to the run and end it; the tag `eva.record`, set last, marks it as complete."""
     _log_values(store.client, run_id, record)
     _log_datasets(store.client, run_id, record)
     _log_files(store, run_id, record)
@@ -102,7 +102,7 @@ def ended_ms(record: Record) -> int:
 
 
 def run_tags(record: Record, parent: str | None) -> dict[str, str]:
-    """The tags by which a run is found; known when it starts."""
+    """The tags of a run that are known when it starts; runs are found by them."""
     tags = {
         "eva.stage": record.stage,
         "eva.item": item_tag(record),
@@ -121,12 +121,12 @@ def run_tags(record: Record, parent: str | None) -> dict[str, str]:
 
 
 def item_tag(record: Record) -> str:
-    """The item as its runs are tagged with it."""
+    """The value of the tag `eva.item`: the axis values joined by `/`."""
     return "/".join(record.item.values())
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as `section.key: text`, cut to what MLflow takes."""
+    """Nested settings as {"section.key": text}, cut to the length that MLflow allows."""
     flat: dict[str, str] = {}
     for key, entry in value.items():
         name = f"{prefix}{key}"
@@ -199,14 +199,14 @@ def _log_files(store: Store, run_id: str, record: Record) -> None:
 
 
 def _create_experiment(client: Any, where: str, root: Path) -> str:
-    # A server keeps artefacts where its own settings say; only our local file needs a place.
+    # A server stores artifacts where its own settings say; only a local SQLite file needs a location.
     place = (main_checkout(root) / "mlruns").as_uri() if where.startswith("sqlite:") else None
     kind = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on training runs
     return str(client.create_experiment(EXPERIMENT, artifact_location=place, tags=kind))
 
 
 def metric_name(name: str) -> str:
-    """The name with what MLflow forbids in a metric replaced by `_`."""
+    """The name with characters that MLflow does not allow in metrics replaced by `_`."""
     return _NOT_IN_A_METRIC.sub("_", name)[:250]
 
 
@@ -216,7 +216,7 @@ def _batches(entries: list[Any]) -> Iterator[list[Any]]:
 
 
 def quiet() -> None:
-    """Before MLflow is imported: no telemetry, few retries, no lines about itself in our progress."""
+    """Configure MLflow before it is imported: no telemetry, few retries, no output of its own."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

@@ -1,10 +1,10 @@
-"""One JSON file per stage run: the truth that the MLflow record is a view of. No MLflow here.
+"""The record of a stage run as a JSON file, and the folders of records. MLflow is not used here.
 
-`runs/<stage>/<item>.json` (or `runs/<stage>.json`) is an out of its stage in `dvc.yaml`: DVC pushes,
-pulls and restores it together with the other outs of that run, so it always tells how they were made.
-It is written once and never changed, which is why it holds no MLflow id.
-`runs/history/` of the main checkout keeps every run made there, failed ones and queued experiments
-too; `runs/pending/` names those that MLflow has not been told of.
+`runs/<stage>/<item>.json` (or `runs/<stage>.json`) is an output of its stage in `dvc.yaml`: DVC pushes,
+pulls and restores it together with the other outputs of that run, so it always says how they were made.
+It is written once and never changed; therefore it holds no MLflow id. `runs/history/` of the main
+checkout keeps every run made there, including failed ones and queued experiments; `runs/pending/` lists
+those that are not in MLflow yet.
 """
 
 import os
@@ -27,7 +27,7 @@ _RSS_UNIT = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, 
 
 @dataclass(frozen=True)
 class Stored:
-    """A file or folder, by its path relative to the root and the sha256 of its content."""
+    """A file or folder: its path, relative to the checkout, and the sha256 of its content."""
 
     path: str
     digest: str
@@ -35,11 +35,32 @@ class Stored:
 
 @dataclass(frozen=True)
 class Record:
-    """Everything one stage run did.
+    """All facts about one run of a stage.
 
-    `settings` are the keys of `params.yaml` that `dvc.yaml` declares for the stage; `seconds` is wall
-    time, `peak_rss_mb` the largest process; `parent_run_id` is the MLflow run that a scheduler handed
-    down; `precision` is the number format that was used, by the setting that chose it.
+    Attributes:
+        stage: name of the stage.
+        item: its axis values, e.g. {"corpus": "esconv"}.
+        status: FINISHED, FAILED, KILLED or RUNNING, as MLflow has them.
+        settings: the keys of `params.yaml` that `dvc.yaml` declares for the stage.
+        params_digest: fingerprint of `settings`.
+        inputs: what it read, by name.
+        outputs: what it wrote, by name; empty unless it finished.
+        metrics: final numbers by name.
+        history: one row of numbers per logged step.
+        artifacts: small files that are copied into MLflow.
+        commit: hash of the git commit, or None.
+        dirty: whether files differed from the commit.
+        pipeline: digest of commit, code and parameters; equal for all stages of one pipeline run.
+        command: the command line.
+        started: time of the start, ISO 8601, UTC.
+        seconds: wall time.
+        peak_rss_mb: largest resident memory of a process, in MiB.
+        versions: of Python and libraries.
+        reused: whether the result was found in the checkpoint store instead of trained.
+        error: the error that ended the run, or None.
+        parent_run_id: the MLflow parent run that a scheduler gave, or None.
+        precision: number format (`bf16` or `fp32`) by the setting that chose it.
+        tags: further MLflow tags.
     """
 
     stage: str
@@ -68,33 +89,33 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The stage and its item as DVC writes them: `sft@esconv-smollm2-1-eva`."""
+        """The stage and its item as DVC names them: `sft@esconv-smollm2-1-eva`."""
         return "@".join(filter(None, [self.stage, item_name(self.item)]))
 
     @property
     def digest(self) -> str:
-        """Names the run by its content; MLflow runs carry it as the tag `eva.record`."""
+        """Fingerprint of the record; MLflow runs have it as the tag `eva.record`."""
         return fingerprint(asdict(self))
 
     @property
     def outputs_digest(self) -> str:
-        """Names the outputs together, so that a cached output finds the run that made it."""
+        """Fingerprint of all outputs, by which the run that produced a cached output is found."""
         return _joined(self.outputs)
 
 
 def item_name(item: Mapping[str, Any]) -> str:
-    """The axis values joined by dashes, in the order given; empty for a stage without axes."""
+    """The axis values joined by dashes, in their order; empty for a stage without axes."""
     return "-".join(str(value) for value in item.values())
 
 
 def record_path(root: Path, stage: str, item: Mapping[str, Any]) -> Path:
-    """Where the latest finished run of an item is recorded."""
+    """The file with the record of the latest finished run of an item."""
     runs = root / "runs"
     return runs / stage / f"{item_name(item)}.json" if item else runs / f"{stage}.json"
 
 
 def stored(path: Path, root: Path) -> Stored:
-    """Name `path` by its place below `root` and its content."""
+    """`path`, relative to `root` if it is inside, and the digest of its content."""
     full = path if path.is_absolute() else root / path
     shown = full.relative_to(root) if full.is_relative_to(root) else full
     return Stored(shown.as_posix(), digest_path(full))
@@ -106,7 +127,7 @@ def outputs_digest(outputs: Mapping[str, Path], root: Path) -> str:
 
 
 def write_record(record: Record, root: Path) -> None:
-    """Keep `record` in the history, note that MLflow lacks it, and write the stage's out if it finished."""
+    """Write `record` to the history, mark it as pending for MLflow, and if it finished, to `record_path`."""
     value, name = asdict(record), _file_name(record)
     write_json(_history(root) / name, value)
     write_text(_pending(root) / name, "")
@@ -115,31 +136,31 @@ def write_record(record: Record, root: Path) -> None:
 
 
 def pending(root: Path) -> list[Record]:
-    """Runs made in this checkout that MLflow has not been told of, oldest first."""
+    """The runs of this checkout that are not in MLflow yet, oldest first."""
     names = [path.name for path in _pending(root).glob("*.json")]
     kept = (path for name in names if (path := _history(root) / name).is_file())
     return sorted(map(read_record, kept), key=lambda record: record.started)
 
 
 def settle(record: Record, root: Path) -> None:
-    """MLflow holds this run completely."""
+    """Mark the run as completely written into MLflow, so no longer pending."""
     (_pending(root) / _file_name(record)).unlink(missing_ok=True)
 
 
 def latest_paths(root: Path) -> list[Path]:
-    """The files of `record_path` that exist."""
+    """The existing files of `record_path` of all stages and items."""
     runs = root / "runs"
     local = ("history", "pending")
     return sorted(path for path in runs.rglob("*.json") if path.relative_to(runs).parts[0] not in local)
 
 
 def read_record(path: Path) -> Record:
-    """Read a record; an `InputError` names a file that is not one."""
+    """Read a record; `InputError` if the file is not one."""
     return parse_record(read_json(path), str(path))
 
 
 def parse_record(value: Any, where: str) -> Record:
-    """A record from its JSON value; `where` is used in the error."""
+    """A record from its JSON value; `where` names the file in the `InputError`."""
     try:
         value = {name: entry for name, entry in value.items() if name != "run_id"}  # held before 0.2
         nested = {
@@ -151,25 +172,25 @@ def parse_record(value: Any, where: str) -> Record:
         return Record(**{**value, **nested})
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(
-            f"{where}: not the record of a run ({error}); remove it, "
-            f"its fields are {', '.join(entry.name for entry in fields(Record))}"
+            f"{where}: not the record of a run ({error}); remove the file. A record has the fields "
+            f"{', '.join(entry.name for entry in fields(Record))}"
         ) from None
 
 
 def _place(axis: str) -> tuple[int, str]:
-    """The order of axes in an item's name, which a JSON file with sorted keys does not keep."""
+    """Sort key of an axis: the order of axes in an item's name, which JSON with sorted keys loses."""
     return (_AXES.index(axis), "") if axis in _AXES else (len(_AXES), axis)
 
 
 def history(root: Path, name: str = "") -> Iterator[Record]:
-    """All kept records, or those of one stage item (`Record.name`), oldest first."""
+    """All records in the history, or those of one stage item (`Record.name`), oldest first."""
     pattern = f"{name}.*.json" if name else "*.json"
     records = (read_record(path) for path in _history(root).glob(pattern))
     yield from sorted(records, key=lambda record: record.started)
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that a result depends on, where installed."""
+    """The versions of Python and of the installed libraries that a result depends on."""
     found = {"python": sys.version.split()[0]}
     for name in _LIBRARIES:
         try:
@@ -180,14 +201,14 @@ def library_versions() -> dict[str, str]:
 
 
 def peak_rss_mb() -> float:
-    """Largest resident set so far of this process or of any child that ended, in MiB."""
+    """Largest resident memory so far of this process or of one of its ended children, in MiB."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _RSS_UNIT
     return round(max(_own_peak_mb(), children), 1)
 
 
 def _own_peak_mb() -> float:
-    # getrusage would report at least what the parent held when it forked us; the kernel's own
-    # high-water mark starts with our program.
+    # getrusage reports at least the memory of the parent when it forked this process; the kernel's
+    # high-water mark (VmHWM) starts with this program.
     status = Path(f"/proc/{os.getpid()}/status")
     if not status.is_file():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNIT

@@ -1,4 +1,4 @@
-"""Writing recorded runs into MLflow: what this checkout has not told it yet, or all that it lacks."""
+"""Writing recorded runs into MLflow: those still pending, or all that MLflow does not have."""
 
 import logging
 from collections.abc import Iterator
@@ -17,43 +17,43 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Replayed:
-    """How many runs were written into MLflow, and how many it held already."""
+    """How many runs were written into MLflow, and how many it already had."""
 
     logged: int
     present: int
 
 
 def replay(root: Path) -> Replayed:
-    """Log every recorded run that MLflow lacks: the history of this checkout and the outs of its stages.
+    """Log every recorded run that MLflow does not have, from the history and the stage outputs in `runs/`.
 
-    A second call logs nothing: a complete run is known by the tag `eva.record`.
+    A second call logs nothing, because complete runs are recognised by the tag `eva.record`.
     """
     root = root.resolve()
     return _log_missing(store.connect(root), list(_known(root)), root)
 
 
 def log_pending(opened: store.Store, root: Path) -> Replayed:
-    """Log the runs of this checkout that MLflow has not been told of, in the order of their start."""
+    """Log the pending runs of this checkout, in the order of their start."""
     return _log_missing(opened, records.pending(root), root)
 
 
 def settle_pending(root: Path) -> None:
-    """`log_pending` if there is anything to log; otherwise MLflow is not even imported.
+    """Log the pending runs, if there are any; otherwise MLflow is not imported.
 
-    Without MLflow there is only a warning: the runs stay pending.
+    If MLflow cannot be used, a warning is logged and the runs stay pending.
     """
     if not records.pending(root):
         return
     try:
         log_pending(store.connect(root), root)
     except Exception as error:
-        log.warning("MLflow at %s was not told of the latest runs: %s", store.address(root), error)
+        log.warning("MLflow at %s could not be given the latest runs: %s", store.address(root), error)
 
 
 def _log_missing(opened: store.Store, wanted: list[Record], root: Path) -> Replayed:
     logged = present = 0
     folder = main_checkout(root) / ".eva" / "locks"
-    with FileLock(folder / "replay.lock", timeout=600):  # two at once would log each run twice
+    with FileLock(folder / "replay.lock", timeout=600):  # two processes at once would log each run twice
         for record in wanted:
             if opened.find(record=record.digest):
                 present += 1
@@ -65,7 +65,7 @@ def _log_missing(opened: store.Store, wanted: list[Record], root: Path) -> Repla
 
 
 def _log(opened: store.Store, record: Record) -> None:
-    """Write a run completely, into the one that was begun for it or a new one."""
+    """Write a record completely, into the MLflow run that was started for it or into a new one."""
     above = parent.parent_of(opened, record)
     run_id = _begun(opened, record)
     if run_id is None:
@@ -75,13 +75,13 @@ def _log(opened: store.Store, record: Record) -> None:
 
 
 def _begun(opened: store.Store, record: Record) -> str | None:
-    """The run that was started for this record and never completed."""
+    """The id of the MLflow run that was started for this record but not completed, if any."""
     begun = opened.find(stage=record.stage, item=store.item_tag(record), started=record.started)
     return str(begun[0].info.run_id) if begun else None
 
 
 def _known(root: Path) -> Iterator[Record]:
-    """Every record once: a fresh clone has the outs of its stages without the history."""
+    """Every record once; a fresh clone has no history, only the records among the stage outputs."""
     seen: set[str] = set()
     latest = [records.read_record(path) for path in records.latest_paths(root)]
     for record in sorted([*records.history(root), *latest], key=lambda entry: entry.started):

@@ -1,4 +1,4 @@
-"""The run of one stage, from start to end, on disk and in MLflow."""
+"""Recording one run of a stage from start to end, on disk and in MLflow."""
 
 import logging
 import os
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Terminated(SystemExit):
-    """SIGTERM, as an exception, so that files are closed and the run is marked."""
+    """Raised on SIGTERM, so that files are closed and the run is marked as killed."""
 
 
 class StageRun:
-    """What a stage says about itself while it runs."""
+    """The running stage; it logs its outputs, metrics and tags here."""
 
     def __init__(self, record: Record, root: Path) -> None:
         self.record = record
@@ -49,20 +49,19 @@ class StageRun:
 
     @property
     def checkpoint_store(self) -> Path:
-        """Where resumable checkpoints live."""
+        """The folder of resumable checkpoints."""
         return checkout.checkpoint_store(self._root)
 
     @property
     def answer_store(self) -> Path:
-        """Where paid answers of endpoints are kept."""
+        """The folder of responses from paid endpoints."""
         return checkout.answer_store(self._root)
 
     def announce(self) -> None:
-        """Start the run in MLflow now, so that it can be watched: for stages that last longer than a minute.
+        """Start the run in MLflow now, so that it can be watched; for stages longer than a minute.
 
-        Importing MLflow takes seconds. Runs that are not announced are told to MLflow by the next one
-        that is, and the last ones by `register`, `eva report` or `eva runs replay`. Without MLflow the
-        stage goes on.
+        Importing MLflow takes seconds. Runs that are not announced are logged by the next announced one,
+        or by `register`, `eva report` or `eva runs replay`. If MLflow cannot be used, the stage continues.
         """
         try:
             opened = store.connect(self._root)
@@ -74,43 +73,43 @@ class StageRun:
             self._opened = opened
         except Exception as error:  # whatever fails here, hours of training must not be lost for it
             log.warning(
-                "MLflow at %s cannot be used (%s: %s): %s goes on and is recorded in runs/ only; "
+                "MLflow at %s cannot be used (%s: %s): %s continues and is recorded in runs/ only; "
                 "`eva runs replay` logs it later",
                 store.address(self._root), type(error).__name__, error, self.record.name,
             )  # fmt: skip
 
     def log_metrics(self, metrics: Mapping[str, float | None]) -> None:
-        """Final numbers of the stage, by name; None is what could not be measured."""
+        """Add final numbers of the stage by name; None means not measured and is left out."""
         self._metrics |= {name: float(value) for name, value in metrics.items() if value is not None}
 
     def log_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Curves: one row per step, `{"step": 10, "loss": 2.1}`; what is not a number is left out."""
+        """Add training curves, one row per step: `{"step": 10, "loss": 2.1}`. Only numbers are kept."""
         for row in rows:
             kept = {k: v for k, v in row.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
             self._history.append(kept)
 
     def log_outputs(self, outputs: Mapping[str, Path]) -> None:
-        """The stage's outs by name; their digests are taken when the stage ends."""
+        """Add outputs of the stage by name; their digests are computed when the stage ends."""
         self._outputs |= outputs
 
     def log_artifact(self, path: Path) -> None:
-        """A small file (plot, scorecard) to be copied into MLflow; over 5 MiB it is only linked."""
+        """Add a small file (plot, scorecard) to copy into MLflow; over 5 MiB only its path is recorded."""
         self._artifacts.append(path)
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Words to find the run by; MLflow shows them with `eva.` before the name."""
+        """Add tags by which the run can be found; in MLflow their names start with `eva.`."""
         self._tags |= tags
 
     def log_precision(self, chosen: Mapping[str, str]) -> None:
-        """The number formats that were used, by the setting that chose them."""
+        """Add the number formats that were used, by the setting that chose them."""
         self._precision |= chosen
 
     def mark_reused(self) -> None:
-        """The stage found its result finished in the checkpoint store and did not train."""
+        """Note that the result was found finished in the checkpoint store, so nothing was trained."""
         self._reused = True
 
     def finished(self) -> Record:
-        """The record of a stage that ended well."""
+        """The record of a stage that ended without an error."""
         return replace(
             self._measured("FINISHED"),
             outputs={name: records.stored(path, self._root) for name, path in self._outputs.items()},
@@ -118,19 +117,19 @@ class StageRun:
         )
 
     def broken(self, error: BaseException) -> Record:
-        """The record of a stage that an error or a signal ended: it has no outputs."""
+        """The record, without outputs, of a stage that was ended by an error or a signal."""
         killed = isinstance(error, (KeyboardInterrupt, Terminated))
         text = f"{type(error).__name__}: {error}".strip(": ")
         return replace(self._measured("KILLED" if killed else "FAILED"), error=text)
 
     def close(self, record: Record) -> None:
-        """Write the record; a run that was announced is completed in MLflow."""
+        """Write the record to disk, and if the run was announced, to MLflow."""
         records.write_record(record, self._root)
         if self._opened is None:
             return
         try:
             log_pending(self._opened, self._root)
-        except Exception as error:  # the result is on disk; only its view is incomplete
+        except Exception as error:  # the result is on disk; only MLflow is incomplete
             log.warning(
                 "%s is recorded in runs/, but not in MLflow (%s); use `eva runs replay`", record.name, error
             )
@@ -158,17 +157,17 @@ def stage_run(
     *,
     root: Path,
 ) -> Iterator[StageRun]:
-    """Record one execution of a stage.
+    """A context that records one run of a stage.
 
-    The record file is written before anything else is told to MLflow, so a broken or absent MLflow
-    loses nothing: `eva runs replay` logs it later. MLflow is not even imported until `announce`.
+    The record file is written before anything is sent to MLflow, so nothing is lost if MLflow cannot be
+    used: `eva runs replay` logs it later. MLflow is not imported before `announce`.
 
     Args:
-        stage: The stage's word.
-        item: Its axis values, `{"corpus": "esconv", …}`, in the order of the path; empty if none.
-        settings: The keys of `params.yaml` that it obeys; settings models or plain values.
-        inputs: Files and folders that it reads, by name; they must exist.
-        root: The checkout that the paths are relative to and the record is written below.
+        stage: name of the stage.
+        item: its axis values, `{"corpus": "esconv", …}`, in the order of the path; empty if none.
+        settings: the keys of `params.yaml` that it uses, as settings models or plain values.
+        inputs: files and folders that it reads, by name; they must exist.
+        root: the checkout; paths are relative to it, and the record is written there.
     """
     root = root.resolve()
     code = describe_code(root)
@@ -220,7 +219,7 @@ def _plain(section: Any) -> Any:
 
 
 def _end_abandoned(opened: store.Store, record: Record) -> None:
-    """A run of this item whose process was killed outright on this host would stay RUNNING for ever."""
+    """End MLflow runs of this item that are still RUNNING although their process on this host is gone."""
     for run in opened.find(stage=record.stage, item=store.item_tag(record), host=socket.gethostname()):
         if run.info.status == "RUNNING" and not _alive(int(run.data.tags["eva.pid"])):
             opened.client.set_tag(run.info.run_id, "eva.error", "the process was killed")

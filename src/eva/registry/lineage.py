@@ -1,4 +1,4 @@
-"""The runs behind a model: those that made the bytes that are registered, found by their digests."""
+"""Lineage of a model: the runs that produced the registered files and their inputs, found by digest."""
 
 import logging
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from eva.record.replay import replay
 log = logging.getLogger(__name__)
 
 _ITEM = ("corpus", "backbone", "seed", "variant")
-# What a model and its figures come from, in order, and the axes of each.
+# The stages that a model and its metrics come from, in order, and the axes of each.
 _STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("corpus",),
     "backbone": ("backbone",),
@@ -25,25 +25,27 @@ _STAGES: dict[str, tuple[str, ...]] = {
 
 
 def makers(axes: Mapping[str, str], root: Path) -> dict[str, Record]:
-    """The run that made what each stage of an item's chain has left here, by stage.
+    """Stage -> the run that produced the present outputs of that stage, for all stages of one item.
 
-    A stage whose maker nobody knows is left out, with a warning: its outs were changed by hand, or
-    came without their record.
+    A stage whose run is unknown is left out with a warning: its outputs were changed by hand, or came
+    without their record.
     """
     found = {}
     for stage, names in _STAGES.items():
         record = find_maker(stage, {name: axes[name] for name in names}, root)
         if record is None:
-            log.warning("no known run made what %s has left here; `dvc repro -f -s` makes it again", stage)
+            log.warning(
+                "the run that produced the outputs of %s is unknown; `dvc repro -f -s` repeats it", stage
+            )
         else:
             found[stage] = record
     return found
 
 
 def lineage_tags(found: Mapping[str, Record], root: Path) -> dict[str, str]:
-    """Tags of a registered model for its makers: MLflow run, digest of the record, commit, inputs.
+    """Tags of a registered model for these runs: MLflow run id, record digest, commit, input digests.
 
-    Runs that this MLflow lacks, as after a pull from a colleague, are logged first.
+    Runs that are not in this MLflow store, e.g. after a pull from a colleague, are logged first.
     """
     replay(root)
     opened = store.connect(root)

@@ -1,4 +1,4 @@
-"""The model card of a registered model: what it is, what it follows from, what it showed."""
+"""The model card of a registered model: description, intended use, lineage and metrics."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ _INTENDED = (
 
 
 def model_card(name: str, lineage: Mapping[str, str], metrics: Mapping[str, float]) -> str:
-    """Markdown under a YAML head; `lineage` and `metrics` become its two tables."""
+    """Markdown with a YAML header; `lineage` and `metrics` become its two tables."""
     rows = "\n".join(f"| {key} | `{value}` |" for key, value in sorted(lineage.items()))
     figures = "\n".join(f"| {key} | {value:.4g} |" for key, value in sorted(metrics.items()))
     return "\n".join(
@@ -22,8 +22,8 @@ def model_card(name: str, lineage: Mapping[str, str], metrics: Mapping[str, floa
             "---",
             f"# {name}",
             "",
-            "An empathetic language model made by empathy acquisition (SFT) and emotional validation "
-            "alignment (DPO). Its licence follows from its backbone and its data.",
+            "An empathetic language model trained by empathy acquisition (SFT) and emotional validation "
+            "alignment (DPO). Its licence depends on those of its backbone and its data.",
             "",
             "## Intended use",
             "",

@@ -1,4 +1,4 @@
-"""Whether a model has shown enough to carry an alias (`mlflow/policy.yaml`)."""
+"""The gate that decides whether a model's metrics are good enough for an alias (`mlflow/policy.yaml`)."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from eva.errors import InputError, raise_if
 
 
 class Bound(BaseModel):
-    """What a metric must be; without a limit it must only be there and finite."""
+    """The limits of a metric; without a limit it must only be measured and finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -22,7 +22,7 @@ class Bound(BaseModel):
     at_most: float | None = None
 
     def faults(self, value: float) -> Iterator[str]:
-        """Every limit that `value` breaks, in words."""
+        """A message for every limit that `value` breaks."""
         if self.above is not None and not value > self.above:
             yield f"is {value:g}, must be above {self.above:g}"
         if self.at_least is not None and not value >= self.at_least:
@@ -34,7 +34,7 @@ class Bound(BaseModel):
 
 
 class Alias(BaseModel):
-    """An alias: what it stands for, and the metrics that a model needs to carry it."""
+    """An alias: its meaning, and the limits of metrics that a model has to meet to get it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,7 +43,7 @@ class Alias(BaseModel):
 
 
 class Policy(BaseModel):
-    """The whole file."""
+    """The content of the policy file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class Policy(BaseModel):
 
 @dataclass(frozen=True)
 class Decision:
-    """The gate's answer: `reasons` lists every requirement that is not met, empty if passed."""
+    """The decision of the gate; `reasons` lists every requirement that is not met."""
 
     alias: str
     passed: bool
@@ -60,9 +60,9 @@ class Decision:
 
 
 def read_policy(path: Path) -> Policy:
-    """The policy file; an `InputError` lists every fault in it."""
+    """Read the policy file; an `InputError` lists all its problems."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; it says what a model must show to carry an alias")
+        raise InputError(f"{path}: no such file; it says which metrics a model needs to get an alias")
     try:
         return Policy.model_validate(read_yaml(path))
     except ValidationError as error:
@@ -72,7 +72,7 @@ def read_policy(path: Path) -> Policy:
 
 
 def requirements(alias: str, policy: Path) -> dict[str, Bound]:
-    """What a model needs to carry `alias`, by metric; an `InputError` if the policy has no such alias."""
+    """Metric -> limits that a model has to meet to get `alias`; `InputError` if there is no such alias."""
     aliases = read_policy(policy).aliases
     if alias not in aliases:
         raise InputError(
@@ -83,7 +83,7 @@ def requirements(alias: str, policy: Path) -> dict[str, Bound]:
 
 
 def gate(metrics: Mapping[str, float | None], alias: str, policy: Path) -> Decision:
-    """Compare `metrics` with what `alias` requires; a missing or non-finite one is never enough."""
+    """Compare `metrics` with the limits of `alias`; a missing or non-finite value never passes."""
     reasons = [
         f"{name} {fault}"
         for name, bound in requirements(alias, policy).items()

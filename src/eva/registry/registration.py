@@ -1,6 +1,6 @@
-"""The model registry: putting a model in, with its lineage, and getting it out to talk to.
+"""Registration of a model with its lineage in the MLflow model registry, and loading it to chat.
 
-The only place that uploads weights.
+No other module uploads weights of language models.
 """
 
 import logging
@@ -29,7 +29,7 @@ _SERVING = ("accelerate", "mlflow", "torch", "transformers")
 
 @dataclass(frozen=True)
 class Registration:
-    """A version in the registry; `uri` is by alias if the gate let it have one, else by number."""
+    """A version in the registry; `uri` has its alias if the gate passed, else its number."""
 
     name: str
     version: str
@@ -49,17 +49,17 @@ def register(
     run_id: str,
     root: Path,
 ) -> Registration:
-    """Upload a model as a new version of `name`; the alias goes to it only if the gate passed.
+    """Upload a model as a new version of `name`; the alias is set on it only if the gate passed.
 
     Args:
-        served: The merged model, see `eva.registry.serving.served`.
-        name: Registered model name.
-        decision: The gate's answer about the alias.
-        metrics: Shown on the version; also where the gate looked.
-        tags: Lineage: commit, data and params digests, run ids of the stages, prompt hash, …
-        card: Model card, Markdown that begins with a YAML block naming the `license`.
-        run_id: The `register` stage's own run, see `require_run`.
-        root: The checkout.
+        served: the merged model, see `eva.registry.serving.served`.
+        name: name of the registered model.
+        decision: the gate's decision about the alias.
+        metrics: the metrics that the gate compared; they are shown with the version.
+        tags: lineage: commit, digests of data and parameters, run ids of the stages, hash of the prompt.
+        card: model card, Markdown with a YAML header that has the `license`.
+        run_id: the run of the stage `register`, see `require_run`.
+        root: the checkout.
     """
     opened = store.connect(root)
     logged = _upload(opened, served, name, card, tags, run_id)
@@ -74,14 +74,18 @@ def register(
 
 
 def exact(uri: str, root: Path) -> str:
-    """The address by version number, e.g. `models:/eva-smollm2/3` of `models:/eva-smollm2@candidate`."""
-    remedy = "`dvc repro register` trains what is missing and puts the model there"
+    """The address with the version number, e.g. `models:/eva/3` for `models:/eva@candidate`.
+
+    Raises:
+        InputError: there is no such model, version or alias.
+    """
+    remedy = "`dvc repro register` trains what is missing and registers the model"
     found = find_version(store.connect(root), uri, remedy)
     return f"models:/{found.name}/{found.version}"
 
 
 def require_run(run_id: str | None, name: str, root: Path) -> str:
-    """The run of the `register` stage; an `InputError` where MLflow could not start one."""
+    """`run_id`, the MLflow run of the stage `register`; `InputError` if MLflow could not start one."""
     if run_id is None:
         raise InputError(
             f"{name} cannot be registered: MLflow at {store.address(root)} could not be reached when the "
@@ -91,7 +95,11 @@ def require_run(run_id: str | None, name: str, root: Path) -> str:
 
 
 def load(uri: str, root: Path) -> Any:
-    """The registered model as an MLflow pyfunc, e.g. of `models:/eva-smollm2@candidate`."""
+    """The registered model as an MLflow pyfunc; `uri` is e.g. `models:/eva-smollm2@candidate`.
+
+    Raises:
+        InputError: there is no such model, or it cannot be loaded.
+    """
     numbered = exact(uri, root)
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -104,7 +112,7 @@ def load(uri: str, root: Path) -> Any:
 
 
 def chat(model: Any, messages: Sequence[Mapping[str, str]]) -> str:
-    """The model's next turn after `messages` (user first, user last); its template has the prompt."""
+    """The model's reply to `messages` (user first, user last); its chat template has the system prompt."""
     if not messages or messages[0]["role"] == "assistant" or messages[-1]["role"] != "user":
         raise InputError("a chat starts with a user turn (or a system message) and ends with a user turn")
     answer = model.predict({"messages": [dict(message) for message in messages]})
@@ -147,16 +155,17 @@ def _describe(
 
 def _log_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[str, float | None]) -> None:
     for key, value in metrics.items():
-        if value is None:  # not measured: the gate has said so
+        if value is None:  # not measured; the gate has reported it
             continue
         client.log_metric(run_id, store.metric_name(key), value, model_id=model_id)
 
 
 @contextmanager
 def _pointed_at(address: str) -> Iterator[None]:
-    """MLflow's calls on models read the address of the whole process and write it into the environment.
+    """A context in which MLflow's functions for models use the store at `address`.
 
-    Both are as before afterwards: subprocesses and later stores must not inherit it.
+    They read a process-wide address and write it into the environment. Both are restored afterwards, so
+    that subprocesses and later stores do not inherit it.
     """
     import mlflow
 

@@ -1,4 +1,4 @@
-"""Trained scorers in the registry: one version holds the folders as `dvc repro` leaves them."""
+"""Trained scorers in the model registry: a version holds the folders that `dvc repro` writes."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _PLACE = "scorers"
 
 @dataclass(frozen=True)
 class Fetched:
-    """Scorers on this disk; `uri` names their version, also where an alias was asked for."""
+    """Downloaded scorers; `uri` has the version number, even if they were requested by alias."""
 
     path: Path
     uri: str
@@ -29,9 +29,9 @@ class Fetched:
 def register_scorers(
     folder: Path, name: str, alias: str | None, digests: Mapping[str, str], root: Path
 ) -> str:
-    """Upload the scorers of `folder` as a new version of `name`; returns its `models:/NAME/VERSION`.
+    """Upload the scorers in `folder` as a new version of `name`; returns its `models:/NAME/VERSION`.
 
-    `digests` of the scorers by kind become tags of the version; `alias`, if given, moves to it.
+    `digests` (kind of scorer -> digest) become tags of the version; `alias`, if given, is set on it.
     """
     opened = store.connect(root)
     client, tags = opened.client, {f"eva.{kind}": digest for kind, digest in digests.items()}
@@ -50,19 +50,20 @@ def register_scorers(
 
 
 def fetch_scorers(uri: str, root: Path) -> Fetched:
-    """The scorers of `models:/NAME@ALIAS` or `models:/NAME/VERSION`, downloaded the first time.
+    """The scorers of `models:/NAME@ALIAS` or `models:/NAME/VERSION`, downloaded if they are not yet here.
 
-    Raises `InputError` if the registry does not have them.
+    Raises:
+        InputError: the registry does not have them, or the model is not scorers.
     """
     opened = store.connect(root)
-    found = find_version(opened, uri, "`eva scorers register` puts scorers there")
+    found = find_version(opened, uri, "`eva scorers register` registers scorers")
     exact = f"models:/{found.name}/{found.version}"
-    # The run's id too: a version's number is given again after its deletion.
+    # With the run id, because the number of a deleted version can be used again.
     folder = main_checkout(root) / ".eva" / "scorers" / found.name / f"{found.version}-{found.run_id}"
     if not folder.is_dir():
         _download(opened, found, folder)
     if not (folder / _PLACE).is_dir():
-        raise InputError(f"{uri}: that model holds no scorers; `eva scorers register` puts some in")
+        raise InputError(f"{uri}: this model has no scorers; `eva scorers register` registers scorers")
     return Fetched(folder / _PLACE, exact)
 
 
@@ -79,7 +80,7 @@ def _make(client: Any, name: str) -> None:
 def _download(opened: store.Store, version: Any, folder: Path) -> None:
     import mlflow
 
-    # Not by its models:/ address, which MLflow looks up in the registry of the whole process.
+    # Not by its models:/ address, which MLflow would look up in the process-wide registry.
     source = opened.client.get_model_version_download_uri(version.name, version.version)
     log.info("fetching %s version %s", version.name, version.version)
     with new_folder(folder) as temporary:

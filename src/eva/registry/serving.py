@@ -1,8 +1,8 @@
-"""A policy in the form that it is served in: one plain model that answers a plain chat.
+"""Preparing a trained model for serving: adapter merged, system prompt in the chat template.
 
-Whoever sends only the conversation must get what training and evaluation saw, so the system
-prompt goes into the chat template itself. Without it a backbone's template would put in its own
-(SmolLM2's introduces itself as SmolLM), and Mistral's has no place for one.
+A client sends only the conversation and must get the prompt of training and evaluation, so the system
+prompt is put into the chat template itself. Otherwise the template of some backbones adds its own system
+prompt (SmolLM2's says that it is SmolLM), and Mistral's has none.
 """
 
 import json
@@ -24,7 +24,7 @@ _PROBE = [
     {"role": "user", "content": "They closed the office."},
 ]
 
-# A system message that the caller sends replaces ours.
+# A system message that the client sends replaces EVA's.
 _OWN_TURN = (
     "{% if messages[0]['role'] != 'system' %}"
     "{% set messages = [{'role': 'system', 'content': SYSTEM}] + messages %}{% endif %}"
@@ -48,7 +48,7 @@ class Served:
 
 
 def served(model_dir: Path, adapter_dir: Path | None, prompt: str, generate: Generate) -> Served:
-    """Merge the adapter into float32 weights and put the prompt into the template.
+    """Merge the adapter into float32 weights and put the system prompt into the chat template.
 
     float32, because a merge into bfloat16 rounds most of what alignment changed away.
     """
@@ -61,20 +61,20 @@ def served(model_dir: Path, adapter_dir: Path | None, prompt: str, generate: Gen
 
 
 def serving_template(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
-    """The chat template with the system text in it.
+    """The chat template with the system prompt in it.
 
-    Checked against `render`: a conversation without a system message comes out exactly as in training.
+    It is checked that a conversation without a system message is rendered exactly as in training.
     """
     wanted = render(tokenizer, _PROBE, prompt=prompt)
     system = json.dumps(system_prompt(prompt))
     for opening in (_OWN_TURN, _FOLDED):
-        # `{{ '' }}`: Jinja drops a line break after a block, and the template may begin with one.
+        # `{{ '' }}`: Jinja drops a line break after a block, but the template may begin with one.
         template = opening.replace("SYSTEM", system) + "{{ '' }}" + str(tokenizer.get_chat_template())
         if _applied(tokenizer, template) == wanted:
             return template
     raise InputError(
-        f"the chat template of {tokenizer.name_or_path} cannot carry the system prompt: a served chat "
-        "would differ from training; give the backbone folder a simpler `chat_template.jinja`"
+        f"the chat template of {tokenizer.name_or_path} cannot hold the system prompt, so a served "
+        "model would get other prompts than in training; put a simpler `chat_template.jinja` into its folder"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which version an address of the registry names."""
+"""Looking up the registered version of an address such as `models:/eva@candidate`."""
 
 import re
 from typing import Any
@@ -10,9 +10,10 @@ _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<versi
 
 
 def find_version(opened: store.Store, uri: str, remedy: str) -> Any:
-    """The version that `models:/NAME@ALIAS` or `models:/NAME/VERSION` names.
+    """The registered version of `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
 
-    An `InputError` says what of it is not there, which versions are, and else the `remedy`.
+    Raises:
+        InputError: there is none; says which versions exist, or if there are none, the `remedy`.
     """
     from mlflow.exceptions import MlflowException
 

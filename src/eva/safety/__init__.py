@@ -1,1 +1,1 @@
-"""What a conversation must not be left to a model for: detection, referral, and how well detection works."""
+"""Safety of `eva chat`: detecting messages about danger, referring the person, and measuring detection."""

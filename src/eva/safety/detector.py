@@ -1,4 +1,4 @@
-"""What a detector of danger is: anything that reads a person's messages and says what it found."""
+"""The interface of a detector, which reads a person's messages and reports those about danger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Topic = Literal["suicide", "self_harm", "violence", "emergency"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Why a conversation must not be answered by a model; `rule` names what the detector went by."""
+    """Why a model must not reply in a conversation: the topic, and the rule that matched."""
 
     topic: Topic
     rule: str
@@ -18,12 +18,12 @@ class Finding:
 class Detector(Protocol):
     """Reads the person's own messages of one conversation, oldest first.
 
-    A finding stands for the rest of the conversation: what was said once is not unsaid by small talk.
+    A finding holds for the rest of the conversation, also when later messages are harmless.
     """
 
     @property
     def name(self) -> str:
-        """Says in results which detector it was."""
+        """The name of the detector in results."""
 
     def find(self, said: Sequence[str]) -> Finding | None:
-        """The first reason not to answer, or None."""
+        """The first reason why a model must not reply, or None."""

@@ -1,4 +1,4 @@
-"""Between a person and a model: what speaks of danger is answered by a fixed text, never by the model."""
+"""The guard around a chat model: a message about danger gets a fixed text instead of a generated reply."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ WITHHELD = "(The model's reply is not shown, because it spoke of suicide, self-h
 
 @dataclass(frozen=True)
 class Reply:
-    """What is said to the person, by whom, and if not by the model, why."""
+    """The text shown to the person, where it comes from, and the finding if not from the model."""
 
     text: str
     source: Literal["model", "referral", "withheld"]
@@ -22,10 +22,16 @@ class Reply:
 
 
 def guarded_reply(messages: Sequence[Message], ask: Ask, detector: Detector, referral: str) -> Reply:
-    """The model's next turn, or `referral` without asking the model.
+    """The model's next turn, or `referral` without calling the model.
 
-    The whole conversation counts: all that was not said by the model is read, so that a finding stands
-    until a new conversation begins. The model's own reply is read too, and not shown after a finding.
+    The detector reads all messages of the conversation that are not the model's, so a finding holds until
+    a new conversation begins. It also reads the new reply, which is withheld if there is a finding.
+
+    Args:
+        messages: the conversation so far, ending with the person's message.
+        ask: calls the model and returns its reply.
+        detector: decides whether messages are about danger.
+        referral: the text shown after a finding in the person's messages.
     """
     said = [message["content"] for message in messages if message["role"] != "assistant"]
     found = detector.find(said)

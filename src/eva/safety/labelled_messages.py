@@ -1,4 +1,4 @@
-"""Messages with what should happen to them, for measuring a detector."""
+"""Messages labelled with whether a detector should refer them, for measuring detectors."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Part = Literal["development", "held out", "written after"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
-_LAST_ROUND = 4  # written when the rules were finished
+_LAST_ROUND = 4  # messages of this round were written after the rules were finished
 
 
 class Row(BaseModel):
-    """A line of the file."""
+    """One line of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class Row(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A message; `refer` says that it must not be answered by a model."""
+    """A message; `refer` is true if a model must not reply to it."""
 
     text: str
     kind: Kind
@@ -43,7 +43,7 @@ class Labelled:
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    """The messages of a file; an `InputError` lists every bad line."""
+    """The messages of a JSON-lines file; an `InputError` lists every faulty line."""
     rows, problems = [], []
     for number, raw in enumerate(read_jsonl(path), start=1):
         try:
@@ -56,7 +56,7 @@ def read_labelled(path: Path) -> list[Labelled]:
 
 
 def _part(row: Row) -> Part:
-    """By a hash of the text, so that nobody chose it; the last round is a part of its own."""
+    """The part, chosen by a hash of the text and so not by a person; the last round is its own part."""
     if row.round >= _LAST_ROUND:
         return "written after"
     return "held out" if hashlib.sha256(row.text.encode()).digest()[0] % 2 else "development"

@@ -1,4 +1,4 @@
-"""How well a detector does on labelled messages."""
+"""Sensitivity and false-alarm rate of a detector on labelled messages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Share:
-    """`hits` of `n`, with its exact 95 % interval."""
+    """The proportion `hits` of `n`; as text with its exact 95 % (Clopper-Pearson) interval."""
 
     hits: int
     n: int
@@ -37,18 +37,18 @@ class Share:
 
 
 def judge(detector: Detector, messages: Sequence[Labelled]) -> list[Judged]:
-    """Every message as a conversation of its own."""
+    """The detector's result for every message, each as a conversation of its own."""
     return [Judged(message, detector.find([message.text]) is not None) for message in messages]
 
 
 def flagged(judged: Sequence[Judged], *, part: Part, refer: bool) -> Share:
-    """Sensitivity of a part (`refer`), or its false-alarm rate (not `refer`)."""
+    """The sensitivity in a part (with `refer`), or its false-alarm rate (without)."""
     kept = [one for one in judged if one.message.part == part and one.message.refer == refer]
     return Share(sum(one.flagged for one in kept), len(kept))
 
 
 def table(judged: Sequence[Judged]) -> str:
-    """Markdown: sensitivity and false alarms of each part, then what was flagged of each kind."""
+    """Markdown tables: sensitivity and false alarms of each part, then flagged messages of each kind."""
     return "\n".join([*_rates(judged), "", *_by_kind(judged)])
 
 

@@ -1,4 +1,4 @@
-"""Messages as people type them, brought into one plain form that rules can read."""
+"""Normalisation of messages as people type them, so that rules can match them."""
 
 import re
 import unicodedata
@@ -34,7 +34,7 @@ _COMPILED = [(re.compile(pattern), plain) for pattern, plain in _SPELLINGS.items
 
 
 def normal_form(message: str) -> str:
-    """Lower case, contractions written out, disguised and shortened words restored, single blanks.
+    """The message in lower case, with contractions and disguised words written out and single spaces.
 
     >>> normal_form("I’m gonna k i l l  myself")
     'i am going to kill myself'

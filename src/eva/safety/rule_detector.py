@@ -1,4 +1,4 @@
-"""Detection by plain rules, read from `english.yaml`."""
+"""A detector that matches regular expressions from `english.yaml`."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ _WORD = re.compile(r"<([a-z]+)>")
 
 
 class RuleDetector:
-    """English wordings, message by message; two messages in a row are also read as one sentence."""
+    """Matches English phrases in each message, and in each two consecutive messages joined."""
 
     name = "rules"
 
@@ -40,7 +40,7 @@ class RuleDetector:
 
 
 def _compiled(patterns: Iterable[str], words: Mapping[str, str]) -> re.Pattern[str]:
-    """One pattern of all, with `<word>` replaced by what `words` has for it."""
+    """One pattern that matches any of `patterns`, with each `<word>` replaced by its entry in `words`."""
     text = "|".join(patterns)
     while _WORD.search(text):
         text = _WORD.sub(lambda found: words[found.group(1)], text)

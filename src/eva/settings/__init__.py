@@ -1,1 +1,4 @@
-"""`params.yaml`, read into frozen models; the only place for knobs. A module for each section."""
+"""The settings in `params.yaml` as frozen pydantic models, one module for each section.
+
+Every setting of EVA is here.
+"""

@@ -11,16 +11,21 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Endpoint(Section):
-    """How an OpenAI-compatible endpoint is asked; address and key come from the environment."""
+    """How requests to an OpenAI-compatible endpoint are made; its URL and key come from the environment."""
 
-    concurrency: Positive = Field(4, description="requests under way at once")
-    requests_per_minute: Positive | None = Field(None, description="retries count as well; null: no limit")
-    retries: Annotated[int, Field(ge=0)] = Field(8, description="of one request: 429, 5xx, no connection")
-    timeout: float = Field(120, gt=0, description="seconds to wait for one answer")
-    input_price: float | None = Field(None, ge=0, description="per million tokens; null: unknown")
-    output_price: float | None = Field(None, ge=0, description="per million tokens; null: unknown")
+    concurrency: Positive = Field(4, description="requests sent at the same time")
+    requests_per_minute: Positive | None = Field(
+        None, description="most requests per minute, retries included; null: no limit"
+    )
+    retries: Annotated[int, Field(ge=0)] = Field(
+        8, description="of one request after status 429 or 5xx, or without a connection"
+    )
+    timeout: float = Field(120, gt=0, description="seconds to wait for one response")
+    input_price: float | None = Field(None, ge=0, description="per million input tokens; null: unknown")
+    output_price: float | None = Field(None, ge=0, description="per million output tokens; null: unknown")
     request: dict[str, Any] = Field(
-        default_factory=dict, description="fields added to every request; null leaves one of ours out"
+        default_factory=dict,
+        description="fields added to the body of every request; null removes a field that EVA sets",
     )
 
     @field_validator("request")
@@ -28,25 +33,26 @@ class Endpoint(Section):
     def _ours(cls, given: dict[str, Any]) -> dict[str, Any]:
         taken = sorted(given.keys() & {"model", "messages", "n", "stream"})
         if taken:
-            raise ValueError(f"{', '.join(taken)}: set by the run, or would change what an answer is")
+            raise ValueError(f"{', '.join(taken)}: EVA sets these fields itself; leave them out here")
         return given
 
 
 class Backbone(Section):
-    """Where weights come from, or `endpoint`: a model that somebody serves, for generation only."""
+    """A pretrained model and where its weights come from, or a served model (`endpoint`, generation only)."""
 
     role: Literal["causal", "encoder"] = Field(
-        description="causal: a model that writes; encoder: a model that the scorers are built on"
+        description="causal: a language model that generates; encoder: the base of the scorers"
     )
     source: Literal["package", "hub", "local", "random", "endpoint"] = Field(
-        description="package: installed by pip; hub: Hugging Face; local: a folder; random: tiny, for tests; "
-        "endpoint: served elsewhere"
+        description="package: installed by pip; hub: Hugging Face; local: a folder; random: tiny random "
+        "weights, for tests; endpoint: a served model"
     )
     id: str = Field(
-        min_length=1, description="package, hub id, folder, random architecture, or name at the endpoint"
+        min_length=1,
+        description="by source: package, hub id, folder, architecture, model name at the endpoint",
     )
     revision: str | None = Field(
-        None, validate_default=True, description="of a hub model its commit, of a package its version"
+        None, validate_default=True, description="hub: commit of the model; package: its version"
     )
     sha256: str | None = Field(
         None, pattern=r"^[0-9a-f]{64}$", description="digest of the package's weight file"
@@ -54,10 +60,10 @@ class Backbone(Section):
     lora_targets: Annotated[list[str], Distinct] = Field(
         ["q_proj", "k_proj", "v_proj", "o_proj"],
         min_length=1,
-        description="linear modules that ALI adapts",
+        description="linear modules that get LoRA adapters in DPO",
     )
     trainable: bool = Field(
-        True, validate_default=True, description="false: generation only (EmoLLM in the paper)"
+        True, validate_default=True, description="false: used for generation only (EmoLLM in the paper)"
     )
     endpoint: Endpoint = Field(default_factory=Endpoint, description="for source `endpoint`")
 
@@ -66,7 +72,7 @@ class Backbone(Section):
     def _pinned(cls, given: str | None, known: ValidationInfo) -> str | None:
         source = known.data.get("source")
         if source in {"hub", "package"} and given is None:
-            raise ValueError(f"a {source} source needs `revision`: pin what you download")
+            raise ValueError(f"a {source} source needs `revision`: the exact version to download")
         if source == "hub" and not _COMMIT.fullmatch(given or ""):
             raise ValueError(
                 "a branch or tag can move; give the commit, 40 hexadecimal digits (the model's page, "
@@ -78,5 +84,7 @@ class Backbone(Section):
     @classmethod
     def _only_asked(cls, given: bool, known: ValidationInfo) -> bool:
         if known.data.get("source") == "endpoint" and (given or known.data.get("role") == "encoder"):
-            raise ValueError("an endpoint can only be asked: set `role: causal` and `trainable: false`")
+            raise ValueError(
+                "a model at an endpoint can only generate: set `role: causal` and `trainable: false`"
+            )
         return given

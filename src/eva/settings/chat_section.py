@@ -6,8 +6,8 @@ from eva.settings.section import Section
 
 
 class Chat(Section):
-    """What a person who talks with a model is told; read by `eva chat`, by no stage."""
+    """Fixed texts of `eva chat`; no stage reads this section."""
 
     referral: str | None = Field(
-        None, min_length=1, description="said instead of a reply where danger is spoken of; null: EVA's text"
+        None, min_length=1, description="shown instead of a reply to a message about danger; null: EVA's text"
     )

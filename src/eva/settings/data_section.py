@@ -6,8 +6,10 @@ from eva.settings.section import Place, Section
 
 
 class Data(Section):
-    """Files outside the dialogue corpora."""
+    """Paths of data files that are not dialogue corpora."""
 
-    evad: Place = Field(description="EVAD-format preference file")
-    epitome: Place = Field(description="folder with EPITOME's three csv files")
-    levels: Place = Field(description="JSON lines {text, level, context?, dialogue_id?}")
+    evad: Place = Field(description="file of preference pairs in EVAD's format")
+    epitome: Place = Field(description="folder with the three csv files of EPITOME")
+    levels: Place = Field(
+        description="texts with labelled levels: JSON lines {text, level, context?, dialogue_id?}"
+    )

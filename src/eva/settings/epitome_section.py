@@ -9,11 +9,12 @@ from eva.settings.section import Distinct
 
 
 class Epitome(Scorer):
-    """EPITOME's three scorers (Appendix G): layers fitted on the encoder and on the probed model as they are.
+    """The three EPITOME scorers (Appendix G): classifier layers on a frozen encoder and a frozen probe model.
 
-    Of every sentence, and of the post, the encoder reads `max_length` tokens; the probe, of the response.
+    The encoder reads `max_length` tokens of the post and of every sentence, the probe of the response.
     """
 
     mechanisms: Annotated[list[Literal["ip", "ex", "er"]], Distinct] = Field(
-        min_length=1, description="interpretations, explorations, emotional reactions: a scorer each"
+        min_length=1,
+        description="scorers to fit: ip interpretations, ex explorations, er emotional reactions",
     )

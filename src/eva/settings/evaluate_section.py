@@ -9,13 +9,17 @@ from eva.settings.section import Distinct, Section
 
 
 class Evaluate(Section):
-    """Metrics and their uncertainty."""
+    """Metrics and their bootstrap confidence intervals."""
 
     metrics: Annotated[list[str], Distinct] = Field(
         min_length=1, description="metric families, see `eva score --help`"
     )
-    bootstrap: Annotated[int, Field(ge=0)] = Field(description="resamples of dialogues; 0: none")
-    confidence: float = Field(gt=0, lt=1, description="of the intervals")
-    ngram: Annotated[int, Field(ge=2, le=6)] = Field(description="phrase length of the repetition analysis")
+    bootstrap: Annotated[int, Field(ge=0)] = Field(
+        description="number of bootstrap resamples of dialogues; 0: no intervals"
+    )
+    confidence: float = Field(gt=0, lt=1, description="confidence level of the intervals, e.g. 0.95")
+    ngram: Annotated[int, Field(ge=2, le=6)] = Field(
+        description="length in words of the phrases in the repetition analysis"
+    )
     precision: PrecisionField = "auto"
-    seed: int = Field(0, ge=0, description="of the resamples")
+    seed: int = Field(0, ge=0, description="seed of the bootstrap")

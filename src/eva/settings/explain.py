@@ -1,4 +1,4 @@
-"""What is wrong with a section, in one line a problem: key, value, what is allowed, nearest key."""
+"""Messages about invalid settings, one line per problem: key, value, what is allowed, nearest valid key."""
 
 import difflib
 import json
@@ -16,7 +16,7 @@ from eva.settings.yaml_file import Misread
 
 
 def problems(error: ValidationError, model: type[BaseModel], misread: Misread) -> Iterator[str]:
-    """One line for every problem that validation by `model` found, but for keys whose value is misread."""
+    """One line for every problem that validation by `model` found, except at the keys of `misread`."""
     return (_explain(detail, model) for detail in error.errors() if _key(detail) not in misread)
 
 
@@ -31,19 +31,19 @@ def _location(detail: ErrorDetails) -> list[str]:
 def _explain(detail: ErrorDetails, model: type[BaseModel]) -> str:
     location, key, given = _location(detail), _key(detail), detail["input"]
     if detail["type"] == "extra_forbidden":
-        return f"`{key}` is not a key.{_nearest(location, model)}"
+        return f"`{key}` is not a setting.{_nearest(location, model)}"
     if detail["loc"][-1] == "[key]":
         return f"`{key}`: the name of a row is made of a-z, 0-9 and `_`, and begins with a letter or digit"
     if detail["type"] == "missing":
         return f"`{key}` is missing; expected {entry_at(model, location)}"
     value = given if isinstance(given, Path) else json.dumps(given, default=str)
-    if detail["type"] == "value_error":  # our own words, which say what to do
+    if detail["type"] == "value_error":  # raised by a validator of ours, whose message says what to do
         return f"`{key}` is {value}: {detail['msg'].removeprefix('Value error, ')}"
     return f"`{key}` is {value}: {detail['msg']}; expected {entry_at(model, location)}"
 
 
 def _nearest(location: list[str], model: type[BaseModel]) -> str:
-    """The key that a misspelt one most resembles, among its siblings."""
+    """The valid key of the same section that is spelt most like the unknown one, and all valid keys."""
     known = [section_name(name) for name in _model_at(location[:-1], model).model_fields]
     match = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
     return f" Nearest: `{'.'.join([*location[:-1], *match])}`. Known: {', '.join(sorted(known))}."

@@ -9,10 +9,10 @@ from eva.settings.section import Name
 
 
 class LevelClassifier(Encoder):
-    """The classifier of the four levels (Appendix F: RoBERTa) and the reference histogram V."""
+    """The classifier of the four validation levels (Appendix F: RoBERTa) and the reference histogram V."""
 
     corpus: Name = Field(description="row of `corpora` whose strategies give weak labels")
     labels: Literal["strategies", "file"] = Field(
-        description="weak labels from the corpus's strategies, or the level file `data.levels`"
+        description="strategies: weak labels from the corpus's strategies; file: the file `data.levels`"
     )
-    context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns that the encoder reads")
+    context_turns: Annotated[int, Field(ge=0)] = Field(description="preceding turns given to the encoder")

@@ -1,4 +1,4 @@
-"""All of `params.yaml`: every section, and whether the names in one are rows of another."""
+"""The whole of `params.yaml`: all sections, and the check that names in one are rows of another."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,22 +59,22 @@ TABLES = ("corpora", "backbones", "variants")  # sections of named rows
 
 
 def read_settings(path: Path) -> Settings:
-    """Read and check a params file; an `InputError` lists everything wrong with it."""
+    """Read and check a params file; an `InputError` lists all its problems."""
     return load_params(read_params(path))
 
 
 def load_settings(raw: Any, where: str = "params") -> Settings:
-    """Check a parsed params mapping; an `InputError` lists everything wrong with it."""
+    """Check a parsed params mapping; an `InputError` lists all its problems."""
     return load_params(Params(as_mapping(raw, where), {}, where))
 
 
 def load_params(params: Params) -> Settings:
-    """Check what was read; an `InputError` lists everything wrong with it."""
+    """Check a params file that was read; an `InputError` lists all its problems."""
     raise_if(examine_settings(params).problems, params.where)
     return Settings.model_validate(params.raw)
 
 
 def examine_settings(params: Params) -> Examined:
-    """Every section on its own, and whether what they name in one another is there."""
+    """Check every section on its own, then the names by which they refer to one another."""
     found = examine(Settings, params)
     return Examined(found.sections, [*found.problems, *run_checks(REFERENCES, found.sections)])

@@ -1,4 +1,4 @@
-"""The number format that a stage computes in, one type for every section that chooses one."""
+"""The type of the setting `precision`: the number format that a stage computes in."""
 
 from typing import Annotated, Literal
 
@@ -6,5 +6,5 @@ from pydantic import Field
 
 Precision = Literal["auto", "bf16", "fp32"]
 PrecisionField = Annotated[
-    Precision, Field(description="auto: whichever this device computes faster in, measured")
+    Precision, Field(description="bf16: bfloat16; fp32: float32; auto: the faster one on this device")
 ]

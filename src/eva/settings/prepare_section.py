@@ -6,8 +6,8 @@ from eva.settings.section import Section
 
 
 class Prepare(Section):
-    """Dialogue rules (ADR 8)."""
+    """Which dialogues of a corpus are kept (ADR 8)."""
 
     keep_supporter_first: bool = Field(
-        description="keep dialogues that the supporter starts, leading supporter turn removed"
+        description="keep dialogues that the supporter starts, without that first turn; false: drop them"
     )

@@ -1,8 +1,8 @@
-"""Profiles: `profiles/laptop.yaml` is the base and whole, every other one holds what differs from it.
+"""Profiles: `profiles/laptop.yaml` is the complete base; every other file holds only what differs from it.
 
-A value or list of the difference takes the place of the base's; a mapping is merged key by key. In
-the tables `corpora`, `backbones` and `variants` a row that is null is taken out, anywhere else null
-is a value. The result keeps the comments of the base, and a comment of the difference goes before.
+A value or list in the difference replaces that of the base; a mapping is merged key by key. In the
+tables `corpora`, `backbones` and `variants` a row that is null is removed; elsewhere null is a value.
+The result keeps the comments of the base, except where the difference has a comment of its own.
 """
 
 import io
@@ -24,15 +24,21 @@ _WIDTH = 110
 
 
 def profile_names(folder: Path) -> list[str]:
-    """The profiles in a folder, the base first."""
+    """The names of the profiles in a folder, the base first."""
     return sorted((path.stem for path in folder.glob("*.yaml")), key=lambda name: (name != BASE, name))
 
 
 def profile_text(folder: Path, name: str) -> str:
-    """A profile as a whole params file; `InputError` if it is none, or takes out a row that is not there."""
+    """The text of the complete params file of a profile.
+
+    Raises:
+        InputError: no such profile, or it removes a row that the base does not have.
+    """
     known = profile_names(folder)
     if name not in known:
-        raise InputError(f"{folder}/{name}.yaml: no such profile. Known: {', '.join(known) or 'none here'}.")
+        raise InputError(
+            f"{folder}/{name}.yaml: no such profile. Known: {', '.join(known) or 'none in this folder'}."
+        )
     if name == BASE:
         return read_text(folder / f"{BASE}.yaml")
     whole, difference = (_commented(folder / f"{one}.yaml") for one in (BASE, name))
@@ -43,19 +49,19 @@ def profile_text(folder: Path, name: str) -> str:
 
 
 def read_profile(folder: Path, name: str) -> Params:
-    """A profile as a whole, parsed."""
+    """The complete params file of a profile, parsed but not checked."""
     where = f"profile {name}"
     raw, misread = parse_yaml(profile_text(folder, name), where)
     return Params(as_mapping(raw, where), misread, where)
 
 
 def profile_settings(folder: Path, name: str) -> Settings:
-    """A profile as checked settings; an `InputError` lists everything wrong with it."""
+    """The checked settings of a profile; an `InputError` lists all its problems."""
     return load_params(read_profile(folder, name))
 
 
 def read_difference(folder: Path, name: str) -> dict[str, Any]:
-    """What a profile changes in the base, as it is written; of the base itself, nothing."""
+    """The keys of the base that a profile changes, with their values; for the base itself, none."""
     if name == BASE:
         return {}
     path = folder / f"{name}.yaml"
@@ -63,7 +69,7 @@ def read_difference(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _commented(path: Path) -> Any:
-    """A YAML file with its comments; `parse_yaml` first, whose messages are for people."""
+    """A YAML file with its comments; checked by `parse_yaml` first because its messages are clearer."""
     text = read_text(path)
     value, misread = parse_yaml(text, str(path))
     raise_if(misread.values(), str(path))
@@ -76,7 +82,7 @@ def _strangers(whole: Mapping[str, Any], difference: Mapping[str, Any]) -> Itera
         rows = difference.get(table)
         for name, row in rows.items() if isinstance(rows, dict) else ():
             if row is None and name not in whole[table]:
-                yield f"`{table}.{name}` is null, which takes out a row, and the base {BASE} has no such row"
+                yield f"`{table}.{name}` is null, which removes a row, but the base {BASE} has no such row"
 
 
 def _merge(whole: Any, difference: Any, location: list[str]) -> None:
@@ -106,7 +112,7 @@ def _null(representer: Any, _: None) -> Any:
 
 
 def _spaced(text: str) -> str:
-    """One blank line before every section; the merge leaves them where rows were taken out or added."""
+    """One blank line before every section; the merge leaves others where rows were removed or added."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     head = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
     spaced = [*head, ""] if head else []

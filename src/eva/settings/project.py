@@ -1,4 +1,4 @@
-"""Where the project is whose `params.yaml` is meant."""
+"""Finding the project folder, which holds `params.yaml`, `dvc.yaml` and `profiles/`."""
 
 from pathlib import Path
 
@@ -7,6 +7,6 @@ _MARKS = ("dvc.yaml", PARAMS, PROFILES)
 
 
 def project_root(start: Path) -> Path:
-    """The nearest folder from `start` upwards that holds a project; `start` itself if none does."""
+    """The project folder: `start` or its nearest parent that holds one of these; `start` if none does."""
     start = start.resolve()
     return next((at for at in (start, *start.parents) if any((at / m).exists() for m in _MARKS)), start)

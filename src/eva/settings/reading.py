@@ -1,4 +1,4 @@
-"""Reading sections of `params.yaml`; all that is wrong with them is one `InputError`."""
+"""Reading of sections of `params.yaml`; one `InputError` lists all their problems."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,11 @@ from eva.settings.yaml_file import Misread, parse_yaml
 
 @dataclass(frozen=True)
 class Params:
-    """A params file as it is written: its mapping of sections, and by key what in it may be misread."""
+    """A params file before it is checked.
+
+    `raw` maps section names to their content, `misread` keys to the problem with how their value is
+    written (see `yaml_file`); `where` names the file in messages.
+    """
 
     raw: dict[str, Any]
     misread: Misread
@@ -26,16 +30,19 @@ class Params:
 
 @dataclass(frozen=True)
 class Examined:
-    """The sections that are right, by name, and every problem of the others."""
+    """The valid sections by name, and the problems of all others."""
 
     sections: dict[str, Any]
     problems: list[str]
 
 
 def read_sections(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The named sections of a params file, each as the type given for it; others are not looked at.
+    """The named sections of a params file, each parsed to the type given for it; others are ignored.
 
-    A stage that reads `{"sft": Sft}` needs no other section's module, so it does not depend on one.
+    A stage that reads `{"sft": Sft}` imports no other section's module, so it does not depend on them.
+
+    Raises:
+        InputError: the file is missing or not YAML, or one of these sections is not valid.
     """
     params = read_params(path)
     raw = {name: section for name, section in params.raw.items() if name in wanted}
@@ -46,14 +53,14 @@ def read_sections(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sections_model(kinds: Mapping[str, Any]) -> type[BaseModel]:
-    """A model of sections by name; a name may be one that pydantic keeps for itself, as `validate`."""
+    """A pydantic model with one field per section, also for names that pydantic reserves (`validate`)."""
     fields: dict[str, Any] = {f"{name}_": (kind, ...) for name, kind in kinds.items()}
     config = ConfigDict(alias_generator=section_name, frozen=True, extra="forbid")
     return create_model("Sections", __config__=config, **fields)
 
 
 def read_params(path: Path) -> Params:
-    """A params file as it is written."""
+    """Parse a params file without checking its sections."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; `eva params use laptop` writes one")
     text = read_text(path)
@@ -63,14 +70,14 @@ def read_params(path: Path) -> Params:
 
 
 def as_mapping(raw: Any, where: str) -> dict[str, Any]:
-    """Refuse what is no mapping of sections."""
+    """`raw`, if it is a mapping; else `InputError`."""
     if not isinstance(raw, dict):
         raise InputError(f"{where}: expected a mapping of sections, got {type(raw).__name__}")
     return raw
 
 
 def examine(model: type[BaseModel], params: Params) -> Examined:
-    """Check every section of `model` on its own, so that one that is wrong hides no fault of another."""
+    """Check every section of `model` on its own, so that a wrong one does not hide problems of another."""
     found = list(params.misread.values())
     wrong = {key.partition(".")[0] for key in params.misread}
     try:

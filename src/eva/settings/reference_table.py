@@ -1,4 +1,4 @@
-"""Every key of `params.yaml` in words: type, range, default and meaning, from the settings' own schema."""
+"""A reference table of `params.yaml`: type, range, default and meaning of each key, from the JSON schema."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from eva.settings.section import NAME_PATTERN
 
-ROW = "ROW"  # stands in a key for the name that the user gives to a row of a table
+ROW = "ROW"  # placeholder in a key for the name of a row of a table, which the user chooses
 _TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
 _BOUNDS = {
     "minimum": ">= {}",
@@ -24,7 +24,7 @@ _BOUNDS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One key; `default` is empty where the key has to be written. A name is of a-z, 0-9 and `_`."""
+    """One key; `default` is empty for a key that is required. The type `name` allows a-z, 0-9 and `_`."""
 
     key: str
     type: str
@@ -38,13 +38,13 @@ class Entry:
 
 
 def entries(model: type[BaseModel]) -> list[Entry]:
-    """All keys of a settings model, in the order of the file."""
+    """All keys of a settings model, in the order of its fields."""
     schema = model.model_json_schema()
     return [_entry(key, node) for key, node in _leaves(schema, schema, [])]
 
 
 def entry_at(model: type[BaseModel], location: Sequence[str]) -> Entry | None:
-    """The key at `location`, of which parts may be names of rows and positions in lists; None: no key."""
+    """The key at `location`, or None; parts of `location` may be names of rows and positions in lists."""
     schema = model.model_json_schema()
     node: dict[str, Any] = schema
     for part in location:
@@ -67,13 +67,13 @@ def _leaves(
 
 
 def _any_row(node: Mapping[str, Any]) -> dict[str, Any]:
-    """What every row of a table is; empty if the node is no table, or one of anything."""
+    """The schema of the rows of a table; empty if the node is not a table or its rows have no schema."""
     rows = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
     return next((row for row in rows if isinstance(row, dict)), {})
 
 
 def _resolved(schema: Mapping[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """The node that a reference stands for; what is said beside the reference goes before."""
+    """The node to which a `$ref` points; keys written beside the `$ref` take precedence."""
     reference = node.get("$ref")
     return {**schema["$defs"][reference.rsplit("/", 1)[-1]], **node} if reference else node
 
@@ -104,7 +104,7 @@ def _type(node: Mapping[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in one line of YAML."""
+    """A value as one line of YAML."""
     if isinstance(value, list):
         return f"[{', '.join(map(shown, value))}]"
     if value is None or isinstance(value, bool):

@@ -1,7 +1,7 @@
-"""Names in one section that have to be rows of another.
+"""Checks that names in one section of `params.yaml` are rows of another.
 
-A check is a function of the sections that it reads, named as they are in `params.yaml`. It runs
-where all of these are right by themselves.
+A check is a function whose parameters are named as the sections that it reads. It runs only if all of
+these are valid on their own.
 """
 
 import inspect
@@ -27,7 +27,10 @@ Variants = Mapping[str, Variant]
 
 
 def run_checks(checks: Sequence[Check], known: Mapping[str, Any]) -> Iterator[str]:
-    """The problems that `checks` find, each called with what it asks for by name, if all of it is known."""
+    """The problems that `checks` find; each is called with the `known` values named by its parameters.
+
+    A check is skipped if one of its parameters is not in `known`.
+    """
     for check in checks:
         names = inspect.signature(check).parameters
         if names.keys() <= known.keys():
@@ -74,8 +77,8 @@ def _different_variants(variants: Variants) -> Iterator[str]:
     for name, row in variants.items():
         if row in names:
             yield (
-                f"`variants.{name}` and `variants.{names[row]}` are one training and one prompt, so one "
-                "model would be made twice and compared with itself; take a row out, or change it."
+                f"`variants.{name}` and `variants.{names[row]}` have the same training and prompt, so a "
+                "model would be compared with itself; remove or change one of them."
             )
         names.setdefault(row, name)
 
@@ -85,7 +88,7 @@ def _scorer_rows(section: str, scorer: Scorer, backbones: Backbones) -> Iterator
     held = [name for name, row in backbones.items() if row.source != "endpoint"]
     yield from _absent(f"{section}.encoder", [scorer.encoder], encoders)
     yield from _absent(f"{section}.probe", [scorer.probe], held)
-    if scorer.probe == scorer.encoder:  # two members that would learn the same
+    if scorer.probe == scorer.encoder:  # an ensemble of the same model twice
         yield (
             f"`{section}.probe` and `{section}.encoder` are both {scorer.probe!r}: name another backbone "
             "as `probe` (it is not read while `probe_share` is 0)."
@@ -95,7 +98,7 @@ def _scorer_rows(section: str, scorer: Scorer, backbones: Backbones) -> Iterator
 def _absent(key: str, names: Sequence[str], rows: Mapping[str, Any] | Sequence[str]) -> Iterator[str]:
     for name in names:
         if name not in rows:
-            yield f"`{key}` names {name!r}, which is no row there. Known: {', '.join(rows)}."
+            yield f"`{key}` names {name!r}, which does not exist. Known: {', '.join(rows)}."
 
 
 REFERENCES: Sequence[Check] = (

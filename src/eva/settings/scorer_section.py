@@ -1,4 +1,4 @@
-"""What the sections `level_classifier` and `epitome` share."""
+"""The settings that the sections `level_classifier` and `epitome` have in common."""
 
 from typing import Annotated
 
@@ -9,18 +9,24 @@ from eva.settings.section import Fraction, Name, Positive, Section
 
 
 class Scorer(Section):
-    """An encoder with a classifier on it, a linear probe beside it, and how they are cross-validated."""
+    """A classifier on an encoder, a linear probe on another model (ADR 3), and their cross-validation."""
 
     encoder: Name = Field(description="row of `backbones` with role encoder")
-    probe: Name = Field(description="row of `backbones` on whose untouched states a linear probe is fitted")
-    probe_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        description="weight of the probe in the mean of its and the encoder's log-probabilities; 0: no probe"
+    probe: Name = Field(
+        description="row of `backbones`: the frozen model on whose hidden states a linear probe is fitted"
     )
-    max_length: Annotated[int, Field(ge=16)] = Field(description="tokens read of one text")
-    balance: Fraction = Field(description="loss weight of a class: (1 / its count) ** balance; 0: none")
-    folds: Annotated[int, Field(ge=2)] = Field(description="grouped cross-validation folds")
+    probe_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="weight of the probe's log-probabilities in the mean with the encoder's; 0: no probe"
+    )
+    max_length: Annotated[int, Field(ge=16)] = Field(description="a longer text is cut to this many tokens")
+    balance: Fraction = Field(
+        description="loss weight of a class: (1 / its count) ** balance; 0: equal weights"
+    )
+    folds: Annotated[int, Field(ge=2)] = Field(
+        description="folds of the cross-validation; a dialogue is never split between folds"
+    )
     precision: PrecisionField = "auto"
-    seed: int = Field(0, ge=0, description="of folds, new layers, shuffling and dropout")
+    seed: int = Field(0, ge=0, description="seed of folds, new layers, shuffling and dropout")
 
 
 class Encoder(Scorer):
@@ -31,5 +37,5 @@ class Encoder(Scorer):
     batch_size: Positive = Field(description="texts per step")
     layers: Positive | None = Field(None, description="use the encoder's first N layers; null: all")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        description="within the encoder; its masks cost a fifth of a step on a CPU"
+        description="dropout in the encoder; above 0, a training step on a CPU takes about a fifth longer"
     )

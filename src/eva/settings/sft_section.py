@@ -7,7 +7,7 @@ from eva.settings.training_section import Training
 
 
 class Sft(Training):
-    """Empathy acquisition (paper section 4.1.1, Appendix G)."""
+    """Empathy acquisition (ACQ): full-parameter SFT (paper section 4.1.1, Appendix G)."""
 
     max_train: Positive | None = Field(None, description="train on N dialogues, evenly spaced; null: all")
     max_valid: Positive | None = Field(None, description="held-out dialogues; null: all")

@@ -1,4 +1,4 @@
-"""What the sections `sft` and `dpo` share."""
+"""The settings that the sections `sft` and `dpo` have in common."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,9 +10,9 @@ from eva.settings.section import Place, Positive, Section
 
 
 class Training(Section):
-    """Knobs both trainings share."""
+    """Settings of a training run."""
 
-    epochs: float = Field(gt=0, description="passes over the training data; parts of one are allowed")
+    epochs: float = Field(gt=0, description="passes over the training data; fractions are allowed")
     lr: float = Field(gt=0, lt=1, description="peak learning rate of AdamW")
     batch_size: Positive = Field(description="sequences per device and step")
     accumulation: Positive = Field(description="steps per update")
@@ -22,7 +22,7 @@ class Training(Section):
     )
     precision: PrecisionField = "auto"
     gradient_checkpointing: bool = Field(
-        description="compute activations again in the backward pass: less memory, a third more time"
+        description="recompute activations in the backward pass: less memory, about a third more time"
     )
     save_steps: Positive = Field(description="optimizer steps between resumable checkpoints")
     launcher: Literal["single", "torchrun"] = Field(
@@ -32,7 +32,7 @@ class Training(Section):
     deepspeed: Place | None = Field(None, description="DeepSpeed JSON, e.g. infra/deepspeed/zero3.json")
     extra: dict[str, Any] = Field(
         default_factory=dict,
-        description="fields of TRL's configuration that EVA does not set, e.g. {max_grad_norm: 0.5}",
+        description="other fields of TRL's SFTConfig or DPOConfig, e.g. {max_grad_norm: 0.5}",
     )
 
     @field_validator("processes")
@@ -49,7 +49,7 @@ class Training(Section):
     def _needs_processes(cls, given: Path | None, known: ValidationInfo) -> Path | None:
         if given is not None and known.data.get("launcher") == "single":
             raise ValueError(
-                "DeepSpeed divides a model among processes, which `launcher: single` does not start; "
+                "DeepSpeed divides a model among several processes, but `launcher: single` uses one; "
                 "set `launcher: torchrun` or `deepspeed: null`"
             )
         return given

@@ -8,10 +8,10 @@ from eva.settings.section import Section
 
 
 class Variant(Section):
-    """One row of the comparison: which training it had and which prompt it gets."""
+    """One of the compared models: which training it gets, and which prompt it is given."""
 
     acquire: bool = Field(description="empathy acquisition (ACQ): full-parameter SFT")
     align: bool = Field(description="emotional validation alignment (ALI): LoRA DPO")
     prompt: Literal["eva", "cot"] = Field(
-        "eva", description="eva: Table 3 of the paper; cot: reasoning first, then the response"
+        "eva", description="eva: the prompt of the paper's Table 3; cot: reasoning first, then the response"
     )

@@ -1,10 +1,9 @@
-"""Reading a YAML file as DVC does (YAML 1.2), and what in it is written so that it may be misread.
+"""Reading of a YAML file as DVC reads it (YAML 1.2), and a check for values that other readers misread.
 
-Many tools, Python's other YAML library among them, read YAML 1.1, where `012` is ten, `1:30` is
-ninety and `no` is false. A value that the two versions take for different things is refused: what
-the file says should not depend on the reader. Only numbers such as `1e-5`, which YAML 1.1 takes for
-text, are accepted: DVC itself writes them (`dvc exp run -S sft.lr=0.00001`), and no reader takes
-them for another number.
+Many tools, PyYAML among them, read YAML 1.1, where `012` is ten, `1:30` is ninety and `no` is false. A
+value that means different things in the two versions is refused, so that the meaning of a file does not
+depend on the reader. The exception are numbers such as `1e-5`, which YAML 1.1 reads as text: DVC itself
+writes them (`dvc exp run -S sft.lr=0.00001`), and no reader takes them for another number.
 """
 
 import re
@@ -29,9 +28,13 @@ Misread = Mapping[str, str]  # key -> what is wrong with how its value is writte
 
 
 def parse_yaml(text: str, where: str) -> tuple[Any, Misread]:
-    """The value of a YAML text, and what in it may be misread, by key; `InputError` if it is no YAML."""
+    """The value of a YAML text, and by key the problem with each value that other readers may misread.
+
+    Raises:
+        InputError: the text is not valid YAML.
+    """
     reader = YAML(typ="safe", pure=True)
-    reader.allow_duplicate_keys = True  # they are among the problems, all of them
+    reader.allow_duplicate_keys = True  # `_doubled` reports them, all at once
     try:
         root = reader.compose(text)
         value = reader.load(text)
@@ -41,7 +44,7 @@ def parse_yaml(text: str, where: str) -> tuple[Any, Misread]:
 
 
 def _problems(node: Any, location: list[str]) -> Iterator[tuple[str, str]]:
-    """Key and problem, of a node and of all below it."""
+    """Pairs of key and problem for a node and all nodes below it."""
     if node.id == "scalar":
         yield from _misread(node, ".".join(location))
     elif node.id == "sequence":
@@ -61,7 +64,7 @@ def _doubled(mapping: Any, location: list[str]) -> Iterator[tuple[str, str]]:
         name, line = str(key.value), key.start_mark.line + 1
         if name in lines:
             place = ".".join([*location, name])
-            yield place, f"`{place}` is written twice, in lines {lines[name]} and {line}: leave one of them"
+            yield place, f"`{place}` is written twice, in lines {lines[name]} and {line}: keep one of them"
         lines.setdefault(name, line)
 
 
@@ -77,7 +80,7 @@ def _misread(scalar: Any, key: str) -> Iterator[tuple[str, str]]:
         key,
         (
             f"`{key}` is {text}, which YAML 1.1 reads as {old!r} and YAML 1.2 as {new!r}: "
-            f"write {' or '.join(choices)}, whichever is meant"
+            f"write {' or '.join(choices)}, whichever you mean"
         ),
     )
 

@@ -1,1 +1,1 @@
-"""What the stores outside of DVC hold, what of it is still needed, and making room."""
+"""The stores outside of DVC: what they hold, what is still needed, and freeing disk space."""

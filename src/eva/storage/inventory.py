@@ -1,4 +1,4 @@
-"""A list of all that the stores hold: trainings, half-finished responses, answers of endpoints."""
+"""A list of everything in the stores: trainings, partly generated responses, responses of endpoints."""
 
 import json
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from eva.storage.needed import Current
 from eva.training.checkpoints import checkpoint_step
 from eva.training.run_store import Run
 
-UNDER_WAY = "a run is under way"
-WANTED = "the current settings can ask for it"
+UNDER_WAY = "a run is using it"
+WANTED = "the current settings may need it"
 PAID = "it was paid for"
 
 
 @dataclass(frozen=True)
 class Stored:
-    """One thing in a store.
+    """One entry of a store.
 
     Attributes:
         kind: `training`, `weights` (of a finished training that is needed: DVC's cache holds them too),
@@ -42,23 +42,30 @@ class Stored:
 
     @property
     def size(self) -> int:
-        """Bytes that deleting it frees: a file that has another name elsewhere frees none."""
+        """Bytes that deleting it frees; files with a second hard link elsewhere do not count."""
         return sum(stat.st_size for path in self.files if (stat := path.stat()).st_nlink == 1)
 
     @property
     def used(self) -> float:
-        """When it was last written, in seconds since the epoch."""
+        """Time of its last change, in seconds since 1970."""
         return max((path.stat().st_mtime for path in self.files), default=0.0)
 
 
 def inventory(checkpoints: Path, answers: Path, current: Current, cache: Path | None) -> list[Stored]:
-    """Everything in both stores; `cache` is DVC's, where there is one."""
+    """All entries of both stores.
+
+    Args:
+        checkpoints: the store of trainings and partly generated responses.
+        answers: the store of responses from endpoints.
+        current: what the current settings may need.
+        cache: DVC's cache, or None.
+    """
     found = [*_trainings(checkpoints, current, cache), *_responses(checkpoints, current)]
     return [*found, *_answers(answers, current)]
 
 
 def is_held(lock: Path | None) -> bool:
-    """Whether a process holds a lock file."""
+    """Whether a process holds the lock file."""
     if lock is None or not lock.exists():
         return False
     try:
@@ -76,10 +83,10 @@ def _trainings(store: Path, current: Current, cache: Path | None) -> Iterator[St
         differs = current.training_difference(inputs)
         kept = UNDER_WAY if is_held(lock) else WANTED if differs is None else None
         about = f"{inputs.get('stage')}, seed {inputs.get('seed')}, {_state(folder)}"
-        about += f"; not of the current settings: {differs}" if differs else ""
+        about += f"; differs from the current settings: {differs}" if differs else ""
         files, weights = _files(folder), folder / "final"
         if kept == WANTED and cache is not None and _in_cache(folder, cache):
-            yield Stored("weights", weights, lock, f"{about}, DVC's cache has them", None, _files(weights))
+            yield Stored("weights", weights, lock, f"{about}, also in DVC's cache", None, _files(weights))
             files = tuple(path for path in files if weights not in path.parents)
         yield Stored("training", folder, lock, about, kept, files)
 
@@ -92,7 +99,7 @@ def _state(folder: Path) -> str:
 
 
 def _in_cache(folder: Path, cache: Path) -> bool:
-    """Whether DVC has all weights of a finished training, by name and size (pruning looks at every byte)."""
+    """Whether DVC's cache has all weights of a finished training, by size; pruning compares their content."""
     if not (folder / "final").is_dir():
         return False
     entries = (read_manifest(folder) or {}).items()
@@ -107,19 +114,19 @@ def _responses(store: Path, current: Current) -> Iterator[Stored]:
         differs = current.generation_difference(inputs)
         kept = UNDER_WAY if is_held(lock) else WANTED if differs is None else None
         about = f"prompt {inputs.get('prompt', 'unknown')}, seed {inputs.get('seed', 'unknown')}"
-        about += f"; not of the current settings: {differs}" if differs else ""
+        about += f"; differs from the current settings: {differs}" if differs else ""
         yield Stored("responses", path, lock, about, kept, (path,))
 
 
 def _answers(folder: Path, current: Current) -> Iterator[Stored]:
-    """Paid answers, one row a model that was asked."""
+    """Responses of endpoints, one entry for each model."""
     by_model: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.json")):
         model = _inputs(path).get("request", {}).get("body", {}).get("model", "unknown")
         by_model.setdefault(str(model), []).append(path)
     for model, files in by_model.items():
         kept = WANTED if model in current.endpoints else PAID
-        yield Stored("answers", folder, None, f"{len(files)} answers of {model}", kept, tuple(files))
+        yield Stored("answers", folder, None, f"{len(files)} responses of {model}", kept, tuple(files))
 
 
 def _inputs(path: Path) -> Any:

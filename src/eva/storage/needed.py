@@ -1,4 +1,4 @@
-"""Whether a stored result could still be asked for: by the current settings, code and libraries."""
+"""Whether a stored result may still be needed by the current settings, code and libraries."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,10 +15,10 @@ Inputs = Mapping[str, Any]
 
 
 class Current:
-    """What the settings of a checkout would ask for; data and models are not looked at.
+    """The trainings and generations that the settings of a checkout need; data and models are not compared.
 
-    So a result that only another corpus or backbone would ask for counts as needed: too much is kept
-    rather than too little.
+    So a result for another corpus or backbone also counts as needed: rather too much is kept than too
+    little.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -32,14 +32,14 @@ class Current:
         self.endpoints = {row.id for row in settings.backbones.values() if row.source == "endpoint"}
 
     def training_difference(self, inputs: Inputs) -> str | None:
-        """What a training differs in from the current ones, in words; None if it is one of them."""
+        """How a training differs from the current ones, as text; None if it is one of them."""
         ours = self._trainings.get(str(inputs.get("stage")))
         if ours is None:
-            return "no stage of that name"
+            return "there is no such stage"
         return self._difference(ours, _plain(inputs), "training")
 
     def generation_difference(self, inputs: Inputs) -> str | None:
-        """What a generation differs in from the current ones; None if it is one of them."""
+        """How a generation differs from the current ones, as text; None if it is one of them."""
         return self._difference(self._generation, _plain(inputs), "responses")
 
     def _difference(self, ours: Inputs, theirs: Inputs, kind: str) -> str | None:
@@ -54,7 +54,7 @@ def _typed(stage: Stage, section: Training) -> Training:
 
 
 def _plain(inputs: Inputs) -> dict[str, Any]:
-    """Nested values by dotted names, without the precision: only the device knows what `auto` is."""
+    """Nested values by dotted names, without the precision, because `auto` depends on the device."""
     flat: dict[str, Any] = {}
     for name, value in inputs.items():
         if isinstance(value, Mapping) and value and name in ("settings", "generate", "libraries"):

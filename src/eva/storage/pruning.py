@@ -1,4 +1,4 @@
-"""Making room in the stores: only what nothing needs, and only while no run uses it."""
+"""Freeing disk space in the stores: only entries that are not needed, and only while no run uses them."""
 
 import logging
 import shutil
@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 
 
 def freeable(found: Iterable[Stored], answers: bool = False, limit: int | None = None) -> list[Stored]:
-    """What can be freed, the longest unused first.
+    """The entries to delete, the longest unused first.
 
     Args:
         found: the inventory.
-        answers: paid answers too, unless the current settings can ask for them.
-        limit: bytes that the stores may keep; only as much as is above it. None: all that can be freed.
+        answers: also delete responses that were paid for, unless the current settings may need them.
+        limit: delete only until the stores hold at most this many bytes; None: all that can be deleted.
     """
     every = list(found)
     spare = [one for one in every if one.kept is None or (answers and one.kept == PAID)]
@@ -35,7 +35,7 @@ def freeable(found: Iterable[Stored], answers: bool = False, limit: int | None =
 
 
 def free(one: Stored, cache: Path | None) -> int:
-    """Delete one thing; returns the bytes freed, 0 where it turned out to be in use or not in DVC's cache."""
+    """Delete one entry; returns the bytes freed, 0 if it is in use or its weights are not in DVC's cache."""
     if one.kind == "weights":
         return release(Run(one.path.parent, one.path.parent.name), cache) if cache else 0
     if one.lock is None:
@@ -44,14 +44,16 @@ def free(one: Stored, cache: Path | None) -> int:
         with FileLock(one.lock, timeout=0):
             return _delete(one)
     except Timeout:
-        log.warning("%s is in use now; it stays", one.path)
+        log.warning("%s is in use now and is kept", one.path)
         return 0
 
 
 def _delete(one: Stored) -> int:
     size = one.size
     if one.kind == "training":
-        (one.path / NAME).unlink(missing_ok=True)  # first: half deleted, it must not pass for finished
+        (one.path / NAME).unlink(
+            missing_ok=True
+        )  # first, so that a half-deleted training never counts as finished
         shutil.rmtree(one.path)
     else:
         for file in one.files:
