@@ -98,7 +98,10 @@ def test_without_a_key_nothing_happens(eva: Eva, corpus: Path, monkeypatch: pyte
         (("--request", "[1]"), "give a JSON object"),
         (("--request", '{"n": 3}'), "request: Value error, n: EVA sets these fields itself"),
         (("--adapter", "lora"), "--adapter: not for an endpoint"),
-        (("--backend", "local", "--rpm", "3", "--input-price", "1"), "--rpm, --input-price: only for --backend openai"),
+        (
+            ("--backend", "local", "--rpm", "3", "--input-price", "1"),
+            "--rpm, --input-price: only for --backend openai",
+        ),
         (("--out", "out.json"), "the name must end in .jsonl"),
         (("--split", "tests"), "unknown split 'tests'"),
         (("--prepared", "nowhere"), "nowhere/test.jsonl: no such file"),

@@ -99,7 +99,7 @@ def test_schema_is_a_table_of_every_key(eva: Eva) -> None:
     lines = {line.split()[0]: line for line in done.out.splitlines()}
     assert {key.partition(".")[0] for key in lines} == {"key", *SECTIONS}
     assert re.search(r"number, > 0, < 1 +peak learning rate", lines["sft.lr"])
-    assert re.search(r"whole number or null, >= 1 +null +use the first N documents", lines["capability.limit"])
+    assert re.search(r"whole number or null, >= 1 +null +use the first N doc", lines["capability.limit"])
     assert "corpora.ROW.path" in lines
 
 
