@@ -16,6 +16,8 @@ from typing import Any, Self
 TAIL = 25  # lines of output that reach the flow's state when a stage fails
 PATIENCE = 900.0  # seconds to wait for another DVC process that holds the stage's files
 LONGEST_PAUSE = 30.0
+# Signals and seconds to wait after each; Prefect's worker kills the flow run after 30.
+ENDINGS = ((signal.SIGINT, 20.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0))
 BUSY = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
 OUTCOMES = (
     ("Ran", re.compile(r"^Running stage '")),
@@ -67,7 +69,7 @@ class Children:
     ) -> DvcRun:
         """Run `dvc <arguments>`, handing on its output line by line."""
         outcome, tail = None, deque[str](maxlen=TAIL)
-        child = self._start([sys.executable, "-m", "dvc", *arguments], environment)
+        child = self._start([sys.executable, "-m", "flows.dvc_hooks", *arguments], environment)
         with child:
             for raw in child.stdout or ():
                 line = ESCAPES.sub("", raw).rstrip()
@@ -83,12 +85,19 @@ class Children:
         self._stopped.wait(seconds)
 
     def stop(self) -> None:
-        """End every live process with all that it has started."""
+        """End every live process with all that it has started, as Ctrl-C does: only then by force.
+
+        DVC waits for the stage, which may save what it has, and then frees its locks.
+        """
         self._stopped.set()
-        with self._lock:
-            for child in tuple(self._live):
-                if child.poll() is None:
-                    killpg(child.pid, signal.SIGTERM)
+        for number, seconds in ENDINGS:
+            with self._lock:
+                live = [child for child in self._live if child.poll() is None]
+            for child in live:
+                killpg(child.pid, number)
+            deadline = time.monotonic() + seconds
+            while any(child.poll() is None for child in live) and time.monotonic() < deadline:
+                time.sleep(0.05)
 
     def _start(self, argv: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
         with self._lock:

@@ -28,7 +28,7 @@ def main(
     """Train and cross-validate the scorer of one mechanism (IP, EX or ER)."""
     run.announce()
     given = load_epitome(pairs, mechanism)
-    result = train_scorer(epitome, mechanism, encoder, probe, given, out)
+    result = train_scorer(epitome, mechanism, encoder, probe, given, out, run.checkpoint_store)
     artifacts.write_json(metrics, result.scorecard.headline())
     write_table(plots, result.scorecard.confusion_rows(), CONFUSION)
     run.log_metrics(result.scorecard.headline())

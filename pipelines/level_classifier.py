@@ -29,7 +29,8 @@ def main(
     run.announce()
     splits = {split: read_split(prepared, split) for split in ("train", "valid", "test")}
     dropped = read_dropped(prepared)
-    result = train_level_classifier(level_classifier, encoder, probe, splits, labels, out, dropped)
+    store = run.checkpoint_store
+    result = train_level_classifier(level_classifier, encoder, probe, splits, labels, out, dropped, store)
     artifacts.write_json(metrics, result.scorecard.headline())
     write_table(plots, result.scorecard.confusion_rows(), CONFUSION)
     run.log_metrics(result.scorecard.headline())

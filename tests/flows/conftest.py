@@ -67,6 +67,12 @@ with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
     journal.write(f"{time.time()} end {out}\\n")
 """
 
+# What the flows import of the library.
+FROM_EVA = (
+    "__init__.py", "artifacts.py", "errors.py", "loopback.py", "plain_text.py", "compat/__init__.py",
+    "compat/parent_death.py",
+)  # fmt: skip
+
 STAGES = {
     "prepare@esconv": "cpu",
     "prepare@ed": "cpu",
@@ -134,7 +140,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Pro
 
 def make_project(folder: Path, root: Path) -> Project:
     (folder / "src" / "eva").mkdir(parents=True)
-    for name in ("__init__.py", "artifacts.py", "errors.py", "loopback.py", "plain_text.py"):
+    (folder / "src" / "eva" / "compat").mkdir()
+    for name in FROM_EVA:
         shutil.copy(root / "src" / "eva" / name, folder / "src" / "eva" / name)
     shutil.copytree(root / "flows", folder / "flows", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "prefect.yaml", folder)

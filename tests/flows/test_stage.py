@@ -1,7 +1,10 @@
 """One stage through real DVC: what it did, its output, its errors, waiting, and being stopped."""
 
+import json
 import logging
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -108,6 +111,89 @@ def test_stop_ends_dvc_and_what_the_stage_started(inside: Project) -> None:
     _wait_for(lambda: not Path(f"/proc/{pid_file.read_text()}").exists())
     with pytest.raises(StageError, match="stopped"):
         run("prepare@ed", children=children)
+
+
+# As `python -m pipelines` does: it ends with DVC; and as a training does, it saves first. Then it runs well.
+SAVING = """
+import signal, sys, time
+from pathlib import Path
+from eva.compat.parent_death import end_with_parent
+
+def save(number, frame):
+    Path("saved").write_text(signal.Signals(number).name)
+    sys.exit(1)
+
+out = Path(sys.argv[1])
+if not Path("saved").exists():
+    end_with_parent()
+    signal.signal(signal.SIGINT, save)
+    signal.signal(signal.SIGTERM, save)
+    Path("begun").touch()
+    time.sleep(60)
+    Path("left-alone").touch()
+out.write_text("made")
+"""
+
+# A flow run, which may be killed.
+FLOW = """
+import logging
+from flows.environment import stage_environment
+from flows.stage import Children, reproduce
+with Children() as children:
+    reproduce("prepare@ed", force=False, environment=stage_environment(None), children=children,
+              log=logging.getLogger())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ended", "number", "heard"),
+    [
+        ("children", None, "SIGINT"),
+        ("dvc", signal.SIGTERM, "SIGTERM"),
+        ("dvc", signal.SIGKILL, "SIGTERM"),
+        ("flow", signal.SIGKILL, "SIGTERM"),
+    ],
+)
+def test_however_it_ends_the_stage_saves_and_no_lock_stays(
+    inside: Project, ended: str, number: signal.Signals | None, heard: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (inside.folder / "stage.py").write_text(SAVING)
+    begun = inside.folder / "begun"
+    if ended == "flow":
+        flow = subprocess.Popen(
+            [sys.executable, "-c", FLOW], env=inside.environment | stage_environment(None)
+        )
+        _wait_for(begun.exists)
+        flow.send_signal(number or 0)
+        flow.wait()
+    else:
+        children, failures = Children(), list[BaseException]()
+        thread = threading.Thread(target=lambda: failures.append(_failure(children)))
+        thread.start()
+        _wait_for(begun.exists)
+        (child,) = children._live
+        children.stop() if number is None else child.send_signal(number)
+        thread.join(timeout=30)
+        assert not thread.is_alive() and isinstance(failures[0], StageError)
+    _wait_for((inside.folder / "saved").exists)
+
+    assert (inside.folder / "saved").read_text() == heard
+    assert not (inside.folder / "left-alone").exists()
+    lock = inside.folder / ".dvc" / "tmp" / "rwlock"
+    if number is None:  # DVC itself came to its end
+        assert json.loads(lock.read_text()) == {"read": {}, "write": {}}
+    caplog.set_level(logging.INFO)
+    assert run("prepare@ed") == "Ran"
+    assert not any("waits" in message for message in caplog.messages)
+
+
+def _failure(children: Children) -> BaseException:
+    try:
+        run("prepare@ed", children=children)
+    except StageError as error:
+        return error
+    raise AssertionError("the stage went on")
 
 
 def test_environment_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,16 +128,16 @@ def test_a_damaged_finished_training_is_never_reused(
 
 _KILLED = """
 import os, signal, sys
-from eva.training import callbacks, sft_trainer, worker
-import eva.manifest, torch
+from eva.training import checkpoints, sft_trainer, worker
+import torch
 saves = 0
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 if {when!r} == "manifest":
-    whole = callbacks.seal
+    whole = checkpoints.seal
     def seal(folder, files):
         whole(folder, files) if folder.name == "checkpoint-2" else die()
-    callbacks.seal = seal
+    checkpoints.seal = seal
 else:
     whole = torch.save
     def save(value, path, *args, **kwargs):
@@ -161,5 +161,6 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
     program = [sys.executable, "-c", _KILLED.format(when=when), str(tmp_path)]
     done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
-    assert (tmp_path / "trainer/checkpoint-4").is_dir()
+    assert (tmp_path / "trainer/aside/checkpoint-4").is_dir()
+    assert not (tmp_path / "trainer/checkpoint-4").exists()
     assert newest_checkpoint(tmp_path) == tmp_path / "trainer/checkpoint-2"

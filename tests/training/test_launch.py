@@ -1,24 +1,59 @@
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from eva.errors import InputError
 from eva.settings.sft_section import Sft
 from eva.training import launch
+from eva.training.arguments import effective_batch, total_steps, trainer_arguments
 from eva.training.readiness import ready
 
 
 def test_the_command_names_every_process_and_the_job(sft: Sft) -> None:
-    command = launch.argv(8, "eva.training.sft_trainer", Path("store/x"), None)
-    assert command[:3] == [sys.executable, "-m", "torch.distributed.run"]
-    assert command[command.index("--nproc_per_node") + 1] == "8"
+    settings = sft.model_copy(update={"launcher": "torchrun", "processes": 8})
+    command = launch.argv(settings, "eva.training.sft_trainer", Path("store/x"), None)
+    assert command[:4] == [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    assert command[command.index("--nproc-per-node") + 1] == "8"
     assert command[-3:] == ["-m", "eva.training.sft_trainer", str(Path("store/x"))]
-    resumed = launch.argv(8, "eva.training.sft_trainer", Path("store/x"), Path("checkpoint-5"))
+    resumed = launch.argv(settings, "eva.training.sft_trainer", Path("store/x"), Path("checkpoint-5"))
     assert resumed == [*command, "checkpoint-5"]
+
+
+def test_several_hosts_share_the_processes_and_meet_at_an_address(sft: Sft) -> None:
+    several = {"launcher": "torchrun", "processes": 8, "hosts": 2, "rendezvous": "first:29400"}
+    command = launch.argv(sft.model_copy(update=several), "eva.training.sft_trainer", Path("store/x"), None)
+    assert command[3:7] == ["--nnodes", "2", "--rdzv-backend", "c10d"]
+    assert command[command.index("--rdzv-endpoint") + 1] == "first:29400"
+    assert command[command.index("--nproc-per-node") + 1] == "4"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"processes": 8, "accumulation": 4}, "the 4 batches of an update .* by 8 processes evenly"),
+        ({"processes": 3, "accumulation": 3, "hosts": 2, "rendezvous": "a:1"}, "3 processes .* by 2 hosts"),
+        ({"processes": 2, "accumulation": 2, "hosts": 2}, "set `rendezvous: HOST:PORT`"),
+        ({"processes": 2, "accumulation": 2, "hosts": 2, "rendezvous": "first"}, "rendezvous"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused(sft: Sft, changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Sft.model_validate({**sft.model_dump(), "launcher": "torchrun", **changes})
+
+
+def test_an_update_has_as_many_sequences_on_any_number_of_processes(sft: Sft, tmp_path: Path) -> None:
+    steps, batches = set(), set()
+    for processes in (1, 2, 4):
+        settings = sft.model_copy(update={"accumulation": 4, "processes": processes})
+        given = trainer_arguments(settings, tmp_path, 1, 37)
+        rows = given["per_device_train_batch_size"] * given["gradient_accumulation_steps"] * processes
+        batches.add((rows, effective_batch(settings)))
+        steps.add(total_steps(settings, 37))
+    assert batches == {(8, 8)} and steps == {10}
 
 
 @pytest.mark.parametrize(
@@ -57,41 +92,3 @@ def test_deepspeed_files_leave_the_numbers_to_the_settings(root: Path, stage: in
     config = json.loads((root / f"infra/deepspeed/zero{stage}.json").read_text())
     assert config["zero_optimization"]["stage"] == stage
     assert {config[k] for k in ("train_micro_batch_size_per_gpu", "gradient_accumulation_steps")} == {"auto"}
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("c++") is None, reason="DeepSpeed compiles its CPU communication with c++")
-def test_both_trainings_run_under_zero_3_on_two_processes(
-    root: Path, tiny: Path, dialogues: Any, pairs: Any, sft: Any, dpo: Any, tmp_path: Path
-) -> None:
-    from eva.models.loading import load_model, load_policy
-    from eva.training.dpo import train as align
-    from eva.training.sft import train as acquire
-
-    zero = {
-        "launcher": "torchrun",
-        "processes": 2,
-        "batch_size": 1,
-        "deepspeed": root / "infra/deepspeed/zero3.json",
-    }
-    store = tmp_path / "store"
-    acquired = acquire(
-        sft.model_copy(update=zero), dialogues[:6], dialogues[6:], tiny, tmp_path / "sft", 1, store
-    )
-    assert acquired.metrics["effective_batch"] == 2
-    assert acquired.metrics["nll_after"] < acquired.metrics["nll_before"] - 0.5
-    start, model = load_model(tiny).state_dict(), load_model(tmp_path / "sft").state_dict()
-    assert {n: t.shape for n, t in model.items()} == {n: t.shape for n, t in start.items()}
-    assert all(t.isfinite().all() and not t.equal(start[name]) for name, t in model.items())
-
-    settings = dpo.model_copy(update=zero)
-    aligned = align(
-        settings, pairs[:6], pairs[6:], tmp_path / "sft", tmp_path / "dpo", ["q_proj", "v_proj"], 1, store
-    )
-    assert aligned.metrics["loss_first_step"] == pytest.approx(0.693147, abs=1e-5)
-    assert aligned.metrics["lora_b_moved"] == aligned.metrics["lora_b_total"] == 4
-    assert aligned.metrics["loss_after"] < aligned.metrics["loss_before"]
-    merged = load_policy(tmp_path / "sft", tmp_path / "dpo").state_dict()
-    assert not merged["model.layers.0.self_attn.q_proj.weight"].equal(
-        model["model.layers.0.self_attn.q_proj.weight"]
-    )

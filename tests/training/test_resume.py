@@ -105,9 +105,11 @@ def test_killed_and_resumed_equals_uninterrupted(
     stage: str, tiny: Path, dialogues: Any, pairs: Any, sft: Any, dpo: Any, tmp_path: Path
 ) -> None:
     """SIGKILL in mid-epoch; every logged loss afterwards is that of a run that was left alone."""
+    from eva.training import dpo_trainer, sft_trainer
+
     plan = _plan(stage, tiny, dialogues, pairs, sft, dpo)
-    plan.job.write(tmp_path / "alone")
-    assert _worker(stage, tmp_path / "alone").wait() == 0
+    fit = {"sft": sft_trainer.fit, "dpo": dpo_trainer.fit}[stage]
+    fit(plan.job, tmp_path / "alone", None)
 
     with run_store.claim(tmp_path / "store", plan.inputs, plan.needed) as run:
         plan.job.write(run.folder)
@@ -116,8 +118,7 @@ def test_killed_and_resumed_equals_uninterrupted(
         next(line for line in process.stderr if f"step 13/{STEPS}" in line)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL and not run.finished
-        assert _worker(stage, run.folder).wait() == 0
-        run.finish()
+    train_or_reuse(plan, fit, tmp_path / "first", tmp_path / "store")
 
     alone, resumed = read_json(tmp_path / "alone/result.json"), read_json(run.result)
     assert alone["resumed_from"] is None and resumed["resumed_from"] >= 10

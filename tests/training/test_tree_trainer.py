@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,21 @@ def test_a_damaged_reference_is_computed_again(
     again = _built(dpo, one_dialogue, tiny, tmp_path).train_dataset["reference"]
     assert [*again] == [*first]
     assert "damaged" in caplog.text
+
+
+def test_the_reference_of_another_training_is_not_taken(
+    dpo: Dpo, one_dialogue: list[Preference], tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A training's name covers all that a reference follows from (`test_code_in_key.py`)."""
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    told = [*_built(dpo, one_dialogue, tiny, other).train_dataset["reference"]]
+    cache = Path("trainer/reference.safetensors")
+    (mine / "trainer").mkdir(parents=True)
+    (mine / cache).write_bytes((other / cache).read_bytes())
+    turned = [replace(pair, chosen=pair.rejected, rejected=pair.chosen) for pair in one_dialogue]
+    again = [*_built(dpo, turned, tiny, mine).train_dataset["reference"]]
+    assert again == [pytest.approx(row[::-1], rel=1e-5) for row in told]
+    assert "made for something else (other)" in caplog.text
 
 
 def test_an_epoch_holds_every_pair_once_and_keeps_dialogues_together() -> None:

@@ -1,10 +1,12 @@
 """Private parts of transformers that EVA uses; tested with transformers 5.23.
 
-`Trainer._get_train_sampler`, `Trainer._prepare_inputs`, `TrainingArguments.hf_deepspeed_config`,
+`Trainer._get_train_sampler`, `Trainer._prepare_inputs`, `Trainer._save_checkpoint`,
+`Trainer._maybe_log_save_evaluate`, `TrainingArguments.hf_deepspeed_config`,
 `config._attn_implementation`, `PreTrainedModel._supports_attention_backend`, `config._name_or_path`, and
 the marks that loading a GGUF file leaves on a model.
 """
 
+from pathlib import Path
 from typing import Any
 
 TRIED = "5.23"
@@ -17,6 +19,37 @@ class OwnOrder:
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         trainer: Any = self
         return trainer.order(trainer.train_dataset if train_dataset is None else train_dataset)
+
+
+class SavesAside:
+    """`Trainer` mixin: checkpoints are written below `aside`, then `put_in_place(folder)` gets each.
+
+    All processes of a distributed training call it, when all have written their part.
+    """
+
+    aside = "aside"
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        trainer: Any = self
+        place = trainer.args.output_dir
+        trainer.args.output_dir = str(Path(place) / self.aside)
+        try:
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            trainer.accelerator.wait_for_everyone()
+            trainer.put_in_place(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}")
+        finally:
+            trainer.args.output_dir = place
+        trainer.accelerator.wait_for_everyone()
+
+
+class ChecksSteps:
+    """`Trainer` mixin: `check_step(norm)` is called after each update, before anything of it is saved."""
+
+    def _maybe_log_save_evaluate(self, tr_loss: Any, grad_norm: Any, *args: Any, **kwargs: Any) -> None:
+        trainer: Any = self
+        if grad_norm is not None:
+            trainer.check_step(float(grad_norm))
+        super()._maybe_log_save_evaluate(tr_loss, grad_norm, *args, **kwargs)  # type: ignore[misc]
 
 
 def on_device(trainer: Any, inputs: Any) -> Any:

@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
+from eva.artifacts import fingerprint
 from eva.compat.transformers_hooks import attention_of
 from eva.devices import Decision, autocast, best_device, decide, seeded
 from eva.scorers.encoding import Encoded, Text, by_length, collate, encode
+from eva.scorers.kept_parts import Kept, Tensors
 from eva.scorers.linear_probe import LinearProbe
 from eva.scorers.progress import Progress
 from eva.scorers.regression import class_weights
@@ -45,10 +47,18 @@ class Classifier:
 class Fitter:
     """Trains classifiers on subsets of the same rows, each from the same untouched encoder."""
 
-    def __init__(self, encoder_dir: Path, texts: Sequence[Text], n_labels: int, settings: Encoder) -> None:
+    def __init__(
+        self,
+        encoder_dir: Path,
+        texts: Sequence[Text],
+        n_labels: int,
+        settings: Encoder,
+        kept: Kept | None = None,
+    ) -> None:
+        """Read the encoder; a finished fit is `kept`, so that an interrupted training need not repeat it."""
         from transformers import AutoTokenizer
 
-        self.settings, self.n_labels = settings, n_labels
+        self.settings, self.n_labels, self._kept = settings, n_labels, kept or Kept()
         self.compute = decide(settings.precision, "scorer precision")
         self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
         with seeded(settings.seed):
@@ -58,11 +68,18 @@ class Fitter:
     def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> Classifier:
         """Train on the rows `indices`; row i has label `labels[i]`. `title` names the run in the log."""
         model = copy.deepcopy(self._untouched)
+        name = f"fit-{fingerprint([list(labels), list(indices)])}"
+        model.load_state_dict(self._kept.part(name, lambda: self._trained(model, labels, indices, title)))
+        return Classifier(model.eval(), self._tokenizer, self.settings.max_length, self.compute)
+
+    def _trained(
+        self, model: ResponseClassifier, labels: Sequence[int], indices: Sequence[int], title: str
+    ) -> Tensors:
         rows, target = [self._rows[i] for i in indices], torch.tensor([labels[i] for i in indices])
         weights = class_weights(target, self.n_labels, self.settings.balance)
         with seeded(self.settings.seed), _attention_for_training(model):
             _Run(model, self._tokenizer, self.settings, self.compute, title).train(rows, target, weights)
-        return Classifier(model.eval(), self._tokenizer, self.settings.max_length, self.compute)
+        return model.state_dict()
 
     def probabilities(self, classifier: Classifier, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the rows `indices`."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from eva.scorers.cross_validation import Fitter
 from eva.scorers.encoder_classifier import Classifier
 from eva.scorers.encoding import Text
+from eva.scorers.kept_parts import Kept
 from eva.scorers.probe_fitter import ProbeFitter
 from eva.scorers.sentence_fitter import SentenceClassifier
 from eva.settings.scorer_section import Scorer
@@ -53,15 +54,18 @@ class EnsembleFitter:
         return blend([fitter.probabilities(member, indices) for fitter, member in pairs], self._shares)
 
 
-def with_probe(fitter: Fitter, probe_dir: Path, texts: Sequence[Text]) -> EnsembleFitter:
+def with_probe(
+    fitter: Fitter, probe_dir: Path, texts: Sequence[Text], kept: Kept | None = None
+) -> EnsembleFitter:
     """`fitter`, and beside it the probe that its settings ask for, on the same rows' `texts`.
 
-    `probe_dir` has the model under the probe; at share 0 nothing of it is read.
+    `probe_dir` has the model under the probe; at share 0 nothing of it is read. What it read
+    before an interruption is `kept`.
     """
     share = fitter.settings.probe_share
     if not share:
         return EnsembleFitter([fitter], [1.0])
-    probe = ProbeFitter(probe_dir, texts, fitter.n_labels, fitter.settings)
+    probe = ProbeFitter(probe_dir, texts, fitter.n_labels, fitter.settings, kept)
     return EnsembleFitter([fitter, probe], [1 - share, share])
 
 

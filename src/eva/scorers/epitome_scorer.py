@@ -10,13 +10,15 @@ from eva.data.epitome import EpitomePair
 from eva.errors import InputError
 from eva.models.positions import require_positions
 from eva.scorers.cross_validation import cross_validate
-from eva.scorers.ensemble import with_probe
+from eva.scorers.ensemble import EnsembleFitter, with_probe
+from eva.scorers.kept_parts import keeping, training_inputs
 from eva.scorers.scorecard import Scorecard, scorecard
 from eva.scorers.scorer_folder import LabelSet, save
 from eva.scorers.sentence_fitter import Pair, SentenceFitter
 from eva.settings.epitome_section import Epitome
 
 log = logging.getLogger(__name__)
+
 
 DEGREE_LABELS = ("0", "1", "2")
 
@@ -50,12 +52,14 @@ def train_scorer(
     probe_dir: Path,
     pairs: Sequence[EpitomePair],
     out: Path,
+    store: Path | None = None,
 ) -> ScorerResult:
     """Cross-validate, train on all pairs, and write the model and its scorecard to `out`.
 
     The sentence scorer reads post and response, and the rationales teach it which sentences count; the
     probe beside it reads the response alone. All pairs of a seeker post are in one fold. `encoder_dir`
-    and `probe_dir` have the models that `settings` names.
+    and `probe_dir` have the models that `settings` names. An interrupted training goes on from what they
+    have read, kept in the checkpoint store `store`.
     """
     cleaned = clean(pairs)
     levels = [pair.level for pair in cleaned.pairs]
@@ -69,8 +73,27 @@ def train_scorer(
     rows = [
         Pair(pair.seeker_post, pair.response_post, pair.rationales, _group(pair)) for pair in cleaned.pairs
     ]
-    sentence_fitter = SentenceFitter(encoder_dir, rows, len(DEGREE_LABELS), settings)
-    fitter = with_probe(sentence_fitter, probe_dir, [row.response for row in rows])
+    models = {"encoder": encoder_dir, **({"probe": probe_dir} if settings.probe_share else {})}
+    told = [
+        [row.post, row.response, list(row.rationales), level] for row, level in zip(rows, levels, strict=True)
+    ]
+    inputs = {**training_inputs("epitome", __name__, settings, models, told), "mechanism": mechanism}
+    with keeping(store, inputs) as kept:
+        sentence_fitter = SentenceFitter(encoder_dir, rows, len(DEGREE_LABELS), settings, kept)
+        fitter = with_probe(sentence_fitter, probe_dir, [row.response for row in rows], kept)
+        return _cross_validated(fitter, settings, mechanism, rows, cleaned, out)
+
+
+def _cross_validated(
+    fitter: EnsembleFitter,
+    settings: Epitome,
+    mechanism: str,
+    rows: Sequence[Pair],
+    cleaned: Cleaned,
+    out: Path,
+) -> ScorerResult:
+    """The scorer fitted on all pairs, written with its scorecard."""
+    levels = [pair.level for pair in cleaned.pairs]
     validation = cross_validate(fitter, levels, [row.group for row in rows], mechanism)
     card = scorecard(
         validation.probabilities,

@@ -19,6 +19,7 @@ from eva.models.positions import require_positions
 from eva.scorers.cross_validation import CrossValidation, cross_validate
 from eva.scorers.encoder_classifier import Fitter
 from eva.scorers.ensemble import Ensemble, with_probe
+from eva.scorers.kept_parts import Kept, keeping, training_inputs
 from eva.scorers.level_examples import LevelExample, from_turns, from_utterances, read_level_file
 from eva.scorers.level_scorecard import LEVEL_LABELS, LevelEvidence, LevelScorecard, level_evidence
 from eva.scorers.level_timing import timing
@@ -46,6 +47,7 @@ def train_level_classifier(
     labels: Path,
     out: Path,
     dropped: Sequence[Dropped] = (),
+    store: Path | None = None,
 ) -> LevelResult:
     """Cross-validate, and write the mean of the folds' models, its scorecard and V to `out`.
 
@@ -53,29 +55,41 @@ def train_level_classifier(
     `labels`, as `settings.labels` says. `dropped` dialogues of these splits teach too, and those of
     test are tested on: what makes a dialogue unfit for training a supporter says nothing against its
     labels. V always covers the human turns of the training dialogues in `splits`, as a system's T
-    does of their like. `encoder_dir` and `probe_dir` have the models that `settings` names.
+    does of their like. `encoder_dir` and `probe_dir` have the models that `settings` names. An interrupted
+    training goes on from its finished folds, kept in the checkpoint store `store`.
     """
     for folder in [encoder_dir, *([probe_dir] if settings.probe_share else [])]:
         require_positions(folder, settings.max_length, "level_classifier.max_length")
     labelled = _labelled(settings, splits, labels, dropped)
     rows = _with_training_turns(labelled, from_turns(splits["train"], settings.context_turns))
+    models = {"encoder": encoder_dir, **({"probe": probe_dir} if settings.probe_share else {})}
+    told = [[row.dialogue_id, row.text, row.level] for row in rows]
+    inputs = training_inputs("level_classifier", __name__, settings, models, told)
+    with keeping(store, inputs) as kept:
+        final, validation = _fitted(settings, encoder_dir, probe_dir, rows, kept)
+        scores = LevelScorecard(
+            _cross_validated(rows, validation, settings),
+            **_tested(final, splits.get("test", ()), _of_splits(dropped, "test"), settings),
+        )
+        reference = _reference(rows, validation, {one.id for one in splits["train"]}, settings, labels)
+        _write(final, settings, scores, reference, out)
+    return LevelResult(scores, reference)
+
+
+def _fitted(
+    settings: LevelClassifier, encoder_dir: Path, probe_dir: Path, rows: Sequence[LevelExample], kept: Kept
+) -> tuple[Ensemble, CrossValidation]:
+    """The mean of the folds' models, and what each said of the rows that it had not seen."""
     texts = [row.text for row in rows]
-    fitter, soup = Fitter(encoder_dir, texts, len(LEVEL_LABELS), settings), Soup()
+    fitter, soup = Fitter(encoder_dir, texts, len(LEVEL_LABELS), settings, kept), Soup()
     validation = cross_validate(
-        with_probe(fitter, probe_dir, texts),
+        with_probe(fitter, probe_dir, texts, kept),
         [row.level for row in rows],
         [row.dialogue_id for row in rows],
         "levels",
         soup.add,
     )
-    final = soup.ensemble()
-    scores = LevelScorecard(
-        _cross_validated(rows, validation, settings),
-        **_tested(final, splits.get("test", ()), _of_splits(dropped, "test"), settings),
-    )
-    reference = _reference(rows, validation, {one.id for one in splits["train"]}, settings, labels)
-    _write(final, settings, scores, reference, out)
-    return LevelResult(scores, reference)
+    return soup.ensemble(), validation
 
 
 def _of_splits(dropped: Sequence[Dropped], *splits: str) -> list[Dialogue]:

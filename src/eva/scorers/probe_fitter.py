@@ -14,6 +14,7 @@ from eva.devices import autocast, best_device, decide, seeded
 from eva.models.loading import load_tokenizer
 from eva.scorers.encoder_classifier import Classifier
 from eva.scorers.encoding import Encoded, Text, by_length, collate, encode
+from eva.scorers.kept_parts import Kept
 from eva.scorers.linear_probe import from_encoder
 from eva.scorers.progress import Progress
 from eva.scorers.regression import class_weights, fit_layer
@@ -37,14 +38,23 @@ class Probe(Classifier):
 class ProbeFitter:
     """Fits probes on subsets of the same rows, all on one untouched model."""
 
-    def __init__(self, encoder_dir: Path, texts: Sequence[Text], n_labels: int, settings: Scorer) -> None:
+    def __init__(
+        self,
+        encoder_dir: Path,
+        texts: Sequence[Text],
+        n_labels: int,
+        settings: Scorer,
+        kept: Kept | None = None,
+    ) -> None:
+        """Read the model, and all rows with it, unless they are `kept` from before an interruption."""
         self.settings, self.n_labels = settings, n_labels
         self.compute = decide(settings.precision, "scorer precision")
         self._tokenizer = load_tokenizer(encoder_dir)
         with seeded(settings.seed):
             probe = from_encoder(encoder_dir, n_labels, self.compute.dtype)
         self._probe = probe.to(best_device()).eval()
-        self._features = self._read(encode(self._tokenizer, _responses(texts), settings.max_length))
+        rows = encode(self._tokenizer, _responses(texts), settings.max_length)
+        self._features = (kept or Kept()).part("probe", lambda: {"features": self._read(rows)})["features"]
 
     def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> Probe:
         """Fit on the rows `indices`; row i has label `labels[i]`. `title` names the fit in the log."""

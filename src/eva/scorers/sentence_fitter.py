@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from eva.devices import Decision, autocast, best_device, decide, seeded
 from eva.scorers.cross_validation import assign_folds
 from eva.scorers.encoding import Text, by_length, collate, encode
+from eva.scorers.kept_parts import Kept
 from eva.scorers.regression import class_weights, fit_layer
 from eva.scorers.sentence_scorer import SentenceScorer, from_encoder
 from eva.scorers.sentences import cues, marked, sentences
@@ -84,7 +85,15 @@ class SentenceClassifier:
 class SentenceFitter:
     """Fits sentence scorers on subsets of the same pairs, each over the same untouched encoder."""
 
-    def __init__(self, encoder_dir: Path, pairs: Sequence[Pair], n_labels: int, settings: Scorer) -> None:
+    def __init__(
+        self,
+        encoder_dir: Path,
+        pairs: Sequence[Pair],
+        n_labels: int,
+        settings: Scorer,
+        kept: Kept | None = None,
+    ) -> None:
+        """Read the encoder, and all pairs with it, unless they are `kept` from before an interruption."""
         from transformers import AutoTokenizer
 
         self.settings, self.n_labels = settings, n_labels
@@ -93,7 +102,8 @@ class SentenceFitter:
         with seeded(settings.seed):
             model = from_encoder(encoder_dir, n_labels).to(best_device()).eval()
         texts = [(pair.post, pair.response) for pair in pairs]
-        self._features = _features(model, self._tokenizer, texts, settings.max_length, self.compute)
+        read = lambda: vars(_features(model, self._tokenizer, texts, settings.max_length, self.compute))  # noqa: E731
+        self._features = Features(**(kept or Kept()).part("sentences", read))
         self._marked = torch.tensor(
             [mark for pair in pairs for mark in marked(sentences(pair.response), pair.rationales)]
         )

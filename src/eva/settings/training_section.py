@@ -15,7 +15,10 @@ class Training(Section):
     epochs: float = Field(gt=0, description="passes over the training data; fractions are allowed")
     lr: float = Field(gt=0, lt=1, description="peak learning rate of AdamW")
     batch_size: Positive = Field(description="sequences per device and step")
-    accumulation: Positive = Field(description="steps per update")
+    accumulation: Positive = Field(
+        description="batches per update, shared among the processes: an update always has batch_size x "
+        "accumulation sequences"
+    )
     max_length: Annotated[int, Field(ge=64)] = Field(description="context in tokens")
     warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="share of the steps over which the learning rate rises from 0"
@@ -28,7 +31,13 @@ class Training(Section):
     launcher: Literal["single", "torchrun"] = Field(
         "single", description="single: in the stage's own process; torchrun: in `processes` of them"
     )
-    processes: Positive = Field(1, description="processes of the launcher, one a device")
+    processes: Positive = Field(1, description="processes of the launcher on all hosts, one a device")
+    hosts: Positive = Field(1, description="machines that share the processes, and the checkpoint store")
+    rendezvous: Annotated[str, Field(pattern=r"^[^\s:]+:[0-9]+$")] | None = Field(
+        None,
+        description="host:port of the first machine, where the others find it; needed for `hosts`",
+        validate_default=True,
+    )
     deepspeed: Place | None = Field(None, description="DeepSpeed JSON, e.g. infra/deepspeed/zero3.json")
     extra: dict[str, Any] = Field(
         default_factory=dict,
@@ -42,6 +51,27 @@ class Training(Section):
             raise ValueError(
                 "`launcher: single` starts one process; set `launcher: torchrun` or `processes: 1`"
             )
+        if (batches := known.data.get("accumulation", given)) % given:
+            raise ValueError(
+                f"the {batches} batches of an update (`accumulation`) cannot be shared by {given} processes "
+                "evenly; make `accumulation` a multiple of `processes`, or `processes` a divisor of it"
+            )
+        return given
+
+    @field_validator("hosts")
+    @classmethod
+    def _share_processes(cls, given: int, known: ValidationInfo) -> int:
+        if (processes := known.data.get("processes", given)) % given:
+            raise ValueError(
+                f"{processes} processes cannot be shared by {given} hosts evenly; change one of the two"
+            )
+        return given
+
+    @field_validator("rendezvous")
+    @classmethod
+    def _hosts_meet(cls, given: str | None, known: ValidationInfo) -> str | None:
+        if given is None and known.data.get("hosts", 1) > 1:
+            raise ValueError("several hosts need an address to meet at: set `rendezvous: HOST:PORT`")
         return given
 
     @field_validator("deepspeed")

@@ -95,6 +95,8 @@ def _state(folder: Path) -> str:
     if Run(folder, folder.name).finished:
         return "finished"
     steps = [checkpoint_step(path) for path in folder.glob("trainer/checkpoint-*")]
+    if parts := len(list(folder.glob("*.safetensors"))):
+        return f"unfinished, {parts} parts done"
     return f"unfinished at step {max(steps)}" if steps else "unfinished, no checkpoint yet"
 
 

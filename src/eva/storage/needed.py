@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eva.generation.local import computation
+from eva.scorers import kept_parts
 from eva.settings.params_file import Settings
 from eva.settings.training_section import Training
 from eva.training.dpo import TRAINER as DPO_TRAINER
@@ -12,6 +13,9 @@ from eva.training.sft import TRAINER as SFT_TRAINER
 from eva.training.trl_extra import Stage, typed_extra
 
 Inputs = Mapping[str, Any]
+
+# What trains the scorers; importing it would import torch.
+_SCORERS = {"level_classifier": "eva.scorers.levels", "epitome": "eva.scorers.epitome_scorer"}
 
 
 class Current:
@@ -27,6 +31,10 @@ class Current:
         self._trainings = {
             "sft": _plain(known_inputs("sft", SFT_TRAINER, _typed("sft", settings.sft))),
             "dpo": _plain(known_inputs("dpo", DPO_TRAINER, _typed("dpo", settings.dpo))),
+            **{
+                stage: _plain(kept_parts.known_inputs(stage, trainer, getattr(settings, stage)))
+                for stage, trainer in _SCORERS.items()
+            },
         }
         self._generation = _plain({**computation(), "generate": settings.generate.model_dump(mode="json")})
         self.endpoints = {row.id for row in settings.backbones.values() if row.source == "endpoint"}
@@ -44,7 +52,7 @@ class Current:
 
     def _difference(self, ours: Inputs, theirs: Inputs, kind: str) -> str | None:
         found = list(_differences(ours, theirs))
-        if theirs.get("seed") not in self._seeds[kind]:
+        if "seed" not in ours and theirs.get("seed") not in self._seeds[kind]:
             found.append(f"seed {theirs.get('seed')} (now {', '.join(map(str, self._seeds[kind]))})")
         return "; ".join(found[:3]) or None
 

@@ -7,18 +7,21 @@ from typing import Any
 
 from eva.settings.training_section import Training
 
-_ROWS = 50  # about how many rows a training history has
-
 
 def effective_batch(settings: Training) -> int:
-    """Sequences per optimizer step over all processes."""
-    return settings.batch_size * settings.accumulation * settings.processes
+    """Sequences per optimizer step, however many processes share them."""
+    return settings.batch_size * settings.accumulation
+
+
+def accumulated(settings: Training) -> int:
+    """Batches that one process reads for an optimizer step."""
+    return settings.accumulation // settings.processes
 
 
 def total_steps(settings: Training, examples: int) -> int:
     """Optimizer steps of the whole training, counted as the trainer counts them."""
     batches = math.ceil(math.ceil(examples / settings.processes) / settings.batch_size)
-    return math.ceil(settings.epochs * max(1, math.ceil(batches / settings.accumulation)))
+    return math.ceil(settings.epochs * max(1, math.ceil(batches / accumulated(settings))))
 
 
 def warmup_steps(settings: Training, steps: int) -> int:
@@ -45,7 +48,7 @@ def trainer_arguments(settings: Training, folder: Path, seed: int, examples: int
         "warmup_steps": warmup_steps(settings, steps),
         "per_device_train_batch_size": settings.batch_size,
         "per_device_eval_batch_size": settings.batch_size,
-        "gradient_accumulation_steps": settings.accumulation,
+        "gradient_accumulation_steps": accumulated(settings),
         "activation_checkpointing": settings.gradient_checkpointing,
         "bf16": settings.precision == "bf16",
         "max_length": None,
@@ -55,9 +58,8 @@ def trainer_arguments(settings: Training, folder: Path, seed: int, examples: int
         "data_seed": seed,
         "save_strategy": "steps",
         "save_steps": settings.save_steps,
-        "save_total_limit": 2,
-        "logging_steps": max(1, steps // _ROWS),
-        "logging_first_step": True,
+        "logging_steps": 1,  # each step's own, so that no mean spans an interruption; see `callbacks.history`
+        "logging_nan_inf_filter": False,  # `Repeatable` ends such a training
         "report_to": "none",
         "disable_tqdm": not sys.stderr.isatty(),
         "use_cpu": cpu,

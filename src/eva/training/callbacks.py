@@ -1,15 +1,12 @@
-"""What happens beside the training: log lines, sealed checkpoints, and the history as rows."""
+"""What happens beside the training: log lines, and the history as rows."""
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from accelerate import PartialState
 from transformers import PrinterCallback, TrainerCallback
 
-from eva.manifest import seal
 from eva.training.result import Row
 
 log = logging.getLogger(__name__)
@@ -27,10 +24,12 @@ _COLUMNS = {
     "logps/chosen": "logp_chosen",
     "logps/rejected": "logp_rejected",
 }
+_LAST = ("lr", "grad_norm", "epoch")
+_ROWS = 50  # about how many rows a history has
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
-    """Log lines: how long the first held-out score takes, then one for each logged step."""
+    """Log lines: how long the first held-out score takes, then one for each row of the history."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -56,6 +55,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if not state.is_world_process_zero or "loss" not in (logs or {}) or self._began is None:
             return
+        if not _ends_row(state.global_step, row_every(state.max_steps)):
+            return
         began, first = self._began
         pace = (time.monotonic() - began) / max(1, state.global_step - first)
         log.info(
@@ -65,27 +66,44 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         )  # fmt: skip
 
 
-class Sealer(TrainerCallback):  # type: ignore[misc]
-    """Gives each checkpoint its manifest when all processes have written their part of it."""
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        PartialState().wait_for_everyone()
-        if state.is_world_process_zero:
-            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            seal(checkpoint, (path for path in checkpoint.rglob("*") if path.is_file()))
-
-
 def add_callbacks(trainer: Any, name: str) -> None:
-    """Seal checkpoints, and let `Progress` speak instead of the callback that prints dictionaries."""
+    """Let `Progress` speak instead of the callback that prints dictionaries."""
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Progress(name))
-    trainer.add_callback(Sealer())
 
 
-def history(logged: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """The training rows of a trainer's log, without evaluation rows and times."""
-    return [
-        {"step": row["step"], **{ours: row[key] for key, ours in _COLUMNS.items() if key in row}}
-        for row in logged
-        if "loss" in row
-    ]
+def row_every(steps: int) -> int:
+    """How many of a training's steps make a row of its history."""
+    return max(1, steps // _ROWS)
+
+
+def history(logged: Iterable[Mapping[str, Any]], every: int) -> list[Row]:
+    """A trainer's log of each step as rows: the first step, then means over the steps up to each `every`-th.
+
+    Evaluations and times are left out; rate, gradient and epoch are those of a row's last step.
+    """
+    rows, gathered = list[Row](), list[Mapping[str, Any]]()
+    for line in logged:
+        if "loss" not in line:
+            continue
+        gathered.append(line)
+        if _ends_row(line["step"], every):
+            rows.append(_row(gathered))
+            gathered = []
+    return rows
+
+
+def _ends_row(step: int, every: int) -> bool:
+    return step == 1 or step % every == 0
+
+
+def _row(lines: Sequence[Mapping[str, Any]]) -> Row:
+    last = lines[-1]
+    known = {ours: key for key, ours in _COLUMNS.items() if key in last}
+    return {
+        "step": last["step"],
+        **{
+            ours: last[key] if ours in _LAST else sum(line[key] for line in lines) / len(lines)
+            for ours, key in known.items()
+        },
+    }

@@ -23,7 +23,11 @@ class DialogueOrder(Sampler[int]):
         return self._n
 
     def __iter__(self) -> Iterator[int]:
+        return iter(self.of_epoch(self._epoch()))
+
+    def of_epoch(self, epoch: int) -> list[int]:
+        """Row numbers of that epoch, from 0."""
         order = sorted(self._rows)
-        generator = random.Random(f"{self._seed}:{self._epoch()}")  # noqa: S311 - must repeat, no secret
+        generator = random.Random(f"{self._seed}:{epoch}")  # noqa: S311 - must repeat, no secret
         generator.shuffle(order)
-        return (row for dialogue in order for row in self._rows[dialogue])
+        return [row for dialogue in order for row in self._rows[dialogue]]

@@ -43,7 +43,7 @@ class Examples:
 def dialogue_examples(
     tokenizer: "PreTrainedTokenizerBase", dialogues: Sequence[Dialogue], max_length: int, where: str
 ) -> Examples:
-    """Rows `{input_ids, labels, length}`: each dialogue once, in as many windows as it needs.
+    """Rows `{dialogue, input_ids, labels, length}`: each dialogue once, in as many windows as it needs.
 
     Args:
         tokenizer: of the start model, with its chat template.
@@ -63,7 +63,7 @@ def dialogue_examples(
             problems.append(f"dialogue {dialogue.id}: {error}")
             continue
         problems.extend(_lost_turns(dialogue, windows))
-        rows.extend(_window_row(window) for window in windows)
+        rows.extend(_window_row(dialogue.id, window) for window in windows)
     raise_if(_shortened(problems), where)
     supervised = sum(label != IGNORE for row in rows for label in row["labels"])
     if supervised == 0:
@@ -94,8 +94,9 @@ def pair_examples(
     return Examples(rows, len(pairs), answers + 2 * sum(len(row["prompt_ids"]) for row in rows), answers)
 
 
-def _window_row(window: Window) -> dict[str, Any]:
-    return {"input_ids": window.input_ids, "labels": window.labels, "length": len(window.input_ids)}
+def _window_row(dialogue: str, window: Window) -> dict[str, Any]:
+    ids = window.input_ids
+    return {"dialogue": dialogue, "input_ids": ids, "labels": window.labels, "length": len(ids)}
 
 
 def _lost_turns(dialogue: Dialogue, windows: Sequence[Window]) -> list[str]:

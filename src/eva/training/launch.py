@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,10 +12,16 @@ from typing import Any
 
 import eva
 from eva.artifacts import read_json
+from eva.compat.parent_death import end_with_parent
 from eva.errors import InputError
 from eva.settings.training_section import Training
+from eva.training.arguments import accumulated, effective_batch
 
 log = logging.getLogger(__name__)
+
+LEAVE_SECONDS = (
+    120  # that the processes have, once one has failed or Ctrl-C was pressed, until they are killed
+)
 
 
 def is_distributed(settings: Training) -> bool:
@@ -39,11 +47,10 @@ def launch_problems(settings: Training) -> list[str]:
 
 def _contradictions(path: Path, given: Mapping[str, Any], settings: Training) -> Iterator[str]:
     """Numbers of the file that the settings say otherwise; transformers would refuse them in the training."""
-    batch = settings.batch_size * settings.accumulation * settings.processes
     ours = {
         "train_micro_batch_size_per_gpu": settings.batch_size,
-        "gradient_accumulation_steps": settings.accumulation,
-        "train_batch_size": batch,
+        "gradient_accumulation_steps": accumulated(settings),
+        "train_batch_size": effective_batch(settings),
     }
     for name, value in ours.items():
         if given.get(name, "auto") not in ("auto", value):
@@ -53,26 +60,45 @@ def _contradictions(path: Path, given: Mapping[str, Any], settings: Training) ->
             )
 
 
-def argv(processes: int, module: str, folder: Path, checkpoint: Path | None) -> list[str]:
-    """The command that trains the job written in `folder` on this machine's devices."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+def argv(settings: Training, module: str, folder: Path, checkpoint: Path | None) -> list[str]:
+    """The command that trains the job written in `folder` on one host's devices."""
+    launcher = ["-m", "torch.distributed.run", *_meeting(settings, folder.name)]
+    launcher += ["--nproc-per-node", str(settings.processes // settings.hosts)]
+    launcher += ["--shutdown-timeout", str(LEAVE_SECONDS)]
     words = [str(folder), *([str(checkpoint)] if checkpoint else [])]
     return [sys.executable, *launcher, "-m", module, *words]
 
 
+def _meeting(settings: Training, name: str) -> list[str]:
+    if settings.hosts == 1:
+        return ["--standalone"]
+    endpoint = ["--rdzv-backend", "c10d", "--rdzv-endpoint", str(settings.rendezvous), "--rdzv-id", name]
+    return ["--nnodes", str(settings.hosts), *endpoint]
+
+
 def start(settings: Training, module: str, folder: Path, checkpoint: Path | None) -> None:
-    """Run the training processes to their end; each runs `module` as its program.
+    """Run this host's training processes to their end; each runs `module` as its program.
+
+    On Ctrl-C they get the time to finish their step and save. Should this process be killed, they end too.
 
     Raises:
         RuntimeError: a process failed; its log is on stderr, and the next start resumes.
     """
-    command = argv(settings.processes, module, folder, checkpoint)
-    log.info("starting %s", " ".join(command))
-    process = subprocess.Popen(command, env=_environment(settings.processes))
+    command = argv(settings, module, folder, checkpoint)
+    log.info("starting %s", shlex.join(command))
+    if settings.hosts > 1:
+        log.info(
+            "now give that command, with PYTHONPATH=src, on the other %d host(s), in a checkout of this code "
+            "that sees %s; they meet at %s", settings.hosts - 1, folder, settings.rendezvous,
+        )  # fmt: skip
+    # A session of its own: a terminal would send Ctrl-C to torchrun too, and a second one cuts a save short.
+    process = subprocess.Popen(
+        command, env=_environment(settings), start_new_session=True, preexec_fn=end_with_parent
+    )
     try:
         status = process.wait()
     except BaseException:
-        process.terminate()  # torchrun ends its processes on SIGTERM, and would not on SIGKILL
+        process.send_signal(signal.SIGINT)  # torchrun hands it on; it would not SIGKILL
         process.wait()
         raise
     if status != 0:
@@ -82,8 +108,8 @@ def start(settings: Training, module: str, folder: Path, checkpoint: Path | None
         )
 
 
-def _environment(processes: int) -> dict[str, str]:
+def _environment(settings: Training) -> dict[str, str]:
     source = str(Path(eva.__file__).parents[1])
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
-    threads = str(max(1, (os.cpu_count() or 1) // processes))
+    threads = str(max(1, (os.cpu_count() or 1) * settings.hosts // settings.processes))
     return {"OMP_NUM_THREADS": threads, **os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -25,5 +25,10 @@ class LengthGroups(Sampler[int]):
         return len(self._lengths)
 
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed((self._seed << 20) + self._epoch())
-        return iter(get_length_grouped_indices(self._lengths, self._batch, generator=generator))
+        return iter(self.of_epoch(self._epoch()))
+
+    def of_epoch(self, epoch: int) -> list[int]:
+        """Row numbers of that epoch, from 0."""
+        generator = torch.Generator().manual_seed((self._seed << 20) + epoch)
+        rows: list[int] = get_length_grouped_indices(self._lengths, self._batch, generator=generator)
+        return rows

@@ -1,13 +1,16 @@
 """One training: held-out score, training from a checkpoint or from the start, held-out score again."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eva.compat.transformers_hooks import OwnOrder
+from eva.compat.transformers_hooks import ChecksSteps, OwnOrder, SavesAside
 from eva.compat.trl_hooks import supervised_head
-from eva.training.callbacks import history
-from eva.training.checkpoints import checkpoint_step
+from eva.errors import InputError
+from eva.training import checkpoints
+from eva.training.callbacks import history, row_every
+from eva.training.leaving import Leaving
 from eva.training.length_groups import LengthGroups
 from eva.training.result import Row
 
@@ -28,19 +31,34 @@ def run_training(trainer: Any, checkpoint: Path | None) -> Trained:
 
     The first score is the trainer's own first act: under DeepSpeed a model cannot be evaluated
     before its training engine exists. A resumed trainer finds that score in the log it restores.
+
+    Raises:
+        InputError: the loss or its gradient is no number any more.
+        KeyboardInterrupt: Ctrl-C, after a checkpoint was saved.
     """
     trainer.args.eval_on_start = checkpoint is None
+    leaving = Leaving()
+    trainer.add_callback(leaving)
     with supervised_head():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with leaving.listening(trainer.args.world_size > 1):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         after = trainer.evaluate()
     logged = trainer.state.log_history
     before = next(row for row in logged if any(key.startswith("eval_") for key in row))
-    resumed = checkpoint_step(checkpoint) if checkpoint else None
-    return Trained(before, after, history(logged), trainer.state.global_step, resumed)
+    resumed = checkpoints.checkpoint_step(checkpoint) if checkpoint else None
+    return Trained(
+        before, after, history(logged, row_every(trainer.state.max_steps)), trainer.state.global_step, resumed
+    )
 
 
-class Repeatable(OwnOrder):
-    """Trainer mixin: what a training draws at random does not depend on interruptions or scoring."""
+class Repeatable(OwnOrder, SavesAside, ChecksSteps):
+    """Trainer mixin: a training gives the same result however often it is interrupted.
+
+    What it draws at random does not depend on interruptions or scoring; its checkpoints are whole; and it
+    stops at the first step whose loss is no number, before that reaches a checkpoint.
+    """
+
+    aside = checkpoints.ASIDE
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Row:
         """Score without using up the random numbers of the training."""
@@ -49,6 +67,49 @@ class Repeatable(OwnOrder):
         with torch.random.fork_rng():
             scores: Row = super().evaluate(*args, **kwargs)  # type: ignore[misc]
         return scores
+
+    def put_in_place(self, written: Path) -> None:
+        """Make what all processes have written the newest checkpoint."""
+        trainer: Any = self
+        if trainer.is_world_process_zero():
+            checkpoints.put_in_place(written)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """One batch's loss, if it is a number."""
+        loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        self.require_number("loss", float(loss))
+        return loss
+
+    def check_step(self, norm: float) -> None:
+        """Refuse an update whose gradient was not finite; its step is counted already."""
+        self.require_number("gradient's norm", norm, done=1)
+
+    def require_number(self, name: str, value: float, done: int = 0) -> None:
+        """Stop a training that has lost its way; `done` is 1 where the step is counted already.
+
+        Raises:
+            InputError: naming the step and the rows of its batches.
+        """
+        if math.isfinite(value):
+            return
+        trainer: Any = self
+        step = trainer.state.global_step + 1 - done
+        raise InputError(
+            f"step {step}: the {name} is {value}, so the training has diverged. Its rows: "
+            f"{', '.join(self._rows_of(step - 1))}. Checkpoints up to it are kept. Lower `lr`, raise "
+            "`warmup`, or look at those rows; a training with other settings starts afresh"
+        )
+
+    def _rows_of(self, done: int) -> list[str]:
+        """The training rows that the update after `done` updates reads, by dialogue and number."""
+        trainer: Any = self
+        rows = trainer.train_dataset
+        arguments = trainer.args
+        size = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+        epoch, place = divmod(done, math.ceil(len(rows) / size))
+        numbers = self.order(rows).of_epoch(epoch)[place * size : (place + 1) * size]
+        names = rows["dialogue"] if "dialogue" in rows.column_names else [""] * len(rows)
+        return [f"{names[number]} (row {number})".strip() for number in numbers]
 
     def order(self, rows: Any) -> Any:
         """Rows of like length share a batch, in an order that depends on seed and epoch alone."""

@@ -1,6 +1,5 @@
 """The reference's log-probabilities of all pairs: read once, before the first step, for all epochs."""
 
-import hashlib
 import logging
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eva.devices import autocast, best_device, decide
 from eva.models.branching import supports_branches
 from eva.settings.dpo_section import Dpo
+from eva.stored_tensors import store, stored
 from eva.training.pair_batch import reference_log_probs
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def with_reference(model: Any, rows: Any, settings: Dpo, folder: Path) -> Any:
     """`rows` with a column `reference`: log-probabilities of the chosen and of the rejected response.
 
     They are kept in `folder`, which belongs to one training: its name covers model, template, rows,
-    precision and code. An interrupted training takes them from there if their digest is right.
+    precision and code. An interrupted training takes them from there if they are unchanged and carry that
+    name: those of another training are computed again.
 
     Args:
         model: the start model, without an adapter.
@@ -33,11 +34,11 @@ def with_reference(model: Any, rows: Any, settings: Dpo, folder: Path) -> Any:
         folder: of the training.
     """
     path = folder / "trainer" / "reference.safetensors"
-    scores = _stored(path, len(rows))
-    if scores is None:
-        scores = _computed(model, rows, settings)
-        _store(path, scores)
-    return rows.add_column("reference", scores.tolist())
+    held = stored(path, folder.name)
+    if held is None:
+        held = {"scores": _computed(model, rows, settings)}
+        store(path, held, folder.name)
+    return rows.add_column("reference", held["scores"].tolist())
 
 
 def _computed(model: Any, rows: Any, settings: Dpo) -> "torch.Tensor":
@@ -61,32 +62,3 @@ def _computed(model: Any, rows: Any, settings: Dpo) -> "torch.Tensor":
                 left = (told - began) / done * (len(rows) - done)
                 log.info("dpo: reference of %d of %d pairs, %.0f s left", done, len(rows), left)
     return scores
-
-
-def _store(path: Path, scores: "torch.Tensor") -> None:
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    save_file({"scores": scores}, str(temporary), metadata={"sha256": _digest(scores)})
-    temporary.replace(path)
-
-
-def _stored(path: Path, n: int) -> "torch.Tensor | None":
-    """What `_store` left, if it is whole and of `n` rows."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            scores: torch.Tensor = file.get_tensor("scores")
-            written = (file.metadata() or {}).get("sha256")
-    except (OSError, SafetensorError):
-        return None
-    if written == _digest(scores) and len(scores) == n:
-        return scores
-    log.warning("%s is damaged; the reference is computed again", path.name)
-    return None
-
-
-def _digest(scores: "torch.Tensor") -> str:
-    return hashlib.sha256(scores.contiguous().numpy().tobytes()).hexdigest()

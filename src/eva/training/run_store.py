@@ -27,8 +27,8 @@ from eva.settings.training_section import Training
 
 log = logging.getLogger(__name__)
 
-# They move work about or say how often to save; the trained weights do not depend on them.
-_IRRELEVANT = {"launcher", "save_steps", "deepspeed"}
+# They move work about or say how often to save; but for rounding, the trained weights do not depend on them.
+_IRRELEVANT = {"launcher", "save_steps", "deepspeed", "processes", "hosts", "rendezvous"}
 _MODEL_FILES = re.compile(
     r".*\.safetensors|.*\.safetensors\.index\.json|config\.json|tokenizer.*|chat_template.*"
     r"|special_tokens_map\.json|added_tokens\.json|vocab.*|merges\.txt"

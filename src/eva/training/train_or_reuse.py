@@ -9,7 +9,7 @@ from typing import Any
 from eva.compat.dvc_cache import running_cache
 from eva.errors import InputError
 from eva.training import launch
-from eva.training.checkpoints import discard_later, newest_checkpoint
+from eva.training.checkpoints import discard_later, newest_checkpoint, written_by
 from eva.training.job import Fit, Job, Plan
 from eva.training.result import Outcome, TrainResult
 from eva.training.run_store import Run, claim, release_committed
@@ -23,7 +23,7 @@ def train_or_reuse(plan: Plan[Any], fit: Fit, out: Path, store: Path) -> TrainRe
     """Train, resume or reuse, and put the weights into `out` (replaced only at the end).
 
     Raises:
-        InputError: no room for the checkpoints.
+        InputError: no room for the checkpoints, or one that so many processes cannot read.
         RuntimeError: a training process failed.
     """
     _release_committed(store)
@@ -52,9 +52,10 @@ def _is_reusable(run: Run) -> bool:
 
 def _train(job: Job[Any], fit: Fit, run: Run) -> None:
     checkpoint = newest_checkpoint(run.folder)
-    discard_later(run.folder, checkpoint)
     if checkpoint is not None:
+        _require_readable(job, checkpoint)
         log.info("going on from %s", checkpoint.name)
+    discard_later(run.folder, checkpoint)
     try:
         if launch.is_distributed(job.settings):
             job.write(run.folder)
@@ -70,6 +71,16 @@ def _train(job: Job[Any], fit: Fit, run: Run) -> None:
             "again, which resumes"
         ) from error
     run.finish()
+
+
+def _require_readable(job: Job[Any], checkpoint: Path) -> None:
+    """DeepSpeed divides its checkpoint by processes; any number of them goes on from an undivided one."""
+    before, now = written_by(checkpoint), job.settings.processes
+    if job.settings.deepspeed is not None and before != now:
+        raise InputError(
+            f"{checkpoint}: {before} processes under DeepSpeed wrote it, and only as many can go on from it; "
+            f"set `processes: {before}` (now {now}), or delete it to begin again"
+        )
 
 
 def _is_full(folder: Path, error: Exception) -> bool:

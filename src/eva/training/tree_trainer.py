@@ -76,6 +76,7 @@ class TreeTrainer(Repeatable, Trainer):  # type: ignore[misc]
         total = parts[0]
         for part in parts[1:]:
             total = total + part
+        self.require_number("loss", float(total))
         return total  # type: ignore[no-any-return]
 
     def prediction_step(
