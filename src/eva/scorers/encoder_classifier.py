@@ -79,7 +79,8 @@ class Fitter:
         weights = class_weights(target, self.n_labels, self.settings.balance)
         with seeded(self.settings.seed), _attention_for_training(model):
             _Run(model, self._tokenizer, self.settings, self.compute, title).train(rows, target, weights)
-        return model.state_dict()
+        state: Tensors = model.state_dict()
+        return state
 
     def probabilities(self, classifier: Classifier, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the rows `indices`."""

@@ -1,0 +1,1 @@
+../../../src/eva/compat/parent_death.py
