@@ -156,9 +156,11 @@ with Children() as children:
     ],
 )
 def test_however_it_ends_the_stage_saves_and_no_lock_stays(
-    inside: Project, ended: str, number: signal.Signals | None, heard: str, caplog: pytest.LogCaptureFixture
+    inside: Project, ended: str, number: signal.Signals | None, heard: str
 ) -> None:
     (inside.folder / "stage.py").write_text(SAVING)
+    dag = inside.folder / "dvc.yaml"  # a lone command, as all of EVA's are: the shell makes way for it
+    dag.write_text(dag.read_text().replace("ls data && ", ""))
     begun = inside.folder / "begun"
     if ended == "flow":
         flow = subprocess.Popen(
@@ -182,10 +184,8 @@ def test_however_it_ends_the_stage_saves_and_no_lock_stays(
     assert not (inside.folder / "left-alone").exists()
     lock = inside.folder / ".dvc" / "tmp" / "rwlock"
     if number is None:  # DVC itself came to its end
-        assert json.loads(lock.read_text()) == {"read": {}, "write": {}}
-    caplog.set_level(logging.INFO)
+        assert not any(json.loads(lock.read_text()).values())
     assert run("prepare@ed") == "Ran"
-    assert not any("waits" in message for message in caplog.messages)
 
 
 def _failure(children: Children) -> BaseException:
