@@ -20,11 +20,18 @@ Entry = dict[str, Any]  # of one file: `size` in bytes, and a hex digest under t
 
 def seal(folder: Path, files: Iterable[Path], algorithms: Sequence[str] = ("sha256",)) -> None:
     """Write the manifest of `files`, which lie below `folder`."""
+    write_json(folder / NAME, entries_of(folder, files, algorithms))
+
+
+def entries_of(
+    folder: Path, files: Iterable[Path], algorithms: Sequence[str] = ("sha256",)
+) -> dict[str, Entry]:
+    """Name below `folder` -> entry of each file."""
     paths = sorted(files)
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
         entries = list(pool.map(lambda path: _describe(path, algorithms), paths))
     names = [path.relative_to(folder).as_posix() for path in paths]
-    write_json(folder / NAME, dict(zip(names, entries, strict=True)))
+    return dict(zip(names, entries, strict=True))
 
 
 def read_manifest(folder: Path) -> dict[str, Entry] | None:

@@ -310,13 +310,13 @@ def test_special_marks_of_a_thought_are_seen_and_cut_out(tiny):
     """Magistral's `[THINK]` is a special token, which decoding would drop and leave the thought."""
     from copy import deepcopy
 
-    from eva.generation.decode import _text
+    from eva.generation.response import answer_text
 
     tokenizer = deepcopy(tiny[1])
     tokenizer.add_special_tokens({"extra_special_tokens": ["[THINK]", "[/THINK]"]})
     ids = tokenizer.encode("[THINK]They grieve.[/THINK]I hear you.<|im_end|>", add_special_tokens=False)
     turn = supporter_turns(DIALOGUES)[0]
-    made = response_at(turn, _text(tokenizer, ids), "eva", "stop")
+    made = response_at(turn, answer_text(tokenizer, ids), "eva", "stop")
     assert (made.response, made.finish) == ("I hear you.", "stop")
     assert made.raw == "[THINK]They grieve.[/THINK]I hear you."
 

@@ -9,6 +9,8 @@ import pytest
 from tests.models.broken import make_adapter
 
 from eva.artifacts import read_jsonl
+from eva.errors import InputError
+from eva.settings.generate_section import Generate
 from eva.settings.profiles import profile_settings
 
 STAND_IN = """
@@ -22,10 +24,11 @@ class SamplingParams:
     repetition_penalty: float
     stop_token_ids: list[int]
     seed: int
+    detokenize: bool = True
 
 @dataclass
 class _Text:
-    text: str
+    token_ids: list[int]
     finish_reason: str = "length"
 
 @dataclass
@@ -34,6 +37,7 @@ class _Output:
 
 class LLM:
     calls = {}
+    said = []
 
     def __init__(self, model, dtype, max_model_len, enable_lora=False, max_lora_rank=16):
         self.calls.update(model=model, dtype=dtype, length=max_model_len)
@@ -41,7 +45,7 @@ class LLM:
 
     def generate(self, prompts, sampling_params=None, *, lora_request=None):
         self.calls.update(prompts=prompts, sampling=sampling_params, adapter=lora_request)
-        return [_Output([_Text(f" Response: said {len(p['prompt_token_ids'])} ")]) for p in prompts]
+        return [_Output([_Text(self.said)]) for _ in prompts]
 """
 LORA = "LoRARequest = lambda lora_name, lora_int_id, lora_path: (lora_name, lora_int_id, lora_path)\n"
 
@@ -59,6 +63,24 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
+def without_penalty(root: Path) -> Generate:
+    settings = profile_settings(root / "profiles", "smoke").generate
+    return settings.model_copy(update={"repetition_penalty": 1.0})
+
+
+def test_a_penalty_that_would_weigh_on_the_end_of_turn_is_refused(
+    stand_in: Path, tmp_path: Path, root: Path
+) -> None:
+    from eva.generation.vllm_engine import generate_vllm
+    from eva.models.loading import Policy
+
+    settings = without_penalty(root).model_copy(update={"repetition_penalty": 1.1})
+    with pytest.raises(
+        InputError, match=r"repetition_penalty is 1\.1.*set it to 1\.0, or use --backend local"
+    ):
+        generate_vllm(Policy("m", None, "eva", None), [], settings, 1, tmp_path / "out.jsonl")
+
+
 @pytest.mark.slow
 def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path: Path, root: Path) -> None:
     from tests.endpoint.conftest import dialogue
@@ -69,16 +91,19 @@ def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path
     from eva.models.loading import Policy, load_tokenizer
     from eva.models.tiny import build_tiny
 
-    settings = profile_settings(root / "profiles", "smoke").generate
+    settings = without_penalty(root)
     build_tiny("llama", "causal", tmp_path / "tiny")
     make_adapter(tmp_path / "tiny", tmp_path / "lora", r=24)
     policy = Policy(str(tmp_path / "tiny"), str(tmp_path / "lora"), "cot", None)
-    one = dialogue("a", 2)
-    made = generate_vllm(policy, [one], settings, 1, tmp_path / "out.jsonl")
+    one, tokenizer = dialogue("a", 2), load_tokenizer(tmp_path / "tiny")
 
     import vllm
 
-    calls, tokenizer = vllm.LLM.calls, load_tokenizer(tmp_path / "tiny")
+    said = tokenizer("<think>Response: hm</think> Response: I see", add_special_tokens=False).input_ids
+    vllm.LLM.said = [*said, end_of_turn(tokenizer).id]
+    made = generate_vllm(policy, [one], settings, 1, tmp_path / "out.jsonl")
+
+    calls = vllm.LLM.calls
     ids = [
         encode_prompt(tokenizer, turn.history, prompt="cot", max_length=settings.max_length)
         for turn in one.supporter_turns()
@@ -90,9 +115,9 @@ def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path
     assert calls["sampling"][0].stop_token_ids == [end_of_turn(tokenizer).id]
     assert calls["sampling"][0].max_tokens == settings.cot_max_new_tokens
     assert (calls["lora"], calls["rank"], calls["adapter"][2]) == (True, 32, str(tmp_path / "lora"))
-    assert [row["response"] for row in read_jsonl(tmp_path / "out.jsonl")] == [
-        f"said {len(own)}" for own in ids
-    ]
+    rows = read_jsonl(tmp_path / "out.jsonl")
+    assert [row["response"] for row in rows] == ["I see"] * len(ids), "thought and end token are no part"
+    assert made.counts["thoughts"] == len(ids)
     assert {row["finish"] for row in read_jsonl(tmp_path / "out.jsonl")} == {"length"}
     assert made.counts["truncated"] == 2
     assert made.provenance["backend"] == "vllm"

@@ -29,7 +29,7 @@ def test_what_comes_out_is_what_went_in(checkout: Path, tmp_path: Path) -> None:
         for part in ("epitome", "level_classifier"):
             assert digest_path(fetched.path / part) == digest_path(folder / part)
     version = store.connect(checkout).client.get_model_version("eva-scorers", "1")
-    assert version.tags == {"eva.level": "abc"}
+    assert version.tags["eva.level"] == "abc"
 
 
 def test_a_version_is_fetched_once(checkout: Path, tmp_path: Path) -> None:

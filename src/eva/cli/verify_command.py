@@ -1,5 +1,6 @@
 """`eva verify`: is what is stored still what was made?"""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +14,31 @@ def verify(
         bool, typer.Option("--repair", help="replace damaged objects of DVC by good copies")
     ] = False,
 ) -> None:
-    """Compare every stored object with its digest: DVC's cache and remote, trainings, answers, records.
+    """Compare all that is stored with its digest.
 
-    A remote is read where it is a folder. Good copies come from the remote, the cache or the workspace.
+    DVC's cache and remote, trainings, answers, records and registered models. A remote is read where
+    it is a folder. Good copies come from the remote, the cache or the workspace.
     """
     from eva.integrity.verification import verify as check
 
-    found = check(Path.cwd(), repair)
-    for line in [*found.checked, *(f"repaired: {one}" for one in found.repaired), *found.notes]:
+    root = Path.cwd()
+    found = check(root, repair)
+    lines, problems = _registered(root)
+    for line in [*found.checked, *(f"repaired: {one}" for one in found.repaired), *found.notes, *lines]:
         print(line)
-    raise_if(found.problems, "eva verify")
+    raise_if([*found.problems, *problems], "eva verify")
     print("everything stored is what was made")
+
+
+def _registered(root: Path) -> tuple[list[str], list[str]]:
+    """What to say of the model registry, and what is wrong in it; nothing where none was made."""
+    if find_spec("mlflow") is None:
+        return [], []
+    from eva.record import mlflow_store as store
+    from eva.registry.stored_files import check_versions
+
+    place = store.address(root)
+    if place.startswith("sqlite:///") and not Path(place.removeprefix("sqlite:///")).is_file():
+        return [], []
+    found = check_versions(root)
+    return [f"model registry: {found.versions} versions", *found.notes], found.problems

@@ -1,6 +1,5 @@
 """One response per supporter turn, given the gold history (the paper's setting for Tables 2 and 8)."""
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,10 @@ import torch
 from eva.compat.transformers_hooks import takes_attention
 from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
-from eva.data.thoughts import is_thought_mark
 from eva.generation.branches import Trunk, decode_branches
 from eva.generation.decode_batches import decode_batches
 from eva.generation.half_finished import Partial
-from eva.generation.response import new_tokens, response_at, response_seed
+from eva.generation.response import answer_text, new_tokens, response_at, response_seed
 from eva.generation.sampling import Decoding
 from eva.models.branching import share_trunks, supports_branches
 from eva.models.chat import encode_prompt, end_of_turn
@@ -71,6 +69,11 @@ def stop_ids(policy: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int
     return frozenset(int(i) for i in ids if i is not None)
 
 
+def branches(policy: Any) -> bool:
+    """Whether the responses of a policy can grow as branches, see `eva.generation.branches`."""
+    return supports_branches(policy) and takes_attention(policy)
+
+
 def _respond(
     policy: Any,
     tokenizer: "PreTrainedTokenizerBase",
@@ -85,9 +88,9 @@ def _respond(
         for turn in turns
     ]
     seeds = [response_seed(seed, turn) for turn in turns]
-    decoding = _decoding(policy, tokenizer, settings, prompt)
+    decoding = decoding_of(policy, tokenizer, settings, prompt)
     with torch.inference_mode():
-        if supports_branches(policy) and takes_attention(policy):
+        if branches(policy):
             groups = _groups(turns, prompts)
             trunks = [_trunk(group, prompts, seeds) for group in groups]
             written = decode_branches(policy, trunks, decoding, settings.batch_size)
@@ -95,7 +98,7 @@ def _respond(
             written = decode_batches(policy, prompts, seeds, decoding, settings.batch_size)
         for number, one in written:
             finish = "stop" if one.ended else "length"
-            yield response_at(turns[number], _text(tokenizer, one.ids), prompt, finish)
+            yield response_at(turns[number], answer_text(tokenizer, one.ids), prompt, finish)
 
 
 def _groups(turns: Sequence[SupporterTurn], prompts: Sequence[list[int]]) -> Iterator[list[int]]:
@@ -113,7 +116,10 @@ def _trunk(group: list[int], prompts: Sequence[list[int]], seeds: Sequence[int])
     return Trunk(prompts[group[0]], lengths, [seeds[number] for number in group], group)
 
 
-def _decoding(policy: Any, tokenizer: "PreTrainedTokenizerBase", settings: Generate, prompt: str) -> Decoding:
+def decoding_of(
+    policy: Any, tokenizer: "PreTrainedTokenizerBase", settings: Generate, prompt: str
+) -> Decoding:
+    """The settings of a prompt, with the tokens that end this policy's responses."""
     return Decoding(
         max_new_tokens=new_tokens(settings, prompt),
         temperature=settings.temperature,
@@ -121,16 +127,3 @@ def _decoding(policy: Any, tokenizer: "PreTrainedTokenizerBase", settings: Gener
         repetition_penalty=settings.repetition_penalty,
         stop_ids=stop_ids(policy, tokenizer),
     )
-
-
-def _text(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
-    """The text without special tokens, but with marks of thoughts, which are cut out after."""
-    kept = [i for i in ids if i not in _silent_ids(tokenizer)]
-    return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
-
-
-@functools.lru_cache(maxsize=8)
-def _silent_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
-    """Special tokens that are no part of a text; Magistral's marks of a thought are special, too."""
-    added = tokenizer.added_tokens_decoder.items()
-    return frozenset(i for i, token in added if token.special and not is_thought_mark(token.content))

@@ -1,33 +1,66 @@
 """What every way of generating does around the model: seeds, the part that is the response, counts."""
 
+import functools
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from eva.data.dialogue import SupporterTurn
 from eva.data.responses import Response
-from eva.data.thoughts import part_thoughts
+from eva.data.thoughts import is_thought_mark, part_thoughts
 from eva.models.prompts import extract_response
 from eva.plain_text import storable
 from eva.settings.generate_section import Generate
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 log = logging.getLogger(__name__)
 
 
-def response_at(turn: SupporterTurn, raw: str, prompt: str, finish: str) -> Response:
-    """The response in an answer `raw`: without its thoughts; of a chain of thought what follows its mark.
+def answer_text(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> str:
+    """The text without special tokens, but with marks of thoughts, which are cut out after."""
+    kept = [i for i in ids if i not in _silent_ids(tokenizer)]
+    return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
 
-    The row keeps the whole answer where that is more than the response. `finish` is how the answer
-    ended, see `Response`; one that ends within a thought was cut off.
+
+@functools.lru_cache(maxsize=8)
+def _silent_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
+    """Special tokens that are no part of a text; Magistral's marks of a thought are special, too."""
+    added = tokenizer.added_tokens_decoder.items()
+    return frozenset(i for i, token in added if token.special and not is_thought_mark(token.content))
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerParts:
+    """An answer in parts: what is said, the whole text where that is more, and how it ended."""
+
+    response: str
+    raw: str | None
+    finish: str
+
+
+def part_answer(raw: str, prompt: str, finish: str) -> AnswerParts:
+    """What of an answer `raw` is said: not its thoughts; of a chain of thought what follows its mark.
+
+    `finish` is how the answer ended, see `Response`; one that ends within a thought was cut off.
     """
     raw = storable(raw)  # a model can write any character, also NUL
     parted = part_thoughts(raw)
     if parted.unfinished and finish == "stop":
         finish = "length"
     if prompt == "cot":
-        return Response.at(turn, extract_response(parted.answer).response, raw.strip(), finish)
+        return AnswerParts(extract_response(parted.answer).response, raw.strip(), finish)
     whole = parted.thoughts or parted.unfinished
-    return Response.at(turn, parted.answer, raw.strip() if whole else None, finish)
+    return AnswerParts(parted.answer, raw.strip() if whole else None, finish)
+
+
+def response_at(turn: SupporterTurn, raw: str, prompt: str, finish: str) -> Response:
+    """The response in an answer `raw`; the row keeps the whole answer where that is more."""
+    found = part_answer(raw, prompt, finish)
+    return Response.at(turn, found.response, found.raw, found.finish)
 
 
 def new_tokens(settings: Generate, prompt: str) -> int:

@@ -13,7 +13,7 @@ from eva.data.dialogue import Dialogue, supporter_turns
 from eva.devices import decide
 from eva.errors import InputError
 from eva.generation.local import Generated, origin, require_room
-from eva.generation.response import count, new_tokens, report_odd, response_at, response_seed
+from eva.generation.response import answer_text, count, new_tokens, report_odd, response_at, response_seed
 from eva.models.chat import encode_prompt, end_of_turn
 from eva.models.loading import Policy, check_policy, load_tokenizer
 from eva.settings.generate_section import Generate
@@ -28,6 +28,7 @@ def generate_vllm(
             "vLLM is not installed; `pip install vllm` into an environment of its own on a machine with "
             "a GPU, or use --backend local"
         )
+    _refuse_penalty(settings)
     model, adapter = Path(policy.model), Path(policy.adapter) if policy.adapter else None
     check_policy(model, adapter)
     require_room(model, settings, policy.prompt)
@@ -39,10 +40,11 @@ def generate_vllm(
     ]
     seeds = [response_seed(seed, turn) for turn in asked]
     room = new_tokens(settings, policy.prompt)
-    texts = _decode(model, adapter, prompts, seeds, settings, room, end_of_turn(tokenizer).id)
+    stops = {end_of_turn(tokenizer).id, tokenizer.eos_token_id}
+    answers = _decode(model, adapter, prompts, seeds, settings, room, end_of_turn(tokenizer).id)
     responses = [
-        response_at(turn, text, policy.prompt, finish)
-        for turn, (text, finish) in zip(asked, texts, strict=True)
+        response_at(turn, answer_text(tokenizer, [i for i in ids if i not in stops]), policy.prompt, finish)
+        for turn, (ids, finish) in zip(asked, answers, strict=True)
     ]
     counts = count(responses, policy.prompt)
     report_odd(counts)
@@ -59,10 +61,10 @@ def _decode(
     settings: Generate,
     room: int,
     stop: int,
-) -> list[tuple[str, str]]:
-    """Texts after the prompts and how each ended, in order; vLLM makes the batches.
+) -> list[tuple[list[int], str]]:
+    """Tokens after the prompts and how each ended, in order; vLLM makes the batches.
 
-    Its repetition penalty weighs on the end-of-turn token as well; ours does not.
+    Tokens and no text: vLLM's own text lacks every special token, the marks of a thought among them.
     """
     from vllm import LLM, SamplingParams
     from vllm.lora.request import LoRARequest
@@ -85,6 +87,7 @@ def _decode(
             repetition_penalty=settings.repetition_penalty,
             stop_token_ids=[stop],
             seed=own,
+            detokenize=False,
         )
         for own in seeds
     ]
@@ -93,4 +96,14 @@ def _decode(
         sampling,
         lora_request=LoRARequest("eva", 1, str(adapter)) if adapter else None,
     )
-    return [(str(one.outputs[0].text), str(one.outputs[0].finish_reason)) for one in given]
+    return [(list(one.outputs[0].token_ids), str(one.outputs[0].finish_reason)) for one in given]
+
+
+def _refuse_penalty(settings: Generate) -> None:
+    """VLLM's penalty weighs on every token of the prompt, so on those that end turns, too."""
+    if settings.repetition_penalty != 1:
+        raise InputError(
+            f"generate.repetition_penalty is {settings.repetition_penalty:g}: vLLM's penalty would weigh on "
+            "the token that ends a turn, which stands all over the prompt, so that responses would not "
+            "end; set it to 1.0, or use --backend local, which leaves that token out"
+        )

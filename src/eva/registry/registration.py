@@ -5,6 +5,7 @@ No other module uploads weights of language models.
 
 import logging
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import eva
+from eva.artifacts import write_text
 from eva.compat.transformers_hooks import call_model
 from eva.errors import InputError
 from eva.record import mlflow_store as store
 from eva.registry.promotion import Decision
 from eva.registry.serving import Served
+from eva.registry.stored_files import seal_version
 from eva.registry.versions import find_version
 
 log = logging.getLogger(__name__)
@@ -24,7 +28,8 @@ log = logging.getLogger(__name__)
 _TASK = "llm/v1/chat"
 _ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 _EXAMPLE = {"messages": [{"role": "user", "content": "I lost my job last week and cannot sleep."}]}
-_SERVING = ("accelerate", "mlflow", "torch", "transformers")
+# What `eva.registry.served_chat` reaches.
+_SERVING = ("jinja2", "mlflow", "pydantic", "pyyaml", "safetensors", "tokenizers", "torch", "transformers")
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ def register(
     version = str(logged.registered_model_version)
     _describe(opened.client, name, version, decision, tags, card)
     _log_metrics(opened.client, run_id, logged.model_id, metrics)
+    seal_version(opened, name, version, run_id)
     if decision.passed:
         opened.client.set_registered_model_alias(name, decision.alias, version)
     uri = f"models:/{name}@{decision.alias}" if decision.passed else f"models:/{name}/{version}"
@@ -123,23 +129,40 @@ def _upload(
     opened: store.Store, served: Served, name: str, card: str, tags: Mapping[str, str], run_id: str
 ) -> Any:
     import mlflow
-    from huggingface_hub import ModelCard
+    from mlflow.models import ModelSignature
+    from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
 
-    # MLflow would look the model's name up on the hub for a licence; an address is not looked up,
-    # and it keeps the path of this machine out of the registered files.
-    call_model(served.model, f"models:/{name}")
-    with _pointed_at(opened.address), mlflow.start_run(run_id=run_id):
-        return mlflow.transformers.log_model(
-            {"model": served.model, "tokenizer": served.tokenizer},
+    with (
+        _pointed_at(opened.address),
+        mlflow.start_run(run_id=run_id),
+        tempfile.TemporaryDirectory() as work,
+    ):
+        return mlflow.pyfunc.log_model(
             name="model",
-            task=_TASK,
-            model_config=served.decoding,
+            loader_module="eva.registry.served_chat",
+            data_path=str(_saved(served, Path(work) / "model", name, card)),
+            code_paths=[str(Path(eva.__file__).parent)],
+            signature=ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA),
             input_example=_EXAMPLE,
-            model_card=ModelCard(card),
-            metadata=dict(tags),
-            pip_requirements=[f"{library}=={metadata.version(library)}" for library in _SERVING],
+            model_config=served.config(name),
+            metadata={**tags, "task": _TASK},
+            pip_requirements=_requirements(),
             registered_model_name=name,
         )
+
+
+def _saved(served: Served, folder: Path, name: str, card: str) -> Path:
+    """The model as a plain Hugging Face folder with its card, which says nothing of this machine."""
+    call_model(served.model, f"models:/{name}")
+    served.model.save_pretrained(folder)
+    served.tokenizer.save_pretrained(folder)
+    write_text(folder / "README.md", card)
+    return folder
+
+
+def _requirements() -> list[str]:
+    """What a served model needs, as it is here, but for the suffix of a build: no index has that."""
+    return [f"{library}=={metadata.version(library).partition('+')[0]}" for library in _SERVING]
 
 
 def _describe(

@@ -10,6 +10,7 @@ from eva.artifacts import new_folder
 from eva.errors import InputError
 from eva.record import mlflow_store as store
 from eva.record.checkout import main_checkout
+from eva.registry.stored_files import seal_version
 from eva.registry.versions import find_version
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def register_scorers(
     _make(client, name)
     source = f"{client.get_run(run_id).info.artifact_uri}/{_PLACE}"
     version = str(client.create_model_version(name, source, run_id=run_id, tags=tags).version)
+    seal_version(opened, name, version, run_id)
     if alias:
         client.set_registered_model_alias(name, alias, version)
     log.info("%s version %s: scorers of %s", name, version, folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eva.errors import InputError
-from eva.models.chat import end_of_turn, render, system_prompt
+from eva.models.chat import check_template, end_of_turn, render, system_prompt
 from eva.models.loading import load_policy, load_tokenizer
 from eva.settings.generate_section import Generate
 
@@ -40,24 +40,31 @@ _FOLDED = (
 
 @dataclass(frozen=True)
 class Served:
-    """Model and tokenizer with the prompt inside, and the decoding settings of evaluation."""
+    """Model and tokenizer with the prompt inside, the prompt's name, the decoding of evaluation."""
 
     model: Any
     tokenizer: "PreTrainedTokenizerBase"
-    decoding: dict[str, Any]
+    prompt: str
+    decoding: Generate
+
+    def config(self, name: str) -> dict[str, Any]:
+        """What `eva.registry.served_chat` is told besides the weights."""
+        return {"name": name, "prompt": self.prompt, "generate": self.decoding.model_dump(mode="json")}
 
 
 def served(model_dir: Path, adapter_dir: Path | None, prompt: str, generate: Generate) -> Served:
     """Merge the adapter into float32 weights and put the system prompt into the chat template.
 
     float32, because a merge into bfloat16 rounds most of what alignment changed away.
+    An `InputError` says why a backbone's template cannot be served.
     """
     tokenizer = load_tokenizer(model_dir)
+    check_template(tokenizer)
     tokenizer.chat_template = serving_template(tokenizer, prompt)
     model = load_policy(model_dir, adapter_dir, "float32")
     model.generation_config.eos_token_id = end_of_turn(tokenizer).id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    return Served(model, tokenizer, _decoding(generate, prompt))
+    return Served(model, tokenizer, prompt, generate)
 
 
 def serving_template(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
@@ -89,15 +96,3 @@ def _applied(tokenizer: "PreTrainedTokenizerBase", template: str) -> str | None:
         )
     except TemplateError:
         return None  # it refuses a system message: the other form is tried
-
-
-def _decoding(generate: Generate, prompt: str) -> dict[str, Any]:
-    sampled = generate.temperature > 0
-    room = generate.cot_max_new_tokens if prompt == "cot" else generate.max_new_tokens
-    return {
-        "max_new_tokens": room,
-        "do_sample": sampled,
-        **({"temperature": generate.temperature, "top_p": generate.top_p} if sampled else {}),
-        "repetition_penalty": generate.repetition_penalty,
-        "add_special_tokens": False,  # the template has written them
-    }

@@ -1,0 +1,126 @@
+"""The registered model as MLflow loads it: a chat whose replies are made as generation makes responses.
+
+MLflow imports this module from the copy of EVA that is registered with the weights, so a served model
+renders, samples and parts thoughts as the model was evaluated. What the client writes stays text:
+no content of a message becomes a control token.
+"""
+
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from eva.errors import InputError
+from eva.generation.reply import Reply, reply
+from eva.models.loading import load_policy, load_tokenizer
+from eva.settings.generate_section import Generate
+
+_ROLES = ("user", "assistant")
+_SET_BY_CLIENT = ("temperature", "top_p")
+_ONLY_SO = {"n": 1, "stream": False}  # other values are refused, not ignored
+_UNKNOWN = ("stop", "top_k", "frequency_penalty", "presence_penalty", "tools")
+
+
+class ChatModel:
+    """Answers chats one after the other; `settings` and `prompt` are those of the evaluation."""
+
+    def __init__(self, folder: Path, name: str, settings: Generate, prompt: str) -> None:
+        self._tokenizer = load_tokenizer(folder)
+        # float32: the adapter is merged, and bfloat16 would round most of what it changed away.
+        self._policy = load_policy(folder, None, "float32")
+        self._name, self._settings, self._prompt = name, settings, prompt
+        self._turn = threading.Lock()
+
+    def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """A chat completion for each request: rows of a table, or one mapping, with `messages`."""
+        from mlflow.exceptions import MlflowException
+
+        requests = [model_input] if isinstance(model_input, Mapping) else _rows(model_input)
+        try:
+            return [self._complete({**_given(row), **(params or {})}) for row in requests]
+        except InputError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
+
+    def _complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        settings, turns = self._wanted(request), alternating(request.get("messages") or [])
+        with self._turn:  # replies share the model's attention
+            said = reply(self._policy, self._tokenizer, turns, settings, self._prompt, secrets.randbits(56))
+        return _completion(said, self._name)
+
+    def _wanted(self, request: Mapping[str, Any]) -> Generate:
+        """The settings of evaluation, with what the client may choose."""
+        refused = [name for name in _UNKNOWN if request.get(name)]
+        refused += [name for name, only in _ONLY_SO.items() if request.get(name, only) != only]
+        if refused:
+            raise InputError(f"this model does not know {', '.join(refused)} as given; leave it out")
+        changes = {name: float(request[name]) for name in _SET_BY_CLIENT if name in request}
+        room = "cot_max_new_tokens" if self._prompt == "cot" else "max_new_tokens"
+        if "max_tokens" in request:
+            changes[room] = min(int(request["max_tokens"]), getattr(self._settings, room))
+        try:
+            return Generate.model_validate({**self._settings.model_dump(), **changes})
+        except ValidationError as error:
+            faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+            raise InputError(f"the request cannot be decoded so: {'; '.join(faults)}") from None
+
+
+def alternating(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Turns as training saw them: user and assistant in turns; what one says in a row is one turn.
+
+    Raises `InputError` for another role (the system text is the model's own), and where the user does
+    not have the last word.
+    """
+    turns: list[dict[str, str]] = []
+    for number, message in enumerate(messages, start=1):
+        role, content = message.get("role"), str(message.get("content") or "").strip()
+        if role not in _ROLES:
+            raise InputError(
+                f"message {number} has the role {role!r}; this model knows user and assistant, and brings "
+                "its own system text"
+            )
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += f"\n{content}"
+        elif content or role == "user":  # a reply of no words is no turn
+            turns.append({"role": str(role), "content": content})
+    if not turns or turns[0]["role"] != "user" or turns[-1]["role"] != "user" or not turns[-1]["content"]:
+        raise InputError("a chat starts and ends with a user message that is not empty")
+    return turns
+
+
+def _rows(table: Any) -> list[Mapping[str, Any]]:
+    """Of a pandas table, which MLflow makes of a request."""
+    return list(table.to_dict(orient="records"))
+
+
+def _given(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request says: MLflow's table has an empty cell for every field that it does not."""
+    return {name: value for name, value in row.items() if value is not None and value == value}
+
+
+def _completion(said: Reply, model: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": said.text}
+    if said.raw is not None:
+        message["reasoning_content"] = said.raw
+    return {
+        "id": f"chatcmpl-{uuid.uuid4().hex}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model,
+        "choices": [{"index": 0, "message": message, "finish_reason": said.finish}],
+        "usage": {
+            "prompt_tokens": said.read,
+            "completion_tokens": said.written,
+            "total_tokens": said.read + said.written,
+        },
+    }
+
+
+def _load_pyfunc(data_path: str, model_config: Mapping[str, Any]) -> ChatModel:
+    """Called by MLflow, by this name."""
+    settings = Generate.model_validate(model_config["generate"])
+    return ChatModel(Path(data_path), str(model_config["name"]), settings, str(model_config["prompt"]))
