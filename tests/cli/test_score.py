@@ -217,3 +217,29 @@ def test_a_script_that_cannot_be_split_is_left_out_and_said(eva: Eva, here: Path
     write_rows(here / "mixed.jsonl", [row(), row(turn=2), row("b"), row("b", 2, response="我听到你说的了")])
     done = eva("score", "mixed.jsonl", "--metrics", "length")
     assert "note: length/words: 1 of 4 rows are in a script without blanks" in done.err
+
+
+def test_a_thought_in_a_file_is_cut_out_counted_and_kept(eva: Eva, here: Path) -> None:
+    said = "That is a lot to carry."
+    rows = [
+        row("a", 1, 1, response=f"<think>\nThey are upset.\n</think>\n\n{said}"),
+        row("b", 1, 1, response=said),
+    ]
+    ours = write_rows(here / "ours.jsonl", rows)
+    done = eva("score", ours, "--metrics", "length", "--json", "out.json")
+    assert (done.code, done.err.count("1 of 2 responses came with a thought")) == (0, 1)
+    written = json.loads(Path("out.json").read_text())
+    assert written["metrics"]["length/words"]["value"] == 6
+    assert written["provenance"]["thoughts"] == 1
+    thoughtful, plain = read_responses(ours)
+    assert (thoughtful.response, plain.raw) == (said, None)
+    assert thoughtful.raw == rows[0]["response"]
+
+
+def test_a_thought_and_nothing_else_is_no_response(eva: Eva, here: Path) -> None:
+    ours = write_rows(here / "ours.jsonl", [row("a", 1, 1, response="<think>They are upset.")])
+    done = eva("score", ours, "--metrics", "length")
+    assert done.code == 2
+    assert "line 1: `response` is a thought and nothing else" in done.err
+    assert eva("score", ours, "--metrics", "length", "--allow-empty").code == 0
+    assert read_responses(ours, allow_empty=True)[0].finish == "length"

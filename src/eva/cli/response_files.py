@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eva.artifacts import digest_file
 from eva.data.responses import Response, check_same_turns, read_responses
+from eva.data.thoughts import part_thoughts
 from eva.errors import InputError
 
 
@@ -16,8 +18,14 @@ class ResponseFile:
     path: Path
     rows: list[Response]
 
-    def provenance(self) -> dict[str, str]:
-        return {"file": self.path.name, "sha256": digest_file(self.path)}
+    @property
+    def thoughts(self) -> int:
+        """Responses that came with a thought, which is no part of them."""
+        parted = [part_thoughts(row.raw) for row in self.rows if row.raw]
+        return sum(bool(one.thoughts or one.unfinished) for one in parted)
+
+    def provenance(self) -> dict[str, Any]:
+        return {"file": self.path.name, "sha256": digest_file(self.path), "thoughts": self.thoughts}
 
 
 def read_all(paths: Sequence[Path], *, allow_empty: bool) -> list[ResponseFile]:

@@ -61,6 +61,13 @@ def score(
         typer.echo(f"left out: {line}", err=True)
     results = _results(files, choice, settings, folder)
     differences = _differences(results, files, settings)
+    for file in files:
+        if file.thoughts:
+            typer.echo(
+                f"note: {file.path}: {file.thoughts} of {len(file.rows)} responses came with a thought, "
+                "which was cut out and is not scored",
+                err=True,
+            )
     for line in dict.fromkeys(note for result in results for note in result.notes):
         typer.echo(f"note: {line}", err=True)
     _show(results, differences, files, settings)

@@ -1,12 +1,13 @@
 """The type of a response, and files of responses: one JSON object per line, all checked when read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from eva.artifacts import numbered_lines
 from eva.data.dialogue import LEVELS, NO_LEVEL, SupporterTurn, quartile
+from eva.data.thoughts import part_thoughts
 from eva.errors import InputError, raise_if
 from eva.plain_text import parse_json
 
@@ -91,7 +92,7 @@ class Response:
 
 
 def read_responses(path: Path, *, allow_empty: bool = False) -> list[Response]:
-    """All rows of a responses file; one `InputError` lists every problem with its line.
+    """All rows of a responses file, thoughts cut out; one `InputError` lists every problem with its line.
 
     `allow_empty` accepts empty responses, which a model may give and which then count as a
     response of no words and no level.
@@ -136,8 +137,20 @@ def _parse(number: int, line: str, allow_empty: bool) -> tuple[Response | None, 
         return None, [str(error)]
     if not isinstance(raw, dict):
         return None, [f"expected an object, got {type(raw).__name__}"]
-    problems = list(_wrong_types(raw)) or list(_wrong_values(raw, allow_empty))
-    return (None, problems) if problems else (Response.from_dict(raw, number), [])
+    if problems := list(_wrong_types(raw)):
+        return None, problems
+    row = _without_thoughts(Response.from_dict(raw, number))
+    problems = list(_wrong_values(raw, allow_empty)) or list(_nothing_said(row, allow_empty))
+    return (None, problems) if problems else (row, [])
+
+
+def _without_thoughts(row: Response) -> Response:
+    """The row with the thoughts cut out of its response, as generation cuts them; `raw` keeps all."""
+    parted = part_thoughts(row.response)
+    if not parted.thoughts and not parted.unfinished:
+        return row
+    finish = "length" if parted.unfinished else row.finish
+    return replace(row, response=parted.answer, raw=row.raw or row.response, finish=finish)
 
 
 def _wrong_types(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -146,8 +159,9 @@ def _wrong_types(raw: Mapping[str, Any]) -> Iterator[str]:
             yield f"`{name}` is missing"
         elif not isinstance(raw[name], kind) or isinstance(raw[name], bool):
             yield f"`{name}` is {raw[name]!r}, expected {_TYPE_WORDS[kind]}"
-    if not isinstance(raw.get("reference"), str | None):
-        yield f"`reference` is {raw['reference']!r}, expected text"
+    for name in _OPTIONAL:
+        if not isinstance(raw.get(name), str | None):
+            yield f"`{name}` is {raw[name]!r}, expected text"
     if not isinstance(raw.get("slices"), dict | None):
         yield f"`slices` is {raw['slices']!r}, expected an object of names and values"
     if raw.get("reference_level") not in (None, NO_LEVEL, *LEVELS):
@@ -164,6 +178,14 @@ def _wrong_values(raw: Mapping[str, Any], allow_empty: bool) -> Iterator[str]:
     if not allow_empty and not raw["response"].strip():
         yield "`response` is empty; leave the turn out of every compared file, or answer it"
     yield from _wrong_history(raw["history"])
+
+
+def _nothing_said(row: Response, allow_empty: bool) -> Iterator[str]:
+    if not allow_empty and not row.response:
+        yield (
+            "`response` is a thought and nothing else; leave the turn out of every compared file, answer it, "
+            "or count it as empty (--allow-empty)"
+        )
 
 
 def _wrong_history(history: Sequence[Any]) -> Iterator[str]:
