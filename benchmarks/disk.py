@@ -5,7 +5,7 @@ figures per parameter do not depend on the size, so they hold for 7 billion as w
 
     python benchmarks/disk.py
     python benchmarks/disk.py --deepspeed infra/deepspeed/zero3.json
-    python benchmarks/disk.py --profile paper --parameters 7.24e9 --adapter 6.8e6
+    python benchmarks/disk.py --profile paper
 """
 
 import argparse
@@ -20,17 +20,20 @@ from typing import Any
 
 from eva.compat.chatter import silence_libraries
 from eva.data.dialogue import Dialogue, Preference, Turn
+from eva.fit.architecture import Architecture, from_config, known_models
+from eva.fit.inputs import Inputs
+from eva.fit.items import costs
 from eva.settings.dpo_section import Dpo
 from eva.settings.profiles import profile_settings
 from eva.settings.sft_section import Sft
 from eva.training import dpo, sft
-from eva.training.footprint import most_bytes
 
 _SHARED = {
     "epochs": 3, "lr": 1e-3, "batch_size": 1, "accumulation": 1, "max_length": 256, "warmup": 0.0,
     "precision": "fp32", "gradient_checkpointing": False, "save_steps": 2,
 }  # fmt: skip
 _ADAPTER = {"beta": 0.1, "r": 8, "alpha": 16, "dropout": 0.0}
+_SHAPE = "mistralai/Mistral-7B-Instruct-v0.2"
 _TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
 
@@ -122,25 +125,32 @@ def _pair(number: int) -> Preference:
     return Preference(f"p{number}", f"d{number}", 1, 1, history, f"It was a day, {number}.", "No.")
 
 
-def profile_table(name: str, parameters: float, adapter: float) -> str:
-    """What the models of a profile need, each backbone as large as `parameters`."""
+class Alike(Inputs):
+    """Every causal backbone in one shape, so that a profile can be counted whose models nobody knows."""
+
+    def architecture(self, backbone: str) -> Architecture | None:
+        if self.settings.backbones[backbone].role == "encoder":
+            return super().architecture(backbone)
+        return from_config(known_models()[_SHAPE])
+
+
+def profile_table(name: str) -> str:
+    """What a profile's models need by `eva fit`, each backbone as large as Mistral 7B."""
     settings = profile_settings(Path("profiles"), name)
-    causal = [settings.backbones[name] for name in settings.matrix.backbones]
-    items = len(settings.matrix.corpora) * len(settings.matrix.seeds)
-    trained = items * sum(row.trainable for row in causal)
-    acquired = [name for name, row in settings.variants.items() if row.acquire]
-    aligned = [name for name, row in settings.variants.items() if row.align]
-    deepspeed = settings.sft.deepspeed is not None
-    weights, lora = 4 * parameters, 4 * adapter
-    rows = [
-        ("backbones, bfloat16, in DVC's cache and in the workspace", len(causal), 2 * parameters, 2),
-        ("acquired models in DVC's cache, one a corpus, backbone and seed", trained, weights, 1),
-        ("acquired models in the workspace, one a variant", trained * len(acquired), weights, 1),
-        ("adapters, in DVC's cache and in the workspace", trained * len(aligned), lora, 2),
-        ("one acquisition while it trains, at most", 1, most_bytes(int(parameters), deepspeed), 1),
-    ]
-    lines = [f"| {name} | {n} | {n * size * copies / 1e9:,.0f} |" for name, n, size, copies in rows]
-    return "\n".join(["| what | how many | GB |", "|---|---|---|", *lines])
+    planned = costs(Alike(settings, Path.cwd()), lambda *_: "bf16", Path.cwd())
+    rows = []
+    for stage in dict.fromkeys(cost.stage for cost in planned):
+        own = [cost for cost in planned if cost.stage == stage and cost.lasting]
+        if own:
+            passing = max(cost.passing for cost in own)
+            rows.append((stage, len(own), sum(cost.lasting for cost in own), passing))
+    lines = [f"| {name} | {n} | {a / 1e9:,.0f} | {b / 1e9:,.0f} |" for name, n, a, b in rows]
+    lines.append(
+        f"| together | | {sum(row[2] for row in rows) / 1e9:,.0f} | {max(r[3] for r in rows) / 1e9:,.0f} |"
+    )
+    return "\n".join(
+        ["| stage | items | GB that stay | GB besides while one runs |", "|---|---|---|---|", *lines]
+    )
 
 
 def main() -> None:
@@ -149,11 +159,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--deepspeed", type=Path, help="DeepSpeed file: trains on two processes")
     parser.add_argument("--profile", help="compute for a profile instead of measuring")
-    parser.add_argument("--parameters", type=float, default=7.24e9, help="of each backbone")
-    parser.add_argument("--adapter", type=float, default=6.8e6, help="parameters of an adapter")
     given = parser.parse_args()
     if given.profile:
-        sys.stdout.write(profile_table(given.profile, given.parameters, given.adapter) + "\n")
+        sys.stdout.write(profile_table(given.profile) + "\n")
         return
     launch = {"launcher": "torchrun", "processes": 2, "deepspeed": given.deepspeed} if given.deepspeed else {}
     with tempfile.TemporaryDirectory() as folder:

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from eva.fit.architecture import _known, architecture_of, from_config
+from eva.fit.architecture import architecture_of, from_config, known_models
 from eva.settings.backbones_section import Backbone
 
-KNOWN = _known()
+KNOWN = known_models()
 
 
 def built(config: dict[str, Any], device: str) -> Any:

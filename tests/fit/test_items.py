@@ -51,21 +51,30 @@ def test_an_item_that_only_points_costs_its_start(raw: Any, root: Path) -> None:
 
 def test_steps_are_the_trainers(raw: Any, root: Path) -> None:
     raw["sft"] |= {"max_train": 6, "epochs": 3, "batch_size": 4, "accumulation": 1, "max_length": 4096}
-    assert costed(raw, root)["sft@esconv-tiny_llama-1-eva"].steps == 6
+    assert costed(raw, root)["sft@esconv-tiny_llama-1-wo_ali"].steps == 6
     raw["sft"]["accumulation"] = 2
-    assert costed(raw, root)["sft@esconv-tiny_llama-1-eva"].steps == 3
+    assert costed(raw, root)["sft@esconv-tiny_llama-1-wo_ali"].steps == 3
+
+
+def test_variants_that_acquire_the_same_model_train_it_once(raw: Any, root: Path) -> None:
+    found = costed(raw, root)
+    first, second = (found[f"sft@esconv-tiny_llama-1-{name}"] for name in ("wo_ali", "eva"))
+    assert (first.steps > 0, second.steps, second.passing) == (True, 0, 0)
+    assert 0 < second.lasting < first.lasting, "in the workspace once more; DVC's cache has it"
 
 
 def test_more_to_train_costs_in_proportion(raw: Any, root: Path) -> None:
     def trained() -> Compute:
-        parts = costed(raw, root)["sft@esconv-tiny_llama-1-eva"].parts
+        parts = costed(raw, root)["sft@esconv-tiny_llama-1-wo_ali"].parts
         return next(part for part in parts if isinstance(part, Compute) and part.kind == "train")
 
     once = trained()
     raw["sft"]["epochs"] *= 2
     assert trained().tokens == pytest.approx(2 * once.tokens)
     raw["sft"]["gradient_checkpointing"] = True
-    kinds = [p.kind for p in costed(raw, root)["sft@esconv-tiny_llama-1-eva"].parts if isinstance(p, Compute)]
+    kinds = [
+        p.kind for p in costed(raw, root)["sft@esconv-tiny_llama-1-wo_ali"].parts if isinstance(p, Compute)
+    ]
     assert kinds == ["train", "forward", "forward"]
 
 
@@ -112,5 +121,5 @@ def test_a_corpus_that_is_not_here_counts_as_published(raw: Any, root: Path) -> 
     settings = load_settings(raw)
     inputs = Inputs(settings, root)
     found = {cost.name: cost for cost in costs(inputs, fp32, root)}
-    assert found["sft@esconv-tiny_llama-1-eva"].steps == 422
+    assert found["sft@esconv-tiny_llama-1-wo_ali"].steps == 422
     assert any("as published" in one for one in inputs.guessed)

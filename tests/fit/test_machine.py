@@ -10,7 +10,7 @@ import yaml
 
 from eva.errors import InputError
 from eva.fit import machine_fit, probing, speeds
-from eva.fit.architecture import _known, from_config
+from eva.fit.architecture import from_config, known_models
 from eva.fit.cards import CARDS, smallest
 from eva.fit.room import Room
 from eva.fit.speeds import MeasuredSpeeds
@@ -19,7 +19,7 @@ from eva.fit.work import Compute, Decode, Regressions, Small, StartUp, Update, W
 from eva.settings.params_file import Settings, load_settings
 from eva.settings.profiles import profile_text
 
-TINY = from_config(_known()["llama"])
+TINY = from_config(known_models()["llama"])
 PLENTY = Room("CPU", 64e9, 64e9, 1e12)
 GROUPS = ("light", "validation", "models", "training", "scorers", "report", "registry")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from eva.fit.architecture import Architecture, _known, from_config
+from eva.fit.architecture import Architecture, from_config, known_models
 from eva.fit.memory_needs import Sharding, sft_memory, sharding
 from eva.settings.sft_section import Sft
 
-MISTRAL = from_config(_known()["mistralai/Mistral-7B-Instruct-v0.2"])
+MISTRAL = from_config(known_models()["mistralai/Mistral-7B-Instruct-v0.2"])
 
 
 def settings(**changed: object) -> Sft:

@@ -3,12 +3,12 @@
 import pytest
 
 from eva.fit import probing
-from eva.fit.architecture import _known, from_config
+from eva.fit.architecture import from_config, known_models
 from eva.fit.dvc_state import items_to_run
 from eva.fit.startup import begin_all
 from eva.fit.work import Kind
 
-DECODER, ENCODER = (from_config(_known()[name]) for name in ("llama", "roberta"))
+DECODER, ENCODER = (from_config(known_models()[name]) for name in ("llama", "roberta"))
 
 
 @pytest.mark.slow
@@ -27,7 +27,7 @@ def test_an_encoder_and_the_rest_are_tried() -> None:
 
 
 def test_a_large_model_is_tried_by_a_part_of_it() -> None:
-    large = from_config(_known()["mistralai/Mistral-7B-Instruct-v0.2"])
+    large = from_config(known_models()["mistralai/Mistral-7B-Instruct-v0.2"])
     part = probing._fewer(large)
     assert part.parameters < 0.06 * large.parameters
     assert (part.hidden, part.layer) == (large.hidden, large.layer)

@@ -15,6 +15,9 @@ def fit(
         typer.Option(help="a file in profiles/, to print what machine it needs; by default params.yaml"),
     ] = None,
     total: Annotated[bool, typer.Option("--total", help="print the total only")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="compare with what the stages took here, by their records")
+    ] = False,
 ) -> None:
     """Forecast tokens, steps, memory, disk and time of every stage; refuse what cannot fit."""
     from eva.fit import machine_fit, profile_fit
@@ -23,7 +26,9 @@ def fit(
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     root = project_root(Path.cwd())
-    if profile is None:
+    if check:
+        print(machine_fit.check(read_settings(root / PARAMS), root))
+    elif profile is None:
         print(machine_fit.report(read_settings(root / PARAMS), root, total_only=total))
     else:
         print(profile_fit.report(profile, profile_settings(root / PROFILES, profile), root))

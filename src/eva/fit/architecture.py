@@ -70,18 +70,21 @@ class Architecture:
         head = 0 if self.encoder else 2 * self.embedding * scored
         return 2 * self.layers * self.layer * tokens + attention + head
 
+    def input_width(self, module: str) -> int:
+        """Numbers that a linear module of a layer reads for a token."""
+        return {"o_proj": self.query, "down_proj": self.intermediate}.get(module, self.hidden)
+
     def adapter(self, r: int, targets: list[str]) -> int:
         """Parameters of LoRA matrices of rank `r` on the named modules."""
-        widths = {
-            "q_proj": self.hidden + self.query,
-            "k_proj": self.hidden + self.key,
-            "v_proj": self.hidden + self.key,
-            "o_proj": self.query + self.hidden,
-            "gate_proj": self.hidden + self.intermediate,
-            "up_proj": self.hidden + self.intermediate,
-            "down_proj": self.intermediate + self.hidden,
+        outputs = {
+            "q_proj": self.query,
+            "k_proj": self.key,
+            "v_proj": self.key,
+            "gate_proj": self.intermediate,
+            "up_proj": self.intermediate,
         }
-        return r * self.layers * sum(widths.get(name, 2 * self.hidden) for name in targets)
+        widths = [self.input_width(name) + outputs.get(name, self.hidden) for name in targets]
+        return r * self.layers * sum(widths)
 
 
 def from_config(config: Mapping[str, Any]) -> Architecture:
@@ -113,7 +116,7 @@ def architecture_of(backbone: Backbone, folder: Path) -> Architecture | None:
             return _readable(read_json(place / "config.json"))
     if backbone.source == "hub" and (cached := _from_hub_cache(backbone)) is not None:
         return _readable(cached)
-    known = _known().get(backbone.id)
+    known = known_models().get(backbone.id)
     return None if known is None else from_config(known)
 
 
@@ -135,6 +138,7 @@ def _from_hub_cache(backbone: Backbone) -> dict[str, Any] | None:
 
 
 @cache
-def _known() -> dict[str, dict[str, Any]]:
+def known_models() -> dict[str, dict[str, Any]]:
+    """Configurations of some models by their id, as far as they decide the shape."""
     known: dict[str, dict[str, Any]] = json.loads(_KNOWN.read_text(encoding="utf-8"))
     return known

@@ -12,8 +12,12 @@ def table(forecasts: Sequence[Forecast], to_run: frozenset[str] | None, device: 
 
     Of items that are done (not in `to_run`) only the number is told.
     """
-    rows = [_HEAD, *_rows(forecasts, to_run, device), _total(forecasts, to_run, device)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    return aligned([_HEAD, *_rows(forecasts, to_run, device), _total(forecasts, to_run, device)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as text: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = [

@@ -33,13 +33,16 @@ def _chains(inputs: Inputs, formats: Formats, root: Path) -> Iterator[StageCost]
         served = settings.backbones[backbone].source == "endpoint"
         name = f"preferences@{backbone}"
         yield pointer(name) if served else training.preferences_cost(name, inputs, backbone, formats)
+    over, trained = sharding(settings.sft, root), set[str]()
     for key, corpus, backbone, variant in _variants(inputs):
-        row, trainable = settings.variants[variant], settings.backbones[backbone].trainable
-        over = sharding(settings.sft, root)
-        if row.acquire and trainable:
-            yield training.sft_cost(f"sft@{key}", inputs, (corpus, backbone), formats, over)
-        else:
+        shared = key.removesuffix(variant)  # variants of one backbone and seed acquire the same model
+        if not (settings.variants[variant].acquire and settings.backbones[backbone].trainable):
             yield pointer(f"sft@{key}")
+        elif shared in trained:
+            yield training.reused_sft_cost(f"sft@{key}", inputs, backbone)
+        else:
+            trained.add(shared)
+            yield training.sft_cost(f"sft@{key}", inputs, (corpus, backbone), formats, over)
     for key, _, backbone, variant in _variants(inputs):
         aligned = settings.variants[variant].align and settings.backbones[backbone].trainable
         name = f"dpo@{key}"

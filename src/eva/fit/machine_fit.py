@@ -6,6 +6,7 @@ from pathlib import Path
 from eva.devices import decide
 from eva.errors import raise_if
 from eva.fit import advice, fit_table
+from eva.fit.checking import comparison
 from eva.fit.dvc_state import items_to_run
 from eva.fit.forecast import Forecast, disk_of, gigabytes, lacking, memory_of
 from eva.fit.inputs import Inputs
@@ -25,11 +26,9 @@ def report(settings: Settings, root: Path, *, total_only: bool = False) -> str:
 
     Raises `InputError` for what does not fit into memory or on the disk, with settings that would.
     """
-    inputs, here = Inputs(settings, root), room(root)
-    speeds = MeasuredSpeeds(main_checkout(root) / _STORE)
+    inputs, here, speeds = Inputs(settings, root), room(root), _speeds(root)
     to_run = items_to_run(root)
-    planned = costs(inputs, _formats, root)
-    forecasts = [_without_time(cost, speeds, here) for cost in planned]
+    forecasts = [_without_time(cost, speeds, here) for cost in costs(inputs, _formats, root)]
     run = fit_table.waiting(forecasts, to_run)
     raise_if(_problems(run, inputs, here, speeds, root), "this machine cannot hold what params.yaml asks for")
     forecasts = [_with_time(one, speeds, one in run) for one in forecasts]
@@ -38,6 +37,17 @@ def report(settings: Settings, root: Path, *, total_only: bool = False) -> str:
         return _total(run, here)
     lines = [fit_table.table(forecasts, to_run, not here.one_memory), "", _total(run, here), *_notes(inputs)]
     return "\n".join(lines)
+
+
+def check(settings: Settings, root: Path) -> str:
+    """What was forecast beside what the stages took here; an `InputError` where none has run."""
+    here, speeds = room(root), _speeds(root)
+    planned = costs(Inputs(settings, root), _formats, root)
+    return comparison([_with_time(_without_time(cost, speeds, here), speeds, True) for cost in planned], root)
+
+
+def _speeds(root: Path) -> MeasuredSpeeds:
+    return MeasuredSpeeds(main_checkout(root) / _STORE)
 
 
 def _formats(precision: Precision, where: str) -> Format:

@@ -14,13 +14,14 @@ from eva.settings.dpo_section import Dpo
 from eva.settings.generate_section import Generate
 from eva.settings.scorer_section import Scorer
 from eva.settings.training_section import Training
+from eva.training.footprint import moments_bytes, optimizer_name
 
 Format = Literal["bf16", "fp32"]
 
 _WIDTH = {"bf16": 2, "fp32": 4}
 _WEIGHT = _GRADIENT = 4  # SFT keeps both in float32; bf16 is an autocast
 _MOMENTS = 8  # Adam's two, float32
-_SMALLER = {"adafactor": 0.1, "sgd": 0, "adamw_8bit": 2, "adamw_bnb_8bit": 2, "paged_adamw_8bit": 2}
+_STEP = 3  # float32 copies of one matrix that a step of Adafactor makes, one matrix after the other
 _LOGITS = 3 * 4  # logits, their log-softmax and their gradient, float32
 _READING = 64  # rows that the scorers read at once
 
@@ -32,16 +33,6 @@ class Sharding:
     weights: int = 1
     gradients: int = 1
     moments: int = 1
-
-
-def moments_bytes(settings: Training) -> float:
-    """What the optimizer keeps of a parameter; `extra.optim` may name one that keeps less than Adam."""
-    return float(_SMALLER.get(str(settings.extra.get("optim", "")), _MOMENTS))
-
-
-def checkpoint_bytes(settings: Training) -> float:
-    """Of a parameter in a checkpoint that can be resumed."""
-    return _WEIGHT + moments_bytes(settings)
 
 
 def sharding(settings: Training, root: Path) -> Sharding:
@@ -60,23 +51,25 @@ def sft_memory(
     states = _WEIGHT / over.weights + _GRADIENT / over.gradients + moments_bytes(settings) / over.moments
     copies = 2 if precision == "bf16" else 0  # autocast keeps the weights in bfloat16 beside
     gathered = 2 * model.layer * _WEIGHT if over.weights > 1 else 0
-    return (
-        model.parameters * (states + copies / over.weights)
-        + gathered
-        + _activations(model, settings, precision, settings.batch_size * length)
-        + settings.batch_size * scored * model.vocab * _LOGITS
-    )
+    held = _activations(model, settings, precision, settings.batch_size * length)
+    held += settings.batch_size * scored * model.vocab * _LOGITS
+    return model.parameters * (states + copies / over.weights) + gathered + max(held, _step(model, settings))
 
 
 def dpo_memory(
-    model: Architecture, settings: Dpo, precision: Format, tokens: int, scored: float, targets: list[str]
+    model: Architecture, settings: Dpo, precision: Format, tokens: float, scored: float, targets: list[str]
 ) -> float:
-    """A step of LoRA DPO on `tokens` tokens, `scored` of them with a loss; frozen weights are there once."""
+    """A step of LoRA DPO on `tokens` tokens, `scored` of them with a loss; frozen weights are there once.
+
+    A frozen matrix keeps nothing of its input; an adapter keeps it, dropped out and what was dropped.
+    """
     adapter = model.adapter(settings.r, targets) * (_WEIGHT + _GRADIENT + moments_bytes(settings))
+    dropout = (2 if settings.dropout else 1) * sum(model.input_width(name) for name in targets)
+    layer = 3 * model.hidden + 4 * model.query + 3 * model.intermediate + dropout
     return (
         model.parameters * _WIDTH[precision]
         + adapter
-        + _activations(model, settings, precision, tokens)
+        + _kept(model, layer, settings, precision, tokens)
         + scored * model.vocab * _LOGITS
     )
 
@@ -109,9 +102,20 @@ def mapped_bytes(model: Architecture, precision: Format) -> float:
     return 4.0 * model.parameters if precision == "bf16" else 0.0
 
 
+def _step(model: Architecture, settings: Training) -> float:
+    """What a step of the optimizer takes in passing; PyTorch's fused AdamW works in place."""
+    largest = max(model.embedding, model.hidden * model.intermediate)
+    return _STEP * _WEIGHT * largest if optimizer_name(settings) == "adafactor" else 0.0
+
+
 def _activations(model: Architecture, settings: Training, precision: Format, tokens: float) -> float:
-    width = 3 if precision == "bf16" else 4  # under autocast, norms and residuals stay in float32
     layer = 8 * model.hidden + 2 * (model.query + model.key) + 4 * model.intermediate
+    return _kept(model, layer, settings, precision, tokens)
+
+
+def _kept(model: Architecture, layer: float, settings: Training, precision: Format, tokens: float) -> float:
+    """What the backward pass needs of `tokens` tokens, of each `layer` numbers in a layer."""
+    width = 3 if precision == "bf16" else 4  # under autocast, norms and residuals stay in float32
     if settings.gradient_checkpointing:
         return tokens * width * (model.layers * model.hidden + layer)
     return tokens * width * model.layers * layer

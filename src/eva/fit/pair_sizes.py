@@ -73,6 +73,25 @@ def as_trees(pairs: Sequence[PairSize], batch: int, limit: int) -> Sequences:
     return total
 
 
+def fullest(pairs: Sequence[PairSize], batch: int, limit: int) -> tuple[int, int]:
+    """Tokens, and tokens with a loss, of the largest reading that a batch can hold.
+
+    Dialogues come in a random order, so some batch has the longest ones: as many as fit into `limit`.
+    """
+    ordered = sorted(pairs, key=lambda pair: pair.dialogue)
+    trees = []
+    for _, group in groupby(ordered, key=lambda pair: pair.dialogue):
+        members = list(group)[:batch]
+        answers = sum(sum(pair.answers) for pair in members)
+        trees.append((max(pair.prompt for pair in members) + answers, answers, len(members)))
+    held = scored = number = 0
+    for tokens, answers, members_of in sorted(trees, reverse=True):
+        if number >= batch or (held and held + tokens > limit):
+            break
+        held, scored, number = held + tokens, scored + answers, number + members_of
+    return held, scored
+
+
 def _masked(length: int, scored: int) -> Sequences:
     return Sequences(1, length, 2 * length**2, scored, length)
 

@@ -3,7 +3,7 @@
 from eva.fit.architecture import Architecture
 from eva.fit.inputs import Inputs
 from eva.fit.memory_needs import classifier_memory, reading_memory
-from eva.fit.stage_cost import Formats, StageCost
+from eva.fit.stage_cost import STORED, Formats, StageCost
 from eva.fit.text_sizes import Sequences, sequence
 from eva.fit.work import Compute, Part, Regressions, Small, Write
 from eva.settings.scorer_section import Scorer
@@ -11,6 +11,7 @@ from eva.settings.scorer_section import Scorer
 _BATCH = 64
 _SENTENCES = 4  # of an EPITOME response, and the fits of a sentence scorer for each fold
 _FITS = 5
+_COPIES = 2  # of a model on its way into the registry: EVA's folder and MLflow's
 
 
 def level_classifier_cost(inputs: Inputs, formats: Formats) -> StageCost:
@@ -87,7 +88,7 @@ def register_cost(inputs: Inputs) -> StageCost:
         return StageCost("register", "registry", unknown=f"the shape of {backbone}")
     size = 4.0 * model.parameters
     parts = (Small(8.0), Write(2 * size))
-    return StageCost("register", "registry", parts, device=size, lasting=size)
+    return StageCost("register", "registry", parts, device=size, lasting=size, passing=_COPIES * size)
 
 
 def backbone_cost(name: str, inputs: Inputs, backbone: str) -> StageCost:
@@ -98,7 +99,8 @@ def backbone_cost(name: str, inputs: Inputs, backbone: str) -> StageCost:
     unpacked = row.source == "package" and row.role == "causal"
     size = model.parameters * (4.0 if row.source == "package" else 2.0)
     parts: tuple[Part, ...] = (Write(2 * size), *((Small(8.0),) if unpacked else ()))
-    return StageCost(name, "models", parts, lasting=size, passing=size if row.source == "hub" else 0)
+    downloaded = size if row.source == "hub" else 0  # the hub's own cache
+    return StageCost(name, "models", parts, lasting=STORED * size + downloaded)
 
 
 def _probe(

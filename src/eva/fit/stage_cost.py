@@ -7,6 +7,8 @@ from typing import Literal
 from eva.fit.work import Group, Part, StartUp
 from eva.settings.precision import Precision
 
+STORED = 2  # copies of what a stage makes: in DVC's cache and in the workspace
+
 Format = Literal["bf16", "fp32"]
 Formats = Callable[
     [Precision, str], Format

@@ -4,14 +4,13 @@ from eva.fit.architecture import Architecture
 from eva.fit.inputs import Inputs, Sample
 from eva.fit.memory_needs import (
     Sharding,
-    checkpoint_bytes,
     dpo_memory,
     generate_memory,
     mapped_bytes,
     sft_memory,
 )
-from eva.fit.pair_sizes import Pairs, as_trees, one_by_one
-from eva.fit.stage_cost import Formats, StageCost
+from eva.fit.pair_sizes import Pairs, as_trees, fullest, one_by_one
+from eva.fit.stage_cost import STORED, Formats, StageCost
 from eva.fit.text_sizes import Sequences, sequence
 from eva.fit.work import Compute, Decode, Kind, Part, Update, Write
 from eva.settings.dpo_section import Dpo
@@ -19,10 +18,10 @@ from eva.settings.generate_section import Generate
 from eva.settings.training_section import Training
 from eva.settings.variants_section import Variant
 from eva.training.arguments import total_steps
+from eva.training.footprint import checkpoint_bytes, most_bytes
 
 _PADDED = 1.02  # rows of like length go together
 _FLOAT = 4
-_KEPT = 3  # two checkpoints stay while a third is written
 _REFERENCE = 64  # pairs of which the reference reads the trees together
 _UNTRAINED = 160  # tokens after which an untrained model has mostly ended, if the settings let it
 _LONGEST = 2.0  # the longest of the responses that are decoded together, over their mean
@@ -54,8 +53,17 @@ def sft_cost(name: str, inputs: Inputs, item: tuple[str, str], formats: Formats,
     return StageCost(
         name, "training", tuple(parts), precision,
         tokens=learnt.tokens, steps=steps, device=held, processes=settings.processes,
-        lasting=2 * _FLOAT * model.parameters, passing=_KEPT * checkpoint_bytes(settings) * model.parameters,
+        lasting=STORED * _FLOAT * model.parameters, passing=most_bytes(model.parameters, settings),
     )  # fmt: skip
+
+
+def reused_sft_cost(name: str, inputs: Inputs, backbone: str) -> StageCost:
+    """A training that another variant had: its weights are checked, and put into the workspace once more."""
+    model = inputs.architecture(backbone)
+    if model is None:
+        return StageCost(name, "training", unknown=f"the shape of {backbone}")
+    size = _FLOAT * model.parameters
+    return StageCost(name, "training", (Write(2 * size),), lasting=size)
 
 
 def dpo_cost(name: str, inputs: Inputs, backbone: str, formats: Formats) -> StageCost:
@@ -75,13 +83,13 @@ def dpo_cost(name: str, inputs: Inputs, backbone: str, formats: Formats) -> Stag
         parts.append(_compute("forward", model, learnt, _rows(settings)))
     targets = inputs.settings.backbones[backbone].lora_targets
     adapter = model.adapter(settings.r, targets)
-    scored = once.scored / max(1, once.n)
+    at_once, scored = _largest_step(settings, pairs, once)
     return StageCost(
         name, "training", tuple(parts), precision,
         tokens=learnt.tokens, steps=steps, processes=settings.processes,
-        device=dpo_memory(model, settings, precision, round(once.longest * _rows(settings)), scored, targets),
+        device=dpo_memory(model, settings, precision, at_once, scored, targets),
         mapped=mapped_bytes(model, precision),
-        lasting=2 * _FLOAT * adapter, passing=_KEPT * checkpoint_bytes(settings) * adapter,
+        lasting=STORED * _FLOAT * adapter, passing=most_bytes(adapter, settings),
     )  # fmt: skip
 
 
@@ -99,6 +107,13 @@ def _alignment(settings: Dpo, pairs: Pairs) -> tuple[Sequences, Sequences]:
         )
     )
     return learnt, reference + held_out.times(2)
+
+
+def _largest_step(settings: Dpo, pairs: Pairs, once: Sequences) -> tuple[float, float]:
+    """Tokens of the largest batch, and those of them with a loss."""
+    if settings.trainer == "tree":
+        return fullest(pairs.train, settings.batch_size, settings.tree_tokens)
+    return once.longest * _rows(settings), once.scored / max(1, once.n) * _rows(settings)
 
 
 def _rows(settings: Dpo) -> int:

@@ -72,7 +72,7 @@ def plan(
     from eva.models.loading import load_tokenizer
 
     settings = ready("dpo", settings)
-    needed = adapter_bytes(model_dir, lora_targets, settings.r, settings.deepspeed is not None)
+    needed = adapter_bytes(model_dir, lora_targets, settings.r, settings)
     require_positions(model_dir, settings.max_length, "dpo.max_length")
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)

@@ -5,26 +5,42 @@ from pathlib import Path
 from typing import Any
 
 from eva.errors import InputError, raise_if
+from eva.settings.training_section import Training
 
 _CHECKPOINTS = 3  # two are kept while the next is written; the result alone is less than one of them
+_WEIGHT = 4  # float32
+_ADAM = 8  # its two moments, float32
+# Adafactor keeps a row and a column of each matrix, which is next to nothing.
+_SMALLER = {"adafactor": 0.1, "sgd": 0.0, "adamw_8bit": 2.0, "adamw_bnb_8bit": 2.0, "paged_adamw_8bit": 2.0}
 
 
-def most_bytes(parameters: int, deepspeed: bool) -> int:
-    """Bytes that the store takes at most while `parameters` are trained (benchmarks/disk.py measures it).
-
-    A checkpoint holds the weights and Adam's two moments, all float32; DeepSpeed's, its own copy of the
-    weights besides.
-    """
-    return parameters * _CHECKPOINTS * (16 if deepspeed else 12)
+def optimizer_name(settings: Training) -> str:
+    """The optimizer as TRL names it; AdamW unless `extra.optim` names another."""
+    named = settings.extra.get("optim", "adamw_torch")
+    return str(getattr(named, "value", named))
 
 
-def full_bytes(model_dir: Path, deepspeed: bool = False) -> int:
+def moments_bytes(settings: Training) -> float:
+    """What the optimizer keeps of a parameter."""
+    return _SMALLER.get(optimizer_name(settings), _ADAM)
+
+
+def checkpoint_bytes(settings: Training) -> float:
+    """Of a parameter in a checkpoint: weight and moments, and DeepSpeed's own copy of the weight."""
+    return _WEIGHT * (1 if settings.deepspeed is None else 2) + moments_bytes(settings)
+
+
+def most_bytes(parameters: float, settings: Training) -> int:
+    """Bytes that the store takes at most while `parameters` are trained (benchmarks/disk.py measures it)."""
+    return round(parameters * _CHECKPOINTS * checkpoint_bytes(settings))
+
+
+def full_bytes(model_dir: Path, settings: Training) -> int:
     """Bytes that a full-parameter training of the model writes at most."""
-    parameters: int = sum(parameter.numel() for parameter in _skeleton(model_dir).parameters())
-    return most_bytes(parameters, deepspeed)
+    return most_bytes(sum(parameter.numel() for parameter in _skeleton(model_dir).parameters()), settings)
 
 
-def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int, deepspeed: bool = False) -> int:
+def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int, settings: Training) -> int:
     """Bytes that a LoRA training of rank `r` writes at most.
 
     Raises:
@@ -42,7 +58,7 @@ def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int, deepspeed: bo
             problems.append(f"{target!r} matches no module of {model_dir.name}")
     raise_if([f"{p}; this model has {', '.join(leaves)}" for p in problems], "lora_targets")
     adapted = [size for name, size in linear.items() if any(_matches(name, t) for t in targets)]
-    return most_bytes(r * sum(adapted), deepspeed)
+    return most_bytes(r * sum(adapted), settings)
 
 
 def _matches(name: str, target: str) -> bool:

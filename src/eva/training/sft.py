@@ -76,7 +76,7 @@ def plan(
     inputs = run_inputs("sft", TRAINER, settings, model_dir, seed, digests)
     counts = _counts(rows, held_out)
     job = Job(settings, model_dir.resolve(), seed, rows.dataset(), held_out.dataset(), counts)
-    return Plan(job, inputs, full_bytes(model_dir, settings.deepspeed is not None))
+    return Plan(job, inputs, full_bytes(model_dir, settings))
 
 
 def _counts(train: Examples, valid: Examples) -> dict[str, int]:
