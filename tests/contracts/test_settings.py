@@ -1,21 +1,20 @@
-"""Every profile is valid, every setting is read, and every error is one clear list."""
+"""Every profile is valid, and every error is one clear list."""
 
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
 
 from eva.errors import InputError
 from eva.settings.origins import flat
-from eva.settings.params_file import Settings, load_settings, read_settings
+from eva.settings.params_file import load_settings, read_settings
 from eva.settings.prepare_section import Prepare
 from eva.settings.profiles import BASE, profile_names, profile_settings, read_difference, read_profile
 from eva.settings.reading import read_sections
 from eva.settings.register_section import Register
-from eva.settings.section import Name, Section
+from eva.settings.section import Name
 from eva.settings.variants_section import Variant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,30 +44,6 @@ def test_a_profile_holds_nothing_that_the_base_says_too(profile: str) -> None:
         if key in base and repr(base[key]) == repr(value)
     ]
     assert not same
-
-
-def _models(model: type[BaseModel]) -> set[type[BaseModel]]:
-    found = {model}
-    for field in model.model_fields.values():
-        for part in [field.annotation, *get_args(field.annotation)]:
-            if isinstance(part, type) and issubclass(part, Section) and part not in found:
-                found |= _models(part)
-    return found
-
-
-def test_every_setting_is_read_by_code() -> None:
-    files = [p for p in (ROOT / "src").rglob("*.py") if "settings" not in p.parts]
-    code = "\n".join(
-        p.read_text() for p in [*files, *(ROOT / "pipelines").glob("*.py"), *(ROOT / "flows").glob("*.py")]
-    )
-    dag = (ROOT / "dvc.yaml").read_text()
-    unread = [
-        f"{model.__name__}.{name}"
-        for model in _models(Settings) - {Settings}
-        for name in model.model_fields
-        if not re.search(rf"\.{name}\b", code) and not re.search(rf"\$\{{[\w.]*\.{name}\}}", dag)
-    ]
-    assert not unread, f"accepted and ignored: {unread}"
 
 
 def test_all_problems_come_at_once_with_key_value_range_and_nearest_key(raw: dict[str, Any]) -> None:
