@@ -1,5 +1,6 @@
 """Shared-prefix decoding gives what plain generation gives, whatever it is batched with."""
 
+import copy
 import json
 import shutil
 
@@ -180,6 +181,21 @@ def interrupt_at(count):
             raise KeyboardInterrupt
 
     return interrupt
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_no_two_turns_draw_the_same_numbers(tiny, settings, monkeypatch, shared):
+    """Where all tokens are equally likely, nothing but the random numbers decides."""
+    from eva.generation import decode
+
+    policy = copy.deepcopy(tiny[0])
+    for weight in policy.parameters():
+        weight.data.zero_()
+    if not shared:
+        monkeypatch.setattr(decode, "supports_branches", lambda _: False)
+    flat = settings(temperature=1.0, top_p=1.0, repetition_penalty=1.0, max_length=2048)
+    said = [one.response for seed in (1, 2) for one in run((policy, tiny[1]), flat, seed=seed)]
+    assert len(set(said)) == len(said) == 24
 
 
 def test_sampling_depends_on_seed_and_turn_and_on_nothing_else(tiny, settings):

@@ -1,11 +1,14 @@
-"""What vLLM is given. It cannot run here: a stand-in with its signatures records the calls."""
+"""vLLM's responses are those of the local backend. It cannot run here: see `vllm_stand_in`."""
 
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+from tests.endpoint.conftest import dialogue
+from tests.generation import vllm_stand_in
 from tests.models.broken import make_adapter
 
 from eva.artifacts import read_jsonl
@@ -13,112 +16,123 @@ from eva.errors import InputError
 from eva.settings.generate_section import Generate
 from eva.settings.profiles import profile_settings
 
-STAND_IN = """
-from dataclasses import dataclass
+pytestmark = pytest.mark.slow
 
-@dataclass
-class SamplingParams:
-    max_tokens: int
-    temperature: float
-    top_p: float
-    repetition_penalty: float
-    stop_token_ids: list[int]
-    seed: int
-    detokenize: bool = True
+DIALOGUES = [dialogue("a", 3), dialogue("b", 2)]
+Rows = list[dict[str, Any]]
 
-@dataclass
-class _Text:
-    token_ids: list[int]
-    finish_reason: str = "length"
 
-@dataclass
-class _Output:
-    outputs: list[_Text]
+@pytest.fixture(autouse=True)
+def vllm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installed vLLM."""
+    from importlib.machinery import ModuleSpec
 
-class LLM:
-    calls = {}
-    said = []
+    whole, request = ModuleType("vllm"), ModuleType("vllm.lora.request")
+    whole.__spec__ = ModuleSpec("vllm", None)
+    whole.LLM, whole.SamplingParams = vllm_stand_in.LLM, vllm_stand_in.SamplingParams  # type: ignore[attr-defined]
+    request.LoRARequest = vllm_stand_in.LoRARequest  # type: ignore[attr-defined]
+    modules = {"vllm": whole, "vllm.lora": ModuleType("vllm.lora"), "vllm.lora.request": request}
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    yield
 
-    def __init__(self, model, dtype, max_model_len, enable_lora=False, max_lora_rank=16):
-        self.calls.update(model=model, dtype=dtype, length=max_model_len)
-        self.calls.update(lora=enable_lora, rank=max_lora_rank)
 
-    def generate(self, prompts, sampling_params=None, *, lora_request=None):
-        self.calls.update(prompts=prompts, sampling=sampling_params, adapter=lora_request)
-        return [_Output([_Text(self.said)]) for _ in prompts]
-"""
-LORA = "LoRARequest = lambda lora_name, lora_int_id, lora_path: (lora_name, lora_int_id, lora_path)\n"
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that ends some of its responses, and an adapter of a rank that vLLM does not know."""
+    import torch
+
+    from eva.models.chat import end_of_turn
+    from eva.models.loading import load_model, load_tokenizer
+    from eva.models.tiny import build_tiny
+
+    folder = tmp_path_factory.mktemp("vllm")
+    build_tiny("llama", "causal", folder / "plain")
+    model, tokenizer = load_model(folder / "plain"), load_tokenizer(folder / "plain")
+    with torch.no_grad():
+        for weight in model.parameters():  # so that the prompt matters
+            weight.mul_(8 if weight.dim() > 1 else 1)
+        ends = end_of_turn(tokenizer).id
+        model.lm_head.weight[ends] = model.lm_head.weight[torch.arange(len(tokenizer)) != ends].mean(0) * 3
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    make_adapter(folder / "model", folder / "adapter", r=24)
+    return folder
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path / "site"
-    (folder / "vllm" / "lora").mkdir(parents=True)
-    (folder / "vllm" / "__init__.py").write_text(STAND_IN)
-    (folder / "vllm" / "lora" / "__init__.py").touch()
-    (folder / "vllm" / "lora" / "request.py").write_text(LORA)
-    monkeypatch.syspath_prepend(str(folder))
-    yield folder
-    for name in [name for name in sys.modules if name.partition(".")[0] == "vllm"]:
-        del sys.modules[name]
-
-
-def without_penalty(root: Path) -> Generate:
-    settings = profile_settings(root / "profiles", "smoke").generate
-    return settings.model_copy(update={"repetition_penalty": 1.0})
-
-
-def test_a_penalty_that_would_weigh_on_the_end_of_turn_is_refused(
-    stand_in: Path, tmp_path: Path, root: Path
-) -> None:
+def answers(models: Path, tmp_path: Path, root: Path) -> Callable[..., Rows]:
+    """The rows that a backend writes."""
+    from eva.generation.local import generate_file
     from eva.generation.vllm_engine import generate_vllm
     from eva.models.loading import Policy
 
-    settings = without_penalty(root).model_copy(update={"repetition_penalty": 1.1})
-    with pytest.raises(
-        InputError, match=r"repetition_penalty is 1\.1.*set it to 1\.0, or use --backend local"
-    ):
-        generate_vllm(Policy("m", None, "eva", None), [], settings, 1, tmp_path / "out.jsonl")
+    default = profile_settings(root / "profiles", "smoke").generate
+
+    def run(
+        backend: str, *, adapter: bool = False, prompt: str = "eva", seed: int = 1, **change: Any
+    ) -> Rows:
+        settings: Generate = default.model_copy(
+            update={"max_new_tokens": 24, "repetition_penalty": 1.0, **change}
+        )
+        policy = Policy(str(models / "model"), str(models / "adapter") if adapter else None, prompt, None)
+        out = tmp_path / "out.jsonl"
+        if backend == "vllm":
+            generate_vllm(policy, DIALOGUES, settings, seed, out)
+        else:
+            generate_file(policy, DIALOGUES, settings, seed, out, tmp_path / "store")
+        return read_jsonl(out)
+
+    return run
 
 
-@pytest.mark.slow
-def test_the_same_prompts_seeds_and_stop_token_as_local(stand_in: Path, tmp_path: Path, root: Path) -> None:
-    from tests.endpoint.conftest import dialogue
+@pytest.mark.parametrize(("adapter", "prompt"), [(False, "eva"), (True, "eva"), (False, "cot")])
+def test_greedy_responses_equal_the_local_ones(
+    answers: Callable[..., Rows], adapter: bool, prompt: str
+) -> None:
+    ours = answers("local", adapter=adapter, prompt=prompt, temperature=0)
+    assert answers("vllm", adapter=adapter, prompt=prompt, temperature=0) == ours
+    assert len(ours) == 5 and len({row["response"] for row in ours}) > 1
+    assert (ours == answers("local", prompt=prompt, temperature=0)) != adapter, "the adapter changes nothing"
 
-    from eva.generation.response import response_seed
-    from eva.generation.vllm_engine import generate_vllm
-    from eva.models.chat import encode_prompt, end_of_turn
-    from eva.models.loading import Policy, load_tokenizer
-    from eva.models.tiny import build_tiny
 
-    settings = without_penalty(root)
-    build_tiny("llama", "causal", tmp_path / "tiny")
-    make_adapter(tmp_path / "tiny", tmp_path / "lora", r=24)
-    policy = Policy(str(tmp_path / "tiny"), str(tmp_path / "lora"), "cot", None)
-    one, tokenizer = dialogue("a", 2), load_tokenizer(tmp_path / "tiny")
+def test_responses_end_where_the_local_ones_do(answers: Callable[..., Rows]) -> None:
+    """Some by their end of turn, which is no part of the text, others for their length."""
+    drawn = answers("vllm", temperature=1.5, max_new_tokens=60)
+    assert {row["finish"] for row in drawn} == {"stop", "length"}
+    assert not [row for row in drawn if "<|im_end|>" in row["response"]]
 
-    import vllm
 
-    said = tokenizer("<think>Response: hm</think> Response: I see", add_special_tokens=False).input_ids
-    vllm.LLM.said = [*said, end_of_turn(tokenizer).id]
-    made = generate_vllm(policy, [one], settings, 1, tmp_path / "out.jsonl")
+def test_every_turn_draws_its_own_numbers_and_the_same_ones_again(answers: Callable[..., Rows]) -> None:
+    hot = {"temperature": 50.0, "top_p": 1.0}  # nearly nothing but the seed decides
+    first = answers("vllm", **hot)
+    assert answers("vllm", **hot) == first
+    other = answers("vllm", seed=2, **hot)
+    assert len({row["response"] for row in [*first, *other]}) == 10
 
-    calls = vllm.LLM.calls
-    ids = [
-        encode_prompt(tokenizer, turn.history, prompt="cot", max_length=settings.max_length)
-        for turn in one.supporter_turns()
-    ]
-    assert calls["prompts"] == [{"prompt_token_ids": own} for own in ids]
-    assert [own.seed for own in calls["sampling"]] == [
-        response_seed(1, turn) for turn in one.supporter_turns()
-    ]
-    assert calls["sampling"][0].stop_token_ids == [end_of_turn(tokenizer).id]
-    assert calls["sampling"][0].max_tokens == settings.cot_max_new_tokens
-    assert (calls["lora"], calls["rank"], calls["adapter"][2]) == (True, 32, str(tmp_path / "lora"))
-    rows = read_jsonl(tmp_path / "out.jsonl")
-    assert [row["response"] for row in rows] == ["I see"] * len(ids), "thought and end token are no part"
-    assert made.counts["thoughts"] == len(ids)
-    assert {row["finish"] for row in read_jsonl(tmp_path / "out.jsonl")} == {"length"}
-    assert made.counts["truncated"] == 2
-    assert made.provenance["backend"] == "vllm"
-    assert json.dumps(made.provenance)
+
+def test_a_penalty_that_would_weigh_on_the_end_of_turn_is_refused(answers: Callable[..., Rows]) -> None:
+    said = r"repetition_penalty is 1\.1.*set it to 1\.0, or use --backend local"
+    with pytest.raises(InputError, match=said):
+        answers("vllm", repetition_penalty=1.1)
+
+
+def test_a_thought_and_the_end_of_turn_are_no_part_of_the_response(
+    answers: Callable[..., Rows], models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eva.models.chat import end_of_turn
+    from eva.models.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(models / "model")
+    said = tokenizer("<think>Response: hm</think> I see", add_special_tokens=False).input_ids
+    tokens = iter([*said, end_of_turn(tokenizer).id] * 5)
+    monkeypatch.setattr(vllm_stand_in.LLM, "_choose", lambda *_: next(tokens))
+    assert {row["response"] for row in answers("vllm", max_new_tokens=64)} == {"I see"}
+
+
+def test_the_stand_in_refuses_what_vllm_refuses() -> None:
+    for wrong in ({"top_p": 0.0}, {"max_tokens": 0}, {"seed": 1 << 64}, {"stop_token_ids": ["x"]}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            vllm_stand_in.SamplingParams(**wrong)
+    with pytest.raises(TypeError, match="top_q"):
+        vllm_stand_in.SamplingParams(top_q=1)  # type: ignore[call-arg]

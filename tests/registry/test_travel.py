@@ -72,8 +72,11 @@ class Project:
         return {name: read_record(record_path(self.root, name, ITEM)).digest for name in ("sft", "dpo")}
 
     def lineage(self) -> dict[str, str]:
-        """The records that a model registered now would name."""
+        """The records that a model registered now would name, after a look at the runs that it names."""
         tags = lineage_tags(makers(ITEM, self.root), self.root)
+        client = stores.connect(self.root).client
+        for name in ("sft", "dpo"):
+            assert client.get_run(tags[f"run.{name}"]).data.tags["eva.record"] == tags[f"record.{name}"]
         return {name: tags[f"record.{name}"] for name in ("sft", "dpo")}
 
 
