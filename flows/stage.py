@@ -18,6 +18,7 @@ PATIENCE = 900.0  # seconds to wait for another DVC process that holds the stage
 LONGEST_PAUSE = 30.0
 # Signals and seconds to wait after each; Prefect's worker kills the flow run after 30.
 ENDINGS = ((signal.SIGINT, 20.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0))
+UNSTORED = re.compile(r"^ERROR: failed to transfer ")
 BUSY = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
 OUTCOMES = (
     ("Ran", re.compile(r"^Running stage '")),
@@ -38,11 +39,15 @@ class StageError(RuntimeError):
 
 @dataclass(frozen=True)
 class DvcRun:
-    """How one `dvc` command ended: exit code, what DVC did (see `OUTCOMES`), the end of its output."""
+    """How one `dvc` command ended: exit code, what DVC did (see `OUTCOMES`), the end of its output.
+
+    `unstored` are its words on files that its cache could not take: it exits with 0 all the same.
+    """
 
     code: int
     outcome: str | None
     tail: tuple[str, ...]
+    unstored: tuple[str, ...] = ()
 
     @property
     def busy(self) -> bool:
@@ -68,7 +73,7 @@ class Children:
         self, arguments: list[str], environment: Mapping[str, str], on_line: Callable[[str], None]
     ) -> DvcRun:
         """Run `dvc <arguments>`, handing on its output line by line."""
-        outcome, tail = None, deque[str](maxlen=TAIL)
+        outcome, tail, unstored = None, deque[str](maxlen=TAIL), list[str]()
         child = self._start([sys.executable, "-m", "flows.dvc_hooks", *arguments], environment)
         with child:
             for raw in child.stdout or ():
@@ -76,9 +81,10 @@ class Children:
                 if line and not HINTS.match(line):
                     outcome = _outcome(line) or outcome
                     tail.append(line)
+                    unstored += [line] if UNSTORED.match(line) else []
                     on_line(line)
         self._live.discard(child)
-        return DvcRun(child.returncode, outcome, tuple(tail))
+        return DvcRun(child.returncode, outcome, tuple(tail), tuple(unstored))
 
     def pause(self, seconds: float) -> None:
         """Sleep, at most until `stop` is called."""
@@ -139,6 +145,11 @@ def reproduce(
         pause = min(pause * 1.6, LONGEST_PAUSE)
     if run.code != 0:
         raise StageError("\n".join([f"stage {stage} failed (dvc exited with {run.code}):", *run.tail]))
+    if run.unstored:
+        told = (
+            f"stage {stage} is done but DVC's cache could not take it; make room, then `dvc commit {stage}`:"
+        )
+        raise StageError("\n".join([told, *run.unstored[:TAIL]]))
     return run.outcome or "Unchanged"
 
 

@@ -4,14 +4,17 @@ Every function here that writes does so under a temporary name in the same folde
 reader sees the old content or the new content, never a part of it.
 """
 
+import fcntl
+import glob
 import hashlib
 import io
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,9 @@ from eva.errors import InputError
 from eva.plain_text import half_characters, json_value, read_text, refuse
 
 _CHUNK = 1 << 22
+# How names end of what is being written, and of what is about to be deleted: a killed process leaves them.
+PARTIAL, REPLACED = ".partial", ".replaced"
+_YOUNG_FOLDER, _YOUNG_FILE = 60.0, 3600.0  # seconds in which one that nobody holds may still be written
 
 
 def canonical(value: Any) -> str:
@@ -65,7 +71,7 @@ def _sha256(text: str) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` in one step; parents are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -133,19 +139,51 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block ends without an error.
 
-    An existing `path` is replaced only then; on an error nothing changes.
+    An existing `path` is replaced only then; on an error nothing changes. What a process that was killed
+    while it wrote `path` has left is deleted first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
+        if left.is_dir() and is_abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL))
     temporary.chmod(0o755)
     try:
-        yield temporary
-        for written in [*temporary.rglob("*"), temporary]:
-            _to_disk(written)
-        _swap(temporary, path)
+        with _held(temporary):
+            yield temporary
+            for written in [*temporary.rglob("*"), temporary]:
+                _to_disk(written)
+            _swap(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Lock a folder; the kernel takes the lock back when this process ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_abandoned(left: Path) -> bool:
+    """Whether no process writes a file or folder whose name ends in `PARTIAL` or `REPLACED` any more."""
+    age = time.time() - left.stat().st_mtime
+    if not left.is_dir():
+        return age > _YOUNG_FILE
+    handle = os.open(left, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held, or a file system without locks, where nobody can know
+        return False
+    finally:
+        os.close(handle)
+    return age > _YOUNG_FOLDER
 
 
 def _swap(fresh: Path, path: Path) -> None:
@@ -153,7 +191,7 @@ def _swap(fresh: Path, path: Path) -> None:
     if not path.is_dir():
         fresh.replace(path)
     else:
-        old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+        old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=REPLACED))
         path.replace(old)  # an empty folder may be replaced in one step
         fresh.replace(path)
         shutil.rmtree(old)

@@ -13,7 +13,7 @@ import yaml
 from filelock import FileLock
 from typer.testing import CliRunner
 
-from eva.artifacts import fingerprint, write_json
+from eva.artifacts import fingerprint, new_folder, write_json
 from eva.cli import app
 from eva.generation.half_finished import resumable
 from eva.generation.local import computation
@@ -115,6 +115,59 @@ def test_paid_answers_go_only_when_asked_and_never_those_of_current_models(
     assert "nothing to free" in _eva("prune", "--yes")
     assert "asked-once" in _eva("prune", "--yes", "--answers")
     assert [path.name for path in Path(".eva/answers").iterdir()] == ["0.json"]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from eva.artifacts import new_folder
+with new_folder(Path(sys.argv[1])) as folder:
+    (folder / "model.safetensors").write_bytes(bytes(1_000_000))
+    print("begun", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_left_is_shown_and_freed_and_what_is_being_written_is_not(
+    checkout: Path,
+) -> None:
+    outs = [checkout / "models" / "sft" / "a", checkout / ".eva" / "checkpoints" / "f00" / "final"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    writing = [
+        subprocess.Popen([sys.executable, "-c", KILLED, str(out)], env=environment, stdout=subprocess.PIPE)
+        for out in outs
+    ]
+    for process in writing:
+        assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+    left = [next(out.parent.glob(f".{out.name}.*")) for out in outs]
+    for path in left:
+        os.utime(path, (10**9, 10**9))
+    assert _eva("list").count("[stays: a run is under way]") == 2
+    assert "nothing to free" in _eva("prune", "--yes")
+
+    writing[0].kill()
+    writing[0].wait()
+    listed = _eva("list")
+    assert "a, half-written by a process that was killed [can be freed]" in listed
+    assert "freed 1.0 MB" in _eva("prune", "--yes")
+    assert [path.exists() for path in left] == [False, True]
+
+    writing[1].kill()
+    writing[1].wait()
+    with new_folder(outs[1]) as folder:  # who writes the same again takes it away
+        assert not left[1].exists() and folder.is_dir()
+
+
+def test_what_was_to_be_replaced_stays_until_something_stands_in_its_place(checkout: Path) -> None:
+    old = checkout / "models" / ".a.k2j3h4g5.replaced"
+    old.mkdir(parents=True)
+    (old / "weights").write_bytes(bytes(MB))
+    os.utime(old, (10**9, 10**9))
+    assert "it was a, which is not there: rename it to have it back" in _eva("list")
+    assert "nothing to free" in _eva("prune", "--yes")
+    (checkout / "models" / "a").mkdir()
+    assert "freed 1.0 MB" in _eva("prune", "--yes")
+    assert not old.exists()
 
 
 @pytest.mark.slow

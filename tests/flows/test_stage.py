@@ -87,6 +87,14 @@ def test_only_a_refusal_to_start_counts_as_busy() -> None:
     assert not DvcRun(0, None, (refusal,)).busy
 
 
+def test_what_the_cache_could_not_take_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC exits with 0 then; `tests/integrity/test_small_disks.py` has it from a real full disk."""
+    line = "ERROR: failed to transfer '3d9ac1' - [Errno 28] No space left on device: '/a' -> '/b'"
+    monkeypatch.setattr(Children, "run", lambda *_: DvcRun(0, "Ran", (line,), (line,)))
+    with pytest.raises(StageError, match=r"make room, then `dvc commit sft@a`(.|\n)*No space left"):
+        run("sft@a")
+
+
 @pytest.mark.slow
 def test_stop_ends_dvc_and_what_the_stage_started(inside: Project) -> None:
     pid_file = inside.folder / "pid"

@@ -56,13 +56,15 @@ def _inventory() -> "tuple[list[Stored], Path | None]":
     from eva.compat.dvc_cache import cache_folder
     from eva.record.checkout import answer_store, checkpoint_store
     from eva.settings.params_file import read_settings
+    from eva.storage.half_written import half_written
     from eva.storage.inventory import inventory
     from eva.storage.needed import Current
 
     root = Path.cwd()
     current = Current(read_settings(PARAMS))
     cache = cache_folder(root)
-    return inventory(checkpoint_store(root), answer_store(root), current, cache), cache
+    stores = checkpoint_store(root), answer_store(root)
+    return [*inventory(*stores, current, cache), *half_written(root, stores, cache)], cache
 
 
 def _lines(found: "Iterable[Stored]") -> str:

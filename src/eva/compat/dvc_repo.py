@@ -60,7 +60,7 @@ def _remote(repo: Any) -> tuple[Path | None, str | None]:
 def _outputs(repo: Any, cache: Path) -> Iterator[Output]:
     for out in repo.index.outs:
         value = out.hash_info.value if out.hash_info else None
-        if value is None:
+        if value is None or not out.use_cache:
             continue
         path, stage = Path(out.fs_path), str(out.stage.addressing)
         yield Output(value, path, stage)

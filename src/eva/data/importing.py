@@ -97,13 +97,20 @@ def import_corpora(source: Path, raw_dir: Path) -> list[Path]:
 
 
 def add_to_dvc(paths: Sequence[Path]) -> None:
-    """Put each path under DVC (`dvc add`), run beside them so that DVC finds their repository."""
+    """Put each path under DVC (`dvc add`), run beside them so that DVC finds their repository.
+
+    DVC 3.67 says that it could not store a file of a folder, as on a full disk, and exits with 0.
+    """
     resolved = [path.resolve() for path in paths]
-    command = [sys.executable, "-m", "dvc", "add", "--quiet", *map(str, resolved)]
+    command = [sys.executable, "-m", "dvc", "add", *map(str, resolved)]
     done = subprocess.run(command, cwd=resolved[0].parent, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    faults = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    if done.returncode != 0 or faults:
         names = ", ".join(str(path) for path in paths)
-        raise InputError(f"`dvc add` of {names} failed; the files are in place:\n{done.stderr.strip()}")
+        raise InputError(
+            f"`dvc add` of {names} failed: the files are in place, but DVC's cache (`dvc cache dir`) lacks "
+            "some; mend that, then run this again:\n" + ("\n".join(faults) or done.stderr.strip())
+        )
 
 
 def _find(source: Path, name: str, raw: RawCorpus) -> Found | None:

@@ -28,10 +28,10 @@ class Damaged:
 
     def described(self, root: Path) -> str:
         """One line: the file, what it is part of, and that it is damaged."""
-        used = ", ".join(f"{_below(one.path, root)} ({one.stage})" for one in self.outputs[:3])
+        used = ", ".join(f"{below(one.path, root)} ({one.stage})" for one in self.outputs[:3])
         more = f" and {len(self.outputs) - 3} more" if len(self.outputs) > 3 else ""
         what = f"it is {used}{more}" if used else "no output of this checkout needs it"
-        return f"{_below(self.path, root)}: its content does not match its name; {what}"
+        return f"{below(self.path, root)}: its content does not match its name; {what}"
 
 
 def uses_of(objects: Objects) -> Uses:
@@ -54,6 +54,21 @@ def find_damaged(paths: Iterable[Path], uses: Uses, on_bytes: Callable[[int], ob
         if _md5(path) != name.removesuffix(".dir"):
             yield Damaged(path, name, tuple(uses.get(name, ())))
         on_bytes(path.stat().st_size)
+
+
+def unstored(objects: Objects, held: Iterable[Path]) -> list[Output]:
+    """Outputs that stand in the workspace, of which none of the objects `held` has the content.
+
+    DVC 3.67 goes on, and exits with 0, where its cache has no room left for the files of a folder.
+    """
+    names = {path.parent.name + path.name for path in held}
+    return [one for one in objects.outputs if one.md5 not in names and _as_listed(one)]
+
+
+def _as_listed(output: Output) -> bool:
+    if output.md5.endswith(".dir"):
+        return output.path.is_dir()
+    return output.path.is_file() and _md5(output.path) == output.md5
 
 
 def linked(paths: Iterable[Path]) -> list[Path]:
@@ -108,5 +123,6 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _below(path: Path, root: Path) -> Path:
+def below(path: Path, root: Path) -> Path:
+    """As seen from `root`, where it lies below it."""
     return path.relative_to(root) if path.is_relative_to(root) else path

@@ -1,16 +1,25 @@
 """Verification of all stored files of a checkout against the digests taken when they were written."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
-from eva.compat.dvc_repo import Objects, read_objects
+from eva.compat.dvc_repo import Objects, Output, read_objects
 from eva.errors import InputError
 from eva.generation.answers import damaged_answers
-from eva.integrity.dvc_objects import Damaged, find_damaged, linked, repair, stored_objects, uses_of
+from eva.integrity.dvc_objects import (
+    Damaged,
+    below,
+    find_damaged,
+    linked,
+    repair,
+    stored_objects,
+    unstored,
+    uses_of,
+)
 from eva.manifest import file_fault, folder_fault, read_manifest
 from eva.record.checkout import answer_store, checkpoint_store, main_checkout
 from eva.record.records import read_record
@@ -59,6 +68,10 @@ def _check_objects(found: Verified, objects: Objects, root: Path, mend: bool) ->
             found.repaired.append(f"{one.described(root)}; a good copy was put in its place")
         else:
             found.problems.append(one.described(root))
+    lacking = unstored(objects, (path for paths in stored.values() for path in paths))
+    found.problems += (
+        _unstored(stage, lacking, root) for stage in dict.fromkeys(one.stage for one in lacking)
+    )
     if objects.address and not objects.remote:
         found.notes.append(
             f"{objects.address}: this remote is not a folder, so it was not checked; use `dvc status --cloud`"
@@ -68,6 +81,14 @@ def _check_objects(found: Verified, objects: Objects, root: Path, mend: bool) ->
             f"{len(shared)} objects of the cache are hard links to other files, so an edit of such a file "
             "changes the cache: `dvc checkout --relink` separates them"
         )
+
+
+def _unstored(stage: str, lacking: Sequence[Output], root: Path) -> str:
+    paths = ", ".join(str(below(one.path, root)) for one in lacking if one.stage == stage)
+    return (
+        f"{paths}: in the workspace only, not in DVC's cache, so the next `dvc repro` would make it again; "
+        f"make room, then `dvc commit {stage}`"
+    )
 
 
 def _collect(found: Verified, what: str, folder: Path, faults: Iterator[str]) -> None:

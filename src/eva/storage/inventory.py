@@ -25,7 +25,7 @@ class Stored:
 
     Attributes:
         kind: `training`, `weights` (of a finished training that is needed: DVC's cache holds them too),
-            `responses` or `answers`.
+            `responses`, `answers`, or `leftover` of a process that was killed.
         path: file or folder that is deleted to free it.
         lock: held by a process that uses it; None where nothing does for long.
         about: what it is, in words.

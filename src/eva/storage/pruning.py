@@ -55,6 +55,8 @@ def _delete(one: Stored) -> int:
             missing_ok=True
         )  # first, so that a half-deleted training never counts as finished
         shutil.rmtree(one.path)
+    elif one.kind == "leftover" and one.path.is_dir():
+        shutil.rmtree(one.path)
     else:
         for file in one.files:
             file.unlink()
