@@ -58,6 +58,20 @@ class Clone:
     def repro(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run("dvc", "repro", *words, check=check)
 
+    def typed(self, line: str, text: str = "") -> str:
+        """What a command line prints, typed into a shell; `text` is what is typed into the command."""
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=self.root,
+            env=self.env(),
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
     def ran(self, *words: str) -> set[str]:
         """Stages that a `dvc repro` with these words ran (or, with --dry, would run)."""
         lines = self.repro(*words).stdout.splitlines()
