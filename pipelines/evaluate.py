@@ -9,6 +9,7 @@ from eva.data.responses import read_responses
 from eva.metrics.score import score
 from eva.metrics.score_writer import write_inapplicable, write_scores
 from eva.plain_text import read_text
+from eva.plugins import load_plugins
 from eva.scorers.trained import Scorers
 from eva.settings.evaluate_section import Evaluate
 
@@ -30,6 +31,8 @@ def main(
     origin: Path,
     levels: Path,
     epitome: Path,
+    plugins: Path,
+    estimators: Path,
     out: Path,
     metrics: Path,
 ) -> None:
@@ -38,6 +41,7 @@ def main(
         write_inapplicable(out, artifacts.read_json(origin))
         artifacts.write_json(metrics, {})
         return
+    loaded = {**load_plugins(estimators), **load_plugins(plugins)}
     rows = read_responses(responses, allow_empty=True)
     scorers = Scorers(levels, epitome, evaluate.precision)
     result = score(
@@ -46,7 +50,12 @@ def main(
         settings=evaluate,
         scorers=scorers,
         reference=scorers.reference(),
-        provenance={"variant": variant, **artifacts.read_json(origin), **scorers.provenance()},
+        provenance={
+            "variant": variant,
+            **artifacts.read_json(origin),
+            **scorers.provenance(),
+            **({"plugins": loaded} if loaded else {}),
+        },
     )
     for note in result.notes:
         log.warning("%s", note)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.data import prepare as preparation
+from eva.plugins import load_plugins
 from eva.settings.corpora_section import Corpus
 from eva.settings.prepare_section import Prepare
 
@@ -20,10 +21,12 @@ def main(
     *,
     corpus: str,
     raw: Path,
+    plugins: Path,
     out: Path,
     metrics: Path,
 ) -> None:
     """Load, join, drop and split the dialogues of one corpus."""
+    load_plugins(plugins)
     row = corpora[corpus].model_copy(update={"path": raw})
     prepared = preparation.prepare(corpus, row, prepare)
     preparation.write(prepared, out)

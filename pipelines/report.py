@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva import report as pages
+from eva.plugins import load_plugins
 from eva.report.plots import COLUMNS
 from eva.report.tables import to_csv
 from eva.settings.corpora_section import Corpus
@@ -33,11 +34,13 @@ def main(
     levels: Path,
     epitome: Path,
     capability: Path,
+    estimators: Path,
     out: Path,
     metrics: Path,
     plots: Path,
 ) -> None:
     """Gather every variant's scores and lay them out as the paper's tables and figures."""
+    load_plugins(estimators)
     invented = [c for c in matrix.corpora if corpora[c].path.is_relative_to(SAMPLE)]
     inputs = pages.gather(
         title=report.title,

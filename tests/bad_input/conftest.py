@@ -96,7 +96,8 @@ def checkout(tmp_path: Path, root: Path) -> Checkout:
     """The smoke profile and a copy of the sample corpus."""
     (tmp_path / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     shutil.copytree(root / "data" / "sample", tmp_path / "data" / "sample")
-    shutil.copytree(root / "mlflow", tmp_path / "mlflow")
+    for name in ("mlflow", "plugins"):
+        shutil.copytree(root / name, tmp_path / name)
     return Checkout(tmp_path, root)
 
 

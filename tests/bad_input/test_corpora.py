@@ -95,6 +95,7 @@ def test_prepare_refuses(checkout: Checkout, corpus: str, spoil: Spoil, said: li
         "prepare",
         corpus=corpus,
         raw=raw,
+        plugins="plugins/corpora",
         out=f"data/prepared/{corpus}",
         metrics=f"metrics/prepare/{corpus}.json",
     )

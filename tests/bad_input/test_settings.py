@@ -8,6 +8,7 @@ PREPARE = {
     "raw": "data/sample/esconv",
     "out": "data/prepared/esconv",
     "metrics": "metrics/prepare/esconv.json",
+    "plugins": "plugins/corpora",
 }
 
 

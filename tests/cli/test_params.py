@@ -19,7 +19,7 @@ def checkout(here: Path, root: Path) -> Path:
     """A folder with params.yaml, the profiles, and what the settings name."""
     shutil.copy(root / "params.yaml", here)
     shutil.copytree(root / "profiles", here / "profiles")
-    for name in ("data/sample", "mlflow", "infra"):
+    for name in ("data/sample", "mlflow", "infra", "plugins"):
         (here / name).parent.mkdir(exist_ok=True)
         (here / name).symlink_to(root / name)
     return here

@@ -14,8 +14,8 @@ from tests.cli.conftest import Eva, row, write_rows
 from eva.cli.evaluate_settings import unconfigured
 from eva.data.evad import load_evad
 from eva.data.responses import read_responses
-from eva.metrics.catalogue import every_metric
 from eva.metrics.score import score
+from eva.metrics.selection import every_metric
 from eva.settings.profiles import profile_text
 
 TEXT_ONLY = "diversity,length,response_type,repetition"

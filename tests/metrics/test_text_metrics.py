@@ -6,12 +6,13 @@ import pytest
 
 from eva.data.responses import Response
 from eva.errors import InputError
-from eva.metrics.catalogue import Metric, families, metric, select
+from eva.metrics.catalogue import Metric, metric
 from eva.metrics.families.diversity import corpus_distinct, ngrams
 from eva.metrics.families.repetition import phrase_table, phrases_of
 from eva.metrics.families.response_types import response_type
 from eva.metrics.sample import Sample
 from eva.metrics.score import score
+from eva.metrics.selection import families, select
 from eva.metrics.type_phrases import PHRASES
 from eva.metrics.wording import normalise
 from eva.settings.evaluate_section import Evaluate

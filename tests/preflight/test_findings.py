@@ -15,7 +15,7 @@ from eva.settings.reading import Params
 @pytest.fixture
 def project(tmp_path: Path, root: Path) -> Path:
     """A folder with all that the smoke profile names."""
-    for name in ("data", "mlflow", "infra"):
+    for name in ("data", "mlflow", "infra", "plugins"):
         (tmp_path / name).symlink_to(root / name)
     return tmp_path
 
@@ -71,6 +71,8 @@ MODELS = (("tiny_llama", "llama", "causal"), ("tiny_roberta", "roberta", "encode
         ({f"{LLAMA}id": "mamba"}, "backbones.tiny_llama.id", "no random causal model"),
         ({"corpora__esconv__path": "data/nowhere"}, "corpora.esconv.path", "no such folder"),
         ({"corpora__esconv__path": ED}, "corpora.esconv.path", "cannot be read in the format esconv"),
+        ({"corpora__esconv__format": "esconf"}, "corpora.esconv.format", "Nearest: 'esconv'"),
+        ({"plugins__metrics": "data/nowhere"}, "plugins.metrics", "no such folder for plugins"),
         ({"data__evad": "data/no.json"}, "data.evad", "no such file"),
         ({"data__levels": "data/no.jsonl"}, "data.levels", "no such file"),
         ({"data__epitome": "data/nowhere"}, "data.epitome", "which has no interpretations-reddit.csv"),

@@ -34,9 +34,11 @@ def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) ->
     laptop = (root / "profiles" / "laptop.yaml").read_text()
     (tmp_path / "params.yaml").write_text(re.sub(r"(?<!-)\bsmollm2\b", "tiny", laptop))
     folders = {"scores": "scores", "training": "metrics", "curves": "plots", "responses": "responses"}
-    (tmp_path / "capability").mkdir()
+    for name in ("capability", "estimators"):
+        (tmp_path / name).mkdir()
     folders |= {
         "capability": "capability",
+        "estimators": "estimators",
         "levels": "levels",
         "epitome": "epitome",
         "out": "report",

@@ -51,9 +51,11 @@ def show(
     dialogue: Annotated[int, typer.Option(min=0, help="which training dialogue to render, from 0")] = 0,
 ) -> None:
     """Print a corpus's counts and one rendered dialogue; [[ ]] marks what the loss covers."""
+    from eva.cli.project_plugins import load_project_plugins
     from eva.data.prepare import prepare
     from eva.data.show import corpus_summary
 
+    load_project_plugins("corpora")
     settings = read_settings(Path("params.yaml"))
     if corpus not in settings.corpora:
         raise InputError(f"{corpus!r} is not a row of `corpora`. Known: {', '.join(settings.corpora)}.")
@@ -85,11 +87,13 @@ def responses(
     `rejected`: EVAD's two responses to each of its histories.
     """
     from eva.artifacts import write_jsonl
+    from eva.cli.project_plugins import load_project_plugins
     from eva.data.evad import load_evad, match_evad
     from eva.data.human_responses import evad_responses, supporter_responses
     from eva.data.prepare import prepare
     from eva.data.utterances import SPLITS
 
+    load_project_plugins("corpora")
     settings = read_settings(Path("params.yaml"))
     problems = [] if corpus in settings.corpora else [f"--corpus {corpus!r}: no row of `corpora`"]
     problems += [] if split in SPLITS else [f"--split {split!r}: known are {', '.join(SPLITS)}"]

@@ -18,14 +18,14 @@ def evaluate_settings(given: Path | None) -> Evaluate:
 
 def unconfigured() -> Evaluate:
     """Every family, with a thousand resamples."""
-    from eva.metrics.catalogue import families
+    from eva.metrics.selection import families
 
     return Evaluate(metrics=families(), bootstrap=1000, confidence=0.95, ngram=4, seed=0)
 
 
 def metric_words(text: str) -> list[str]:
     """The words of `--metrics`; an `InputError` if there is none."""
-    from eva.metrics.catalogue import families
+    from eva.metrics.selection import families
 
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words:

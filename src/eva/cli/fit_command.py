@@ -20,12 +20,14 @@ def fit(
     ] = False,
 ) -> None:
     """Forecast tokens, steps, memory, disk and time of every stage; refuse what cannot fit."""
+    from eva.cli.project_plugins import load_project_plugins
     from eva.fit import machine_fit, profile_fit
     from eva.settings.params_file import read_settings
     from eva.settings.profiles import profile_settings
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     root = project_root(Path.cwd())
+    load_project_plugins("corpora")
     if check:
         print(machine_fit.check(read_settings(root / PARAMS), root))
     elif profile is None:

@@ -131,12 +131,14 @@ def import_(
     metric that is defined per response (or per dialogue, if whole dialogues
     were rated) is correlated with the human scores.
     """
+    from eva.cli.project_plugins import load_project_plugins
     from eva.cli.text_tables import correlation_table, human_table
     from eva.human.export import SHEETS
     from eva.human.key import Key
     from eva.human.outcome import summarise
     from eva.human.ratings import read_ratings
 
+    load_project_plugins("estimators", "metrics", params=params)
     settings, key = evaluate_settings(params), Key.read(folder)
     _check(json, responses, metrics, scorers)
     rated = None

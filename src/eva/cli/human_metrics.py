@@ -10,9 +10,10 @@ from eva.errors import InputError
 from eva.human.correlation import order_systems
 from eva.human.item_values import NEEDS_DIALOGUES
 from eva.human.key import Key
-from eva.metrics.catalogue import Metric, select
+from eva.metrics.catalogue import Metric
 from eva.metrics.needs import HISTOGRAM, label_kinds
 from eva.metrics.score import ScoreResult, score
+from eva.metrics.selection import select
 from eva.settings.evaluate_section import Evaluate
 
 

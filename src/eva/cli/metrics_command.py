@@ -5,8 +5,10 @@ from eva.text_columns import align
 
 def metrics() -> None:
     """List every metric: name, heading in tables, unit, better direction, and what it needs."""
-    from eva.metrics.catalogue import every_metric
+    from eva.cli.project_plugins import load_project_plugins
+    from eva.metrics.selection import every_metric
 
+    load_project_plugins("estimators", "metrics")
     directions = {True: "higher", False: "lower", None: "-"}
     rows = [["metric", "heading", "unit", "better", "needs"]]
     rows += [

@@ -1,6 +1,6 @@
 """`eva score`: metrics of any file of responses, and a paired comparison of two."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,18 +48,20 @@ def score(
     supporter's turns of the whole dialogue from 1, `n_turns` is their number.
     """
     from eva.cli.metric_choice import choose, scorer_folder
+    from eva.cli.project_plugins import load_project_plugins
     from eva.cli.response_files import read_all
-    from eva.metrics.catalogue import select
+    from eva.metrics.selection import select
 
     paths = [responses] if baseline is None else [responses, baseline]
     _check_out(json, paths)
+    plugins = load_project_plugins("estimators", "metrics", params=params)
     settings, folder = evaluate_settings(params), scorer_folder(scorers)
     wanted = select(settings.metrics if metrics is None else metric_words(metrics))
     files = read_all(paths, allow_empty=allow_empty)
     choice = choose(wanted, files, folder, only_possible=metrics is None)
     for line in choice.left_out:
         typer.echo(f"left out: {line}", err=True)
-    results = _results(files, choice, settings, folder)
+    results = _results(files, choice, settings, folder, plugins)
     differences = _differences(results, files, settings)
     for file in files:
         if file.thoughts:
@@ -86,19 +88,24 @@ def _check_out(out: Path | None, inputs: Sequence[Path]) -> None:
 
 
 def _results(
-    files: Sequence["ResponseFile"], choice: "Choice", settings: Evaluate, folder: "ScorerFolder"
+    files: Sequence["ResponseFile"],
+    choice: "Choice",
+    settings: Evaluate,
+    folder: "ScorerFolder",
+    plugins: Mapping[str, str],
 ) -> list["ScoreResult"]:
     """The result of each file; scorers are loaded once, if a metric needs them."""
     from eva.metrics.needs import HISTOGRAM, label_kinds
     from eva.metrics.score import score as score_rows
 
-    scorers, reference, origin = None, None, {}
+    scorers, reference = None, None
+    origin: dict[str, Any] = {"plugins": plugins} if plugins else {}
     if label_kinds(list(choice.needs)):
         from eva.scorers.trained import Scorers
 
         scorers = Scorers.below(folder.path)
         reference = scorers.reference() if HISTOGRAM in choice.needs else None
-        origin = scorers.provenance() | ({"scorers_from": folder.version} if folder.version else {})
+        origin |= scorers.provenance() | ({"scorers_from": folder.version} if folder.version else {})
     return [
         score_rows(
             file.rows,

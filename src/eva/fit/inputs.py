@@ -12,6 +12,7 @@ from typing import Literal
 
 from eva.data.dialogue import Dialogue, SupporterTurn, subset
 from eva.data.prepare import Prepared, prepare
+from eva.errors import InputError
 from eva.fit.architecture import Architecture, architecture_of
 from eva.fit.pair_sizes import Pairs, asked_prompts, measured_pair, published_pairs
 from eva.fit.text_sizes import Count, Prompts, Said, Sequences, measure, prompts, token_counter, windows
@@ -106,8 +107,14 @@ class Inputs:
         return Sample(len(used), [measure(one, count, prompt) for one in subset(used, _SAMPLE)])
 
     def _published(self, corpus: str, split: Split, limit: int | None) -> Sample:
-        counts, turns, tokens = _PUBLISHED[self.settings.corpora[corpus].format]
-        self.guessed.add(f"{corpus} as published, since {self.settings.corpora[corpus].path} is not here")
+        row = self.settings.corpora[corpus]
+        if row.format not in _PUBLISHED:
+            raise InputError(
+                f"`corpora.{corpus}.path` is {row.path}: no such folder, and of the format {row.format} no "
+                "sizes are published to go by; bring the corpus first"
+            )
+        counts, turns, tokens = _PUBLISHED[row.format]
+        self.guessed.add(f"{corpus} as published, since {row.path} is not here")
         said = Said(50, tuple((bool(i % 2), tokens) for i in range(turns)))
         return Sample(min(counts[split], limit or counts[split]), [said])
 

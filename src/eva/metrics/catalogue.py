@@ -3,12 +3,10 @@
 Modules outside this package register theirs in the same way, see `eva.plugins`.
 """
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eva.errors import raise_if
 from eva.metrics.description import Description, Table
 from eva.metrics.measured import Measured
 from eva.metrics.needs import check_known
@@ -130,37 +128,6 @@ def floors_of(names: Sequence[str], sample: Sample, seed: int) -> dict[str, floa
     }
 
 
-def families() -> list[str]:
-    """The families there are: EVA's own first, then those of plugins that were imported."""
-    _import_own()
-    return list(dict.fromkeys(one.family for one in _METRICS.values()))
-
-
-def every_metric() -> list[Metric]:
-    """All metrics, in the order in which they were registered."""
-    _import_own()
+def registered() -> list[Metric]:
+    """All metrics whose modules were imported, in the order in which they were registered."""
     return list(_METRICS.values())
-
-
-def _import_own() -> None:
-    import eva.metrics.families  # noqa: F401 - here, since each of them imports this module
-
-
-def select(names: Sequence[str]) -> list[Metric]:
-    """Metrics of the families or metric names given, in that order; unknown names are an `InputError`."""
-    raise_if(unknown(names), "metrics")
-    chosen: dict[str, Metric] = {}
-    for name in names:
-        chosen |= {one.name: one for one in _METRICS.values() if name in (one.family, one.name)}
-    return list(chosen.values())
-
-
-def unknown(names: Sequence[str]) -> list[str]:
-    """What is wrong with names that are no family and no metric."""
-    known = families()
-    return [_refusal(name, known) for name in names if name not in known and name not in _METRICS]
-
-
-def _refusal(name: str, known: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(name, [*known, *_METRICS], n=1, cutoff=0.0)
-    return f"{name!r} is no metric and no family. Nearest: {nearest[0]!r}. Families: {', '.join(known)}."

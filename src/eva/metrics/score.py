@@ -8,11 +8,12 @@ import numpy as np
 
 from eva.data.responses import Response
 from eva.errors import raise_if
-from eva.metrics.catalogue import Metric, details_of, floors_of, measure, select
+from eva.metrics.catalogue import Metric, details_of, floors_of, measure
 from eva.metrics.labelling import Scorers, label, label_rows
 from eva.metrics.measured import Measured
 from eva.metrics.needs import HISTOGRAM, by_reason, label_kinds, row_notes, row_obstacles
 from eva.metrics.sample import Sample
+from eva.metrics.selection import select
 from eva.metrics.values import MetricValue
 from eva.scorers.reference import Reference
 from eva.settings.evaluate_section import Evaluate

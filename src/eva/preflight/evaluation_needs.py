@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from eva.capability.lm_eval_tasks import known_tasks
 from eva.data.utterances import Loaded
-from eva.metrics.catalogue import select
+from eva.metrics.selection import select
 from eva.preflight.refusals import refusals
 from eva.settings.capability_section import Capability
 from eva.settings.epitome_section import Epitome

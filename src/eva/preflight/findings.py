@@ -3,14 +3,18 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from eva.data.corpora import load
+from eva.data.formats import format_named
 from eva.data.utterances import Loaded
 from eva.errors import InputError
 from eva.preflight.backbone_rows import BACKBONE_CHECKS, unseen_configurations
 from eva.preflight.evaluation_needs import EVALUATION_CHECKS
 from eva.preflight.needed_files import FILE_CHECKS, corpus_problem
+from eva.preflight.plugin_modules import plugin_problems
+from eva.preflight.refusals import refusals
 from eva.preflight.registration_needs import REGISTRATION_CHECKS, requirements_left_out
 from eva.preflight.training_needs import TRAINING_CHECKS
 from eva.settings.corpora_section import Corpus
@@ -40,9 +44,10 @@ def preflight(params: Params, root: Path, made: Path = Path("models/backbone")) 
     """
     examined = examine_settings(params)
     with contextlib.chdir(root):
+        unloadable = plugin_problems(examined.sections.get("plugins"))
         loaded, unreadable = _load(examined.sections.get("corpora", {}))
         known = {**examined.sections, "loaded": loaded, "made": made}
-        problems = [*examined.problems, *unreadable, *run_checks(CHECKS, known)]
+        problems = [*examined.problems, *unloadable, *unreadable, *run_checks(CHECKS, known)]
         return Findings(problems, list(run_checks(NOTES, known)))
 
 
@@ -51,6 +56,10 @@ def _load(corpora: Mapping[str, Corpus]) -> tuple[dict[str, Loaded], list[str]]:
     loaded: dict[str, Loaded] = {}
     problems: list[str] = []
     for name, row in corpora.items():
+        unknown = refusals(f"corpora.{name}.format", row.format, partial(format_named, row.format))
+        problems += unknown
+        if unknown:
+            continue
         try:
             loaded[name] = load(row)
         except InputError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from eva.errors import InputError
-from eva.metrics.catalogue import select
+from eva.metrics.selection import select
 from eva.preflight.refusals import refusals
 from eva.registry.promotion import requirements
 from eva.settings.backbones_section import Backbone

@@ -17,6 +17,7 @@ from eva.settings.evaluate_section import Evaluate
 from eva.settings.generate_section import Generate
 from eva.settings.level_classifier_section import LevelClassifier
 from eva.settings.matrix_section import Matrix
+from eva.settings.plugins_section import Plugins
 from eva.settings.preferences_section import Preferences
 from eva.settings.prepare_section import Prepare
 from eva.settings.reading import Examined, Params, as_mapping, examine, read_params
@@ -37,6 +38,7 @@ class Settings(Section):
     matrix: Matrix
     corpora: Annotated[dict[Name, Corpus], Field(min_length=1)]
     data: Data
+    plugins: Plugins
     backbones: Annotated[dict[Name, Backbone], Field(min_length=1)]
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     prepare: Prepare

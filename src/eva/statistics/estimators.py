@@ -45,8 +45,8 @@ def named(name: str) -> Estimator:
     """The estimator of that name; an `InputError` if no imported module has one."""
     if name not in _KNOWN:
         raise InputError(
-            f"estimator {name!r} is in no imported module; name the module that has it in `plugins.modules`. "
-            f"Known: {', '.join(sorted(_KNOWN))}."
+            f"estimator {name!r} is in no imported module; put the one that has it into the folder "
+            f"`plugins.estimators`. Known: {', '.join(sorted(_KNOWN))}."
         )
     return _KNOWN[name]
 
