@@ -19,12 +19,12 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .PHONY: help setup run smoke test test-fast check fix up down ui deps lock clean
 
-help: ## show this list
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-setup: $(STAMP) ## make .venv with pinned packages, and a local DVC remote
+setup: $(STAMP) ## create .venv with pinned packages, and a local DVC remote
 
-# Everything but torch by its digest; see infra/lock.py for the exception.
+# All packages except torch are verified by digest; infra/lock.py says why.
 $(STAMP): requirements.lock packages.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --no-deps --require-hashes -r requirements.lock -r packages.txt
@@ -40,7 +40,7 @@ run: setup ## run the whole DAG (params.yaml) and show the comparison
 	dvc repro
 	eva report
 
-smoke: setup ## the whole DAG on tiny random models, in a temporary copy: a few minutes
+smoke: setup ## run the whole DAG on tiny random models in a temporary copy (a few minutes)
 	folder=$$(mktemp -d)
 	trap 'rm -rf "$$folder"' EXIT
 	git ls-files -coz --exclude-standard | tar --null --ignore-failed-read -cf - -T - | tar -xf - -C "$$folder"
@@ -51,13 +51,13 @@ smoke: setup ## the whole DAG on tiny random models, in a temporary copy: a few 
 	dvc repro
 	eva report
 
-test: setup ## all tests
+test: setup ## run all tests
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
 
-test-fast: setup ## unit and contract tests, under a minute
+test-fast: setup ## run unit and contract tests (under a minute)
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m 'not slow'
 
-check: setup ## lint, format, types, import contracts, and dependencies, and dvc.yaml against params.yaml and code
+check: setup ## check style, types, imports, dependencies, spelling, settings, and dvc.yaml against the code
 	ruff check .
 	ruff format --check .
 	mypy
@@ -67,11 +67,11 @@ check: setup ## lint, format, types, import contracts, and dependencies, and dvc
 	eva params check
 	pytest -q tests/contracts
 
-fix: setup ## let ruff mend what it can
+fix: setup ## let ruff fix style and format
 	ruff check --fix .
 	ruff format .
 
-deps: setup ## write down which code each stage reaches (pipelines/code)
+deps: setup ## update the links to the code that each stage depends on (pipelines/code)
 	python -m pipelines.dependencies
 
 up: setup ## start Prefect, MLflow and a worker per pool on 127.0.0.1, and deploy the flows
@@ -80,12 +80,12 @@ up: setup ## start Prefect, MLflow and a worker per pool on 127.0.0.1, and deplo
 down: setup ## stop what `make up` or `make ui` started
 	python -m flows.services down
 
-ui: setup ## show the Prefect and the MLflow UI
+ui: setup ## open the web pages of Prefect and MLflow
 	python -m flows.services ui
 
 lock: setup ## write requirements.lock and constraints.txt after a change of pyproject.toml
 	python infra/lock.py
 
-clean: ## remove environment and tools' caches; no result, checkpoint or data goes (see `eva store prune`)
+clean: ## remove .venv and tool caches; keeps results, checkpoints and data (for these: `eva store prune`)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache src/*.egg-info
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

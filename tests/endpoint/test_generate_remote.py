@@ -121,7 +121,7 @@ def test_a_killed_server_costs_nothing_twice(
     generation: Generation, tmp_path: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
     with serving(tmp_path / "log", dies_after=5, delay=0.02) as server:
-        with pytest.raises(InputError, match=r"cannot be reached .* the same command goes on from there"):
+        with pytest.raises(InputError, match=r"cannot be reached .* the same command continues from there"):
             generation(server, concurrency=3)
         assert server.process.wait(5) == 1
     assert not (tmp_path / "out.jsonl").exists()

@@ -144,7 +144,10 @@ def test_an_answer_that_was_changed_on_disk_is_not_used(ask: Ask, tmp_path: Path
         kept[1].write_text(kept[1].read_text()[:40])
         code, message = ask(server)
         assert code == 2
-        assert f"{kept[0].name}: changed since" in message or f"{kept[1].name}: not a kept answer" in message
+        assert (
+            f"{kept[0].name}: it was changed" in message
+            or f"{kept[1].name}: not a stored response" in message
+        )
         assert len(server.paid) == N
         kept[0].unlink()
         kept[1].unlink()

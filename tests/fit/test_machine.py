@@ -95,12 +95,12 @@ def test_where_no_setting_helps_a_smaller_backbone_is_the_advice(
         reported(raw, checkout, monkeypatch)
     text = str(caught.value)
     assert "needs 1" in text, "16 bytes a parameter"
-    assert "no setting of its section fits: take a smaller backbone" in text
+    assert "no setting of its section fits: use a smaller backbone" in text
     assert text.count("\n") == 1, "alignment and generation fit: one problem"
 
 
 def test_a_full_disk_is_refused(raw: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"of disk are needed, and 0\.0 GB are free"):
+    with pytest.raises(InputError, match=r"of disk are needed, but 0\.0 GB are free"):
         reported(raw, checkout, monkeypatch, replace(PLENTY, disk=1e6))
 
 

@@ -117,7 +117,7 @@ FOLDERS: dict[Spoil, str] = {
     prompt_opens_a_thought: r"(?s)opens a thought in the generation prompt.*<think>.*finished turn: ",
     draws_at_random: r"contains random text \(`random`\)",
     end_after_the_last_turn_only: r"(?s)no end-of-turn token after each assistant turn.*rendered: ",
-    sentencepiece_alone: r"SentencePiece model alone \(spm.model\).*tokenizer.json",
+    sentencepiece_alone: r"only a SentencePiece model \(spm.model\).*tokenizer.json",
     tensor_missing: r"1 tensors are missing from the weights: model.layers.1.mlp.up_proj.weight",
     tensor_too_many: r"1 tensors are without a place in the model: model.extra.weight",
     tensor_of_another_shape: r"embed_tokens.weight \[267, 64\] for \[535, 64\]",

@@ -1,1 +1,1 @@
-"""What a set of parameters costs on a machine, before anything trains: time, memory, disk."""
+"""Forecast of the time, memory and disk space that the settings need on a machine, before training."""

@@ -1,4 +1,4 @@
-"""Settings that would fit where the given ones do not."""
+"""Finding settings that fit into the memory, if the given ones do not."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -11,9 +11,9 @@ Fits = Callable[[Settings], bool]
 
 
 def settings_that_fit(stage: str, settings: Settings, fits: Fits) -> str | None:
-    """The mildest change of a stage's section that fits, as lines of params.yaml; None if none does.
+    """The smallest change of a stage's section that fits, as text (`sft.batch_size: 4`); None if none does.
 
-    The sequences of an update stay as many: a smaller batch comes with more accumulation.
+    The number of sequences per update does not change: a smaller batch comes with more accumulation.
     """
     section: Any = getattr(settings, stage, None)
     for changes in _changes(stage, section):

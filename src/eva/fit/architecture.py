@@ -1,6 +1,6 @@
-"""The shape of a transformer, from its configuration or from a table: parameters, FLOPs, bytes.
+"""The shape of a transformer, from its configuration or a table, and its parameters and FLOPs.
 
-Only the shape decides what a model costs, so that no weights are needed to forecast it.
+The cost of a model depends only on its shape, so a forecast needs no weights.
 """
 
 import json
@@ -18,9 +18,9 @@ _KNOWN = Path(__file__).with_name("known_models.json")
 
 @dataclass(frozen=True)
 class Architecture:
-    """A decoder (grouped-query attention, gated feed-forward) or an encoder (neither).
+    """A decoder (grouped-query attention, gated feed-forward), or an encoder without these.
 
-    Matrices only: biases and norms are less than a thousandth of the parameters.
+    Only matrices are counted: biases and norms are less than a thousandth of the parameters.
     """
 
     layers: int
@@ -56,15 +56,15 @@ class Architecture:
 
     @property
     def parameters(self) -> int:
-        """All of them; an untied head is a second matrix over the vocabulary."""
+        """Number of parameters; an untied head is a second matrix over the vocabulary."""
         head = 0 if self.tied or self.encoder else self.embedding
         return self.layers * self.layer + self.embedding + head
 
     def flops(self, tokens: float, squares: float, scored: float) -> float:
-        """Of one forward pass over `tokens`, of which `scored` go through the head.
+        """FLOPs of one forward pass over `tokens`, of which `scored` go through the head.
 
-        `squares` is the sum of the squared lengths of the sequences; a causal mask saves half of
-        the attention.
+        `squares` is the sum of the squared lengths of the sequences. A causal mask halves the cost of
+        attention.
         """
         attention = (4 if self.encoder else 2) * self.query * self.layers * squares
         head = 0 if self.encoder else 2 * self.embedding * scored
@@ -75,7 +75,7 @@ class Architecture:
         return {"o_proj": self.query, "down_proj": self.intermediate}.get(module, self.hidden)
 
     def adapter(self, r: int, targets: list[str]) -> int:
-        """Parameters of LoRA matrices of rank `r` on the named modules."""
+        """Number of parameters of LoRA matrices of rank `r` on the named modules."""
         outputs = {
             "q_proj": self.query,
             "k_proj": self.key,
@@ -88,9 +88,10 @@ class Architecture:
 
 
 def from_config(config: Mapping[str, Any]) -> Architecture:
-    """The shape that a Hugging Face `config.json` tells.
+    """The shape in a Hugging Face `config.json`.
 
-    Raises `KeyError` for a configuration without the usual names.
+    Raises:
+        KeyError: the configuration does not have the usual names.
     """
     heads, hidden = config["num_attention_heads"], config["hidden_size"]
     return Architecture(
@@ -107,9 +108,9 @@ def from_config(config: Mapping[str, Any]) -> Architecture:
 
 
 def architecture_of(backbone: Backbone, folder: Path) -> Architecture | None:
-    """The backbone's shape: of its folder if it is there, of its source, or from the table of known ids.
+    """The shape of a backbone: from its folder, from its source, or from the table of known ids.
 
-    None if nobody knows.
+    None if it is in none of these.
     """
     for place in (folder, Path(backbone.id) if backbone.source == "local" else None):
         if place is not None and (place / "config.json").is_file():

@@ -1,8 +1,9 @@
-"""Graphics cards and how fast they would be, for machines that are not at hand.
+"""GPUs and their assumed speed, for forecasts about machines other than this one.
 
-Peaks are the makers' figures for dense bfloat16 with float32 accumulation. What of a peak is reached
-is assumed: `_TRAINING` and `_READING` of the arithmetic, `_BANDWIDTH` of the memory, and for every
-layer of a decoding step at least `_LAUNCH` seconds, which Python and the launches of kernels take.
+Peak rates are the manufacturers' values for dense bfloat16 with float32 accumulation. The share of the
+peak that is reached is assumed: `_TRAINING` and `_READING` (forward pass) of the arithmetic, `_BANDWIDTH`
+of the memory bandwidth. Each layer of a decoding step takes at least `_LAUNCH` seconds, the time of Python
+and kernel launches.
 """
 
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from eva.fit.work import Compute, Decode, Part, Regressions, Small, StartUp, Upd
 _TRAINING, _READING, _BANDWIDTH = 0.35, 0.4, 0.6
 _LAUNCH = 0.8e-3
 _STARTS = {"light": 3.0, "validation": 7.0, "models": 12.0, "training": 20.0, "scorers": 15.0, "report": 8.0}
-_CELLS = 3e7  # regressions run on the processor
-_WRITE = 500e6
+_CELLS = 3e7  # cells per second of regressions, which run on the CPU
+_WRITE = 500e6  # bytes per second
 
 
 @dataclass(frozen=True)
 class Card:
-    """A card: bytes of memory, FLOPs a second, bytes of memory traffic a second."""
+    """A GPU: memory in bytes, peak FLOPs per second, memory bandwidth in bytes per second."""
 
     name: str
     memory: float
@@ -27,7 +28,7 @@ class Card:
     bandwidth: float
 
     def seconds(self, part: Part, precision: Literal["bf16", "fp32"], processes: int = 1) -> float:
-        """How long a part takes on `processes` such cards."""
+        """The time of a part on `processes` such GPUs, in seconds."""
         width, slower = (2, 1.0) if precision == "bf16" else (4, 4.0)
         match part:
             case Compute():
@@ -63,5 +64,5 @@ CARDS = (
 
 
 def smallest(memory: float) -> Card | None:
-    """The first card, by memory, that has room for `memory` bytes and a tenth more for fragments."""
+    """The GPU with the least memory that holds `memory` bytes and 10 % more for fragmentation, or None."""
     return next((card for card in CARDS if card.memory >= 1.1 * memory), None)

@@ -1,4 +1,4 @@
-"""Which items of the DAG DVC would run now."""
+"""Finding the items of the DAG that `dvc repro` would run now."""
 
 import logging
 from pathlib import Path
@@ -7,9 +7,9 @@ log = logging.getLogger(__name__)
 
 
 def items_to_run(root: Path) -> frozenset[str] | None:
-    """Names of the items that are not up to date, and of all that depend on them.
+    """The names of the items that are not up to date, and of all items that depend on them.
 
-    None where DVC cannot tell (no repository, or a DAG that it cannot read): then everything counts.
+    None if DVC cannot tell (no repository, or a DAG that it cannot read); then all items count.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -23,7 +23,7 @@ def items_to_run(root: Path) -> frozenset[str] | None:
         log.debug("DVC cannot tell what is done: %s", error)
         return None
     waiting, found = list(changed), set(changed)
-    while waiting:  # edges point from a stage to what it needs
+    while waiting:  # edges point from a stage to its dependencies
         for after in graph.predecessors(waiting.pop()):
             if after not in found:
                 found.add(after)

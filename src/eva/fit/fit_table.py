@@ -1,4 +1,4 @@
-"""Forecasts as a table: one row a stage."""
+"""Forecasts as a text table with one row per stage."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,9 +8,12 @@ _HEAD = ("stage", "items", "tokens", "steps", "precision", "memory", "disk", "ti
 
 
 def table(forecasts: Sequence[Forecast], to_run: frozenset[str] | None, device: bool) -> str:
-    """Every stage, and the total; `device`: memory is that of the device, else the computer's.
+    """The table of all stages and the total.
 
-    Of items that are done (not in `to_run`) only the number is told.
+    Args:
+        forecasts: the forecasts of all items.
+        to_run: names of the items that would run, or None for all; of the others only the number is shown.
+        device: whether the column `memory` is that of the GPU, else main memory.
     """
     return aligned([_HEAD, *_rows(forecasts, to_run, device), _total(forecasts, to_run, device)])
 
@@ -29,7 +32,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Time as people read it."""
+    """A time in seconds as text with a suitable unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

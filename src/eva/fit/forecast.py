@@ -1,4 +1,4 @@
-"""What the items of the DAG need on a machine, and whether that is there."""
+"""The needs of the items of the DAG on a machine, and which of them it does not have."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ Seconds = Callable[[StageCost], float]
 
 @dataclass(frozen=True)
 class Forecast:
-    """An item on a machine. `seconds` is None if unknown; `memory` and `device` are bytes at the peak."""
+    """The forecast of an item on a machine.
+
+    `seconds` is None if unknown; `memory` and `device` are peak bytes of main memory and of the device.
+    """
 
     cost: StageCost
     seconds: float | None
@@ -26,33 +29,33 @@ class Forecast:
 
 
 def memory_of(cost: StageCost, begun: Callable[[Group], Begun], one_memory: bool) -> float:
-    """Bytes of the computer's memory: the libraries, and what is on the device where that is the same."""
+    """Peak bytes of main memory: libraries, mapped files, and if `one_memory` also what is on the device."""
     own = begun(cost.group).memory + cost.mapped + (cost.device if one_memory else 0.0)
     return own * cost.processes
 
 
 def disk_of(costs: Sequence[StageCost]) -> float:
-    """Bytes that are written at most: what stays, and beside it what the largest item passes through."""
+    """Peak bytes on the disk: what all items leave, and the largest temporary space of an item."""
     return sum(cost.lasting for cost in costs) + max((cost.passing for cost in costs), default=0.0)
 
 
 def lacking(forecasts: Sequence[Forecast], room: Room) -> Iterator[tuple[Forecast, str]]:
-    """The first item of every stage that does not fit into the memory, and what it lacks."""
+    """The first item of every stage that does not fit into memory, with a message about what is missing."""
     told = set[str]()
     for one in forecasts:
         if one.cost.stage in told:
             continue
         if one.memory > room.memory:
             told.add(one.cost.stage)
-            yield one, f"{gigabytes(one.memory)} of memory, and {gigabytes(room.memory)} are free"
+            yield one, f"{gigabytes(one.memory)} of memory, but {gigabytes(room.memory)} are free"
         elif not room.one_memory and one.device > room.device_memory:
             told.add(one.cost.stage)
             free = gigabytes(room.device_memory)
-            yield one, f"{gigabytes(one.device)} on {room.device}, and {free} are free"
+            yield one, f"{gigabytes(one.device)} on {room.device}, but {free} are free"
 
 
 def gigabytes(size: float) -> str:
-    """Bytes as people read them."""
+    """A number of bytes as text in GB or TB."""
     if size >= 1e12:
         return f"{size / 1e12:.1f} TB"
     return f"{size / 1e9:.1f} GB"

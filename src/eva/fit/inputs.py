@@ -1,6 +1,6 @@
-"""What the stages read, as sizes: from the files where they are here, else from the published corpora.
+"""The sizes of the stages' inputs: from files if they exist, else those of the published corpora.
 
-Long corpora are sampled: `_SAMPLE` dialogues, evenly over a split, stand for all of it.
+Of long corpora only `_SAMPLE` dialogues, evenly spaced in a split, are measured.
 """
 
 import logging
@@ -24,43 +24,44 @@ Split = Literal["train", "valid", "test"]
 
 _SAMPLE = 100
 _BACKBONES = Path("models/backbone")
-_TURN = 30  # tokens of a supporter's turn, with its frame, where no corpus is here
-# The official corpora without dialogues that the supporter starts: dialogues, and turns and tokens of one.
+_TURN = 30  # assumed tokens of a supporter turn with its template, if there is no corpus
+# The official corpora without dialogues that the supporter starts: number of dialogues by split, turns per
+# dialogue, tokens per turn.
 _PUBLISHED: dict[str, tuple[dict[Split, int], int, int]] = {
     "esconv": ({"train": 422, "valid": 94, "test": 86}, 22, 33),
     "failed_esconv": ({"train": 422, "valid": 94, "test": 86}, 22, 33),
     "empathetic_dialogues": ({"train": 19530, "valid": 2769, "test": 2547}, 4, 26),
 }
-_PUBLISHED_UTTERANCES = 15500  # of ESConv's supporters in train and valid, with a strategy
-_PUBLISHED_EPITOME = (3084, 44, 55)  # pairs, tokens of a post and of a response
+_PUBLISHED_UTTERANCES = 15500  # supporter utterances of ESConv with a strategy in train and valid
+_PUBLISHED_EPITOME = (3084, 44, 55)  # pairs, mean tokens of a post, mean tokens of a response
 
 
 @dataclass(frozen=True)
 class Sample:
-    """`n` dialogues, of which `said` were measured."""
+    """The token counts of `n` dialogues, of which those in `said` were measured."""
 
     n: int
     said: Sequence[Said]
 
     @property
     def scale(self) -> float:
-        """How many dialogues each measured one stands for."""
+        """The number of dialogues that each measured one represents."""
         return self.n / len(self.said) if self.said else 0.0
 
     def windows(self, max_length: int) -> Sequences:
-        """Training sequences of all."""
+        """The training sequences of all `n` dialogues."""
         total = Sequences()
         for one in self.said:
             total += windows(one, max_length)
         return total.times(self.scale)
 
     def prompts(self, max_length: int) -> list[Prompts]:
-        """Of the measured dialogues; each counts `scale` times."""
+        """The prompts of the measured dialogues; each counts `scale` times."""
         return [prompts(one, max_length) for one in self.said]
 
 
 class Inputs:
-    """Sizes of what `settings` name, read when first asked for."""
+    """The sizes of the inputs that `settings` name, computed when needed; `guessed` lists assumptions."""
 
     def __init__(self, settings: Settings, root: Path) -> None:
         self.settings, self._root = settings, root
@@ -69,31 +70,31 @@ class Inputs:
         self.guessed: set[str] = set()
 
     def under(self, settings: Settings) -> "Inputs":
-        """The same files under other settings of the stages that read them."""
+        """The same files with other settings of the stages that read them."""
         other = Inputs(settings, self._root)
         other._prepared, other._samples = self._prepared, self._samples
         return other
 
     def architecture(self, backbone: str) -> Architecture | None:
-        """The shape of a backbone; None if nobody knows it."""
+        """The shape of a backbone; None if it is unknown."""
         return architecture_of(self.settings.backbones[backbone], self._root / _BACKBONES / backbone)
 
     def counter(self, backbone: str) -> Count:
-        """Counts tokens as a backbone does; from characters while its folder is not made."""
+        """A function that counts tokens with a backbone's tokenizer, or from characters if it is missing."""
         count, exact = token_counter(self._root / _BACKBONES / backbone)
         if not exact:
-            self.guessed.add(f"tokens of {backbone} from characters")
+            self.guessed.add(f"tokens of {backbone}, estimated from characters")
         return count
 
     def dialogues(self, corpus: str, split: Split) -> list[Dialogue] | None:
-        """A corpus's dialogues after its rules; None if its files are not here."""
+        """The dialogues of a corpus that `prepare` keeps; None if its files do not exist."""
         prepared = self._prepare(corpus)
         return None if prepared is None else list(prepared.splits[split])
 
     def sample(
         self, corpus: str, split: Split, backbone: str, limit: int | None = None, prompt: str = "eva"
     ) -> Sample:
-        """Token counts of the first `limit` dialogues of a split."""
+        """The token counts of `limit` evenly spaced dialogues of a split, or of all."""
         key = (corpus, split, backbone, limit, prompt)
         if key not in self._samples:
             self._samples[key] = self._measured(corpus, split, backbone, limit, prompt)
@@ -127,12 +128,12 @@ class Inputs:
         return self._prepared[corpus]
 
     def pairs(self, backbone: str) -> Pairs:
-        """The pairs that a backbone is aligned on, by the recipe of the settings."""
+        """The sizes of the preference pairs of a backbone, by the recipe of the settings."""
         section = self.settings.preferences
         prepared = self._prepare(section.corpus)
         evad = self._root / self.settings.data.evad
         if prepared is None or (section.recipe == "evad" and not evad.is_file()):
-            self.guessed.add("preference pairs as of the published ESConv")
+            self.guessed.add("preference pairs as for the published ESConv")
             return published_pairs(section, self.settings.dpo)
         from eva.data.evad import load_evad
         from eva.preferences.recipes import build
@@ -153,7 +154,7 @@ class Inputs:
 
     @cached_property
     def level_rows(self) -> tuple[int, int, int]:
-        """Rows of the level classifier, their mean tokens, and supporter turns of the test split."""
+        """Rows of the level classifier, their mean tokens, and the supporter turns of the test split."""
         section = self.settings.level_classifier
         count = self.counter(section.encoder)
         prepared = self._prepare(section.corpus)
@@ -176,7 +177,7 @@ class Inputs:
         return len(rows), round(sum(lengths) / max(1, len(lengths))), tested
 
     def epitome_pairs(self, mechanism: str) -> tuple[int, int, int]:
-        """Pairs of a mechanism, mean tokens of a post, mean tokens of a response."""
+        """Number of pairs of a mechanism, mean tokens of a post, mean tokens of a response."""
         folder = self._root / self.settings.data.epitome
         if not folder.is_dir():
             self.guessed.add("EPITOME as published")

@@ -1,4 +1,4 @@
-"""Every item of the DAG and its cost; the order is one in which they can run."""
+"""The cost of every item of the DAG, in an order in which the items can run."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -13,7 +13,7 @@ from eva.fit.work import Small
 
 
 def costs(inputs: Inputs, formats: Formats, root: Path) -> list[StageCost]:
-    """Of all items that the settings ask for, named as DVC names them."""
+    """The costs of all items of the settings, named as in DVC."""
     return [*_data(inputs), *_chains(inputs, formats, root), *_scorers(inputs, formats), *_ends(inputs)]
 
 
@@ -50,7 +50,7 @@ def _chains(inputs: Inputs, formats: Formats, root: Path) -> Iterator[StageCost]
     for key, corpus, backbone, variant in _variants(inputs):
         name, row = f"generate@{key}", settings.variants[variant]
         if _left_out(inputs, backbone, variant) or settings.backbones[backbone].source == "endpoint":
-            yield pointer(name)  # of an endpoint: asking takes as long as it takes
+            yield pointer(name)  # the time of an endpoint is unknown
         else:
             yield training.generate_cost(name, inputs, (corpus, backbone), row, formats)
 
@@ -77,7 +77,7 @@ def _ends(inputs: Inputs) -> Iterator[StageCost]:
 def _capability(inputs: Inputs, name: str) -> StageCost:
     if not inputs.settings.capability.tasks:
         return pointer(name)
-    return StageCost(name, "models", unknown="how long the tasks of `capability.tasks` take")
+    return StageCost(name, "models", unknown="the time of the tasks in `capability.tasks`")
 
 
 def _left_out(inputs: Inputs, backbone: str, variant: str) -> bool:

@@ -1,4 +1,4 @@
-"""The forecast of some settings on this machine."""
+"""The forecast for given settings on this machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +22,10 @@ _STORE = Path(".eva") / "fit"
 
 
 def report(settings: Settings, root: Path, *, total_only: bool = False) -> str:
-    """The table and what it rests on.
+    """The table of forecasts, the total, and notes about the number formats and assumptions.
 
-    Raises `InputError` for what does not fit into memory or on the disk, with settings that would.
+    Raises:
+        InputError: something does not fit into memory or on the disk; names settings that would fit.
     """
     inputs, here, speeds = Inputs(settings, root), room(root), _speeds(root)
     to_run = items_to_run(root)
@@ -59,7 +60,7 @@ def _without_time(cost: StageCost, speeds: MeasuredSpeeds, here: Room) -> Foreca
 
 
 def _with_time(one: Forecast, speeds: MeasuredSpeeds, wanted: bool) -> Forecast:
-    """The item with its time, which is measured only for what would run."""
+    """The forecast with its time, which is measured only for items that would run."""
     cost = one.cost
     if not wanted or cost.unknown:
         return one
@@ -68,7 +69,7 @@ def _with_time(one: Forecast, speeds: MeasuredSpeeds, wanted: bool) -> Forecast:
 
 
 def _parallel(cost: StageCost) -> int:
-    """Processes share this machine's processors, and its cards if it has several."""
+    """How many processes compute in parallel: at most the number of GPUs, since a CPU is shared."""
     import torch
 
     return max(1, min(cost.processes, torch.cuda.device_count()))
@@ -87,7 +88,7 @@ def _problems(
 
         change = advice.settings_that_fit(one.cost.stage, inputs.settings, fits)
         remedy = (
-            f"it fits with {change}" if change else "no setting of its section fits: take a smaller backbone"
+            f"it fits with {change}" if change else "no setting of its section fits: use a smaller backbone"
         )
         found.append(f"{one.name} needs {lack}; {remedy}")
     needed = disk_of([one.cost for one in run])
@@ -100,10 +101,9 @@ def _no_disk(needed: float, free: float, run: Sequence[StageCost]) -> str:
     largest = max(run, key=lambda cost: cost.lasting + cost.passing)
     same = [cost for cost in run if cost.stage == largest.stage and cost.lasting]
     return (
-        f"{gigabytes(needed)} of disk are needed, and {gigabytes(free)} are free; each of {len(same)} items "
-        f"of {largest.stage} keeps {gigabytes(largest.lasting)} and passes through "
-        f"{gigabytes(largest.passing)}: "
-        "take fewer rows of `matrix` or `variants`, or a smaller backbone, or a larger disk"
+        f"{gigabytes(needed)} of disk are needed, but {gigabytes(free)} are free; each of {len(same)} items "
+        f"of {largest.stage} keeps {gigabytes(largest.lasting)} and needs {gigabytes(largest.passing)} more "
+        "while it runs: use fewer rows of `matrix` or `variants`, a smaller backbone, or a larger disk"
     )
 
 
@@ -119,7 +119,7 @@ def _total(run: Sequence[Forecast], here: Room) -> str:
     )
     if not busy():
         return text
-    return f"{text}\n(other processes compute now: the time is that of this machine when it is alone)"
+    return f"{text}\n(other processes use the CPU now; the time is for this machine without them)"
 
 
 def _notes(inputs: Inputs) -> list[str]:

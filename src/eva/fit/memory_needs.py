@@ -1,7 +1,7 @@
-"""Bytes that a stage holds on its device at its peak: weights, gradients, Adam, activations, cache.
+"""Peak bytes on the device of a stage: weights, gradients, optimizer moments, activations, key-value cache.
 
-The activations of a decoder layer, for one token: what PyTorch keeps for the backward pass of two
-norms, four projections, fused attention and a gated feed-forward.
+The activations of a decoder layer are what PyTorch keeps per token for the backward pass of two norms,
+four projections, fused attention and a gated feed-forward.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from eva.training.footprint import moments_bytes, optimizer_name
 Format = Literal["bf16", "fp32"]
 
 _WIDTH = {"bf16": 2, "fp32": 4}
-_WEIGHT = _GRADIENT = 4  # SFT keeps both in float32; bf16 is an autocast
-_MOMENTS = 8  # Adam's two, float32
+_WEIGHT = _GRADIENT = 4  # bytes; SFT keeps both in float32, and bf16 is an autocast
+_MOMENTS = 8  # bytes of Adam's two moments in float32
 _STEP = 3  # float32 copies of one matrix that a step of Adafactor makes, one matrix after the other
 _LOGITS = 3 * 4  # logits, their log-softmax and their gradient, float32
-_READING = 64  # rows that the scorers read at once
+_READING = 64  # texts in a batch of the scorers
 
 
 @dataclass(frozen=True)
 class Sharding:
-    """What DeepSpeed's ZeRO spreads over the processes."""
+    """The number of processes over which DeepSpeed's ZeRO divides weights, gradients and moments."""
 
     weights: int = 1
     gradients: int = 1
@@ -36,7 +36,7 @@ class Sharding:
 
 
 def sharding(settings: Training, root: Path) -> Sharding:
-    """By the stage of ZeRO in the settings' DeepSpeed configuration."""
+    """The sharding by the ZeRO stage in the DeepSpeed configuration of the settings."""
     if settings.deepspeed is None or not (root / settings.deepspeed).is_file():
         return Sharding()
     config: dict[str, Any] = read_json(root / settings.deepspeed)
@@ -47,9 +47,12 @@ def sharding(settings: Training, root: Path) -> Sharding:
 def sft_memory(
     model: Architecture, settings: Training, precision: Format, length: int, scored: float, over: Sharding
 ) -> float:
-    """A full-parameter training step on `batch_size` sequences of `length` tokens, `scored` with a loss."""
+    """Bytes of a full-parameter training step.
+
+    Each of `batch_size` sequences has `length` tokens, of which `scored` have a loss.
+    """
     states = _WEIGHT / over.weights + _GRADIENT / over.gradients + moments_bytes(settings) / over.moments
-    copies = 2 if precision == "bf16" else 0  # autocast keeps the weights in bfloat16 beside
+    copies = 2 if precision == "bf16" else 0  # autocast also keeps a bfloat16 copy of the weights
     gathered = 2 * model.layer * _WEIGHT if over.weights > 1 else 0
     held = _activations(model, settings, precision, settings.batch_size * length)
     held += settings.batch_size * scored * model.vocab * _LOGITS
@@ -59,7 +62,7 @@ def sft_memory(
 def dpo_memory(
     model: Architecture, settings: Dpo, precision: Format, tokens: float, scored: float, targets: list[str]
 ) -> float:
-    """A step of LoRA DPO on `tokens` tokens, `scored` of them with a loss; frozen weights are there once.
+    """Bytes of a LoRA DPO step on `tokens` tokens, `scored` of them with a loss; frozen weights count once.
 
     A frozen matrix keeps nothing of its input; an adapter keeps it, dropped out and what was dropped.
     """
@@ -77,7 +80,7 @@ def dpo_memory(
 def generate_memory(
     model: Architecture, settings: Generate, precision: Format, context: int, new: int, conversations: int
 ) -> float:
-    """Weights, key-value cache of conversations and their answers, and what reading one takes."""
+    """Bytes of generation: weights, key-value cache of dialogues and responses, and one forward pass."""
     width, rows = _WIDTH[precision], settings.batch_size
     cache = 2 * model.layers * model.key * width * (conversations * context + rows * new)
     reading = context * (4 * model.hidden + 3 * model.intermediate) * width
@@ -85,25 +88,25 @@ def generate_memory(
 
 
 def classifier_memory(model: Architecture, batch: int, length: int) -> float:
-    """Fine-tuning an encoder: the untouched one, the one that learns, and the mean of the folds'."""
+    """Bytes of fine-tuning an encoder: the pretrained one, the one in training, and the mean of the folds."""
     per_token = 12 * model.hidden + 2 * model.intermediate + 3 * model.heads * length
     training = batch * length * model.layers * per_token * 4
     return model.parameters * (2 * _WEIGHT + _GRADIENT + _MOMENTS + _WEIGHT) + training
 
 
 def reading_memory(model: Architecture, settings: Scorer) -> float:
-    """An untouched model that reads many texts at once."""
+    """Bytes of forward passes over batches of texts, without training."""
     tokens = _READING * settings.max_length
     return model.parameters * 4 + tokens * (6 * model.hidden + 3 * model.intermediate) * 4
 
 
 def mapped_bytes(model: Architecture, precision: Format) -> float:
-    """Of the computer's memory: the file of float32 weights, mapped while they are made bfloat16."""
+    """Bytes of main memory for the file of float32 weights, mapped while they are converted to bfloat16."""
     return 4.0 * model.parameters if precision == "bf16" else 0.0
 
 
 def _step(model: Architecture, settings: Training) -> float:
-    """What a step of the optimizer takes in passing; PyTorch's fused AdamW works in place."""
+    """Temporary bytes of an optimizer step; PyTorch's fused AdamW works in place."""
     largest = max(model.embedding, model.hidden * model.intermediate)
     return _STEP * _WEIGHT * largest if optimizer_name(settings) == "adafactor" else 0.0
 
@@ -114,7 +117,7 @@ def _activations(model: Architecture, settings: Training, precision: Format, tok
 
 
 def _kept(model: Architecture, layer: float, settings: Training, precision: Format, tokens: float) -> float:
-    """What the backward pass needs of `tokens` tokens, of each `layer` numbers in a layer."""
+    """Bytes of the activations kept for the backward pass: `layer` numbers per token and layer."""
     width = 3 if precision == "bf16" else 4  # under autocast, norms and residuals stay in float32
     if settings.gradient_checkpointing:
         return tokens * width * (model.layers * model.hidden + layer)

@@ -1,4 +1,4 @@
-"""Preference pairs as token counts, read pair by pair or as dialogue trees."""
+"""Token counts of preference pairs, processed pair by pair or as dialogue trees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _PROMPT, _ANSWER = 420, 30  # tokens
 
 @dataclass(frozen=True)
 class PairSize:
-    """Tokens of a pair's history and of both its responses."""
+    """The tokens of a pair's history (`prompt`) and of its two responses."""
 
     dialogue: str
     prompt: int
@@ -27,7 +27,10 @@ class PairSize:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of the two sides, and prompts that a model answers to make them (tokens, answers after it)."""
+    """Training and held-out pairs, and the prompts for which the backbone generates rejected responses.
+
+    `asked` has for each dialogue the tokens of its longest prompt and the number of responses.
+    """
 
     train: Sequence[PairSize]
     valid: Sequence[PairSize]
@@ -35,7 +38,7 @@ class Pairs:
 
 
 def measured_pair(pair: Preference, count: Count, room: int) -> PairSize:
-    """Its token counts; a history that is too long loses its oldest turns."""
+    """The token counts of a pair; a history longer than `room` loses its oldest turns."""
     answers = (count(pair.chosen) + 1, count(pair.rejected) + 1)
     head = count(system_prompt("eva")) + 2 * _FRAME
     prompt = head + sum(count(message["content"]) + _FRAME for message in pair.history)
@@ -43,7 +46,7 @@ def measured_pair(pair: Preference, count: Count, room: int) -> PairSize:
 
 
 def one_by_one(pairs: Sequence[PairSize]) -> Sequences:
-    """Two sequences a pair, each a history and a response."""
+    """Two sequences per pair, each a history and a response."""
     total = Sequences()
     for pair in pairs:
         for answer in pair.answers:
@@ -52,10 +55,10 @@ def one_by_one(pairs: Sequence[PairSize]) -> Sequences:
 
 
 def as_trees(pairs: Sequence[PairSize], batch: int, limit: int) -> Sequences:
-    """What `eva.training.pair_batch` reads of batches of pairs: of each dialogue its history once.
+    """The sequences of `eva.training.pair_batch` for batches of pairs: the history of a dialogue only once.
 
-    A reading is a sequence of at most `limit` tokens, all of which attend to all under a mask: twice
-    the attention of a causal one.
+    A sequence has at most `limit` tokens. Attention uses an explicit mask, so it costs twice as much as
+    causal attention.
     """
     total = Sequences()
     ordered = sorted(pairs, key=lambda pair: pair.dialogue)
@@ -110,7 +113,7 @@ def published_pairs(section: Preferences, dpo: Dpo) -> Pairs:
 
 
 def asked_prompts(turns: Sequence[SupporterTurn], count: Count, room: int) -> list[tuple[int, int]]:
-    """Of each dialogue the tokens of its longest prompt, and how many answers grow after it."""
+    """For each dialogue, the tokens of its longest prompt and the number of responses."""
     longest: dict[str, tuple[int, int]] = {}
     for turn in turns:
         said = measure(turn.dialogue, count).span(0, turn.index)

@@ -1,7 +1,7 @@
-"""Short trials of the real computation: a model of the same shape, with random weights, for seconds.
+"""Timing the real computation for a few seconds, with a model of the same shape and random weights.
 
-Speed does not depend on the values of weights. Of a model with more parameters than `_LARGEST` a few
-layers are tried, and a smaller vocabulary: the FLOPs a second of a layer are those of the model.
+Speed does not depend on the values of weights. Of a model with more than `_LARGEST` parameters only a few
+layers and a smaller vocabulary are timed, because the FLOPs per second of a layer are those of the model.
 """
 
 import copy
@@ -20,17 +20,17 @@ from eva.fit.work import Compute, Kind
 
 _LARGEST = 3e8
 _LARGEST_EMBEDDING = 1e8
-_SECONDS = 3.0  # about as long as a trial may take
+_SECONDS = 3.0  # approximate limit of one timing
 _CONTEXT = 128
-_BRIEF = 32  # tokens of a first, small trial
-_SHARED = 0.9  # n threads do the work of n to this power
-_SCALE = 0.5  # of the embedding: logits as peaked as a trained model's, so that sampling costs the same
+_BRIEF = 32  # tokens of a first, short timing
+_SHARED = 0.9  # n threads are as fast as n ** _SHARED single threads
+_SCALE = 0.5  # standard deviation of the head's weights: logits vary as a trained model's do
 
 Format = Literal["bf16", "fp32"]
 
 
 def compute_rate(kind: Kind, model: Architecture, precision: Format, rows: int, length: int) -> float:
-    """FLOPs a second of a forward pass or of a training step without its update."""
+    """FLOPs per second of a forward pass, or of a training step without the optimizer's update."""
     small = _fewer(model)
     tried = _built(small, kind, precision)
     brief = _pass(tried, kind, small, precision, 1, min(length, _BRIEF))
@@ -42,9 +42,9 @@ def compute_rate(kind: Kind, model: Architecture, precision: Format, rows: int, 
 
 
 def decode_seconds(model: Architecture, precision: Format, rows: int) -> float:
-    """Seconds of one step that adds a token to each of `rows` responses, by EVA's own decoder.
+    """Seconds of one step of EVA's decoder that adds a token to each of `rows` responses.
 
-    After a short prompt: of a small model, the weights that a step reads are many times the cache.
+    The prompt is short, because reading the weights takes much longer than reading the cache.
     """
     from eva.generation.branches import Trunk, decode_branches
     from eva.generation.sampling import Decoding
@@ -65,7 +65,7 @@ def decode_seconds(model: Architecture, precision: Format, rows: int) -> float:
 
 
 def update_rate() -> float:
-    """Parameters a second of a step of Adam."""
+    """Parameters per second in a step of Adam."""
     weight = torch.nn.Parameter(torch.zeros(16_000_000, device=best_device()))
     weight.grad = torch.ones_like(weight)
     optimizer = torch.optim.AdamW([weight], fused=True)
@@ -73,7 +73,7 @@ def update_rate() -> float:
 
 
 def regression_rate() -> float:
-    """Cells (rows times columns) a second of a logistic regression, from beginning to end."""
+    """Cells (rows times columns) per second of a whole logistic regression."""
     from eva.scorers.regression import fit_layer
 
     rows, columns = 1000, 600
@@ -90,7 +90,7 @@ def _fewer(model: Architecture) -> Architecture:
 
 
 def _built(model: Architecture, kind: Kind, precision: Format, whole: bool = False) -> Any:
-    """A model of that shape; in bfloat16 altogether where its stage loads it so (`whole`, or an adapter)."""
+    """A model of that shape; with `whole`, or for an adapter, its weights are in the given format."""
     built = _untouched(model)
     for parameter in built.parameters():
         parameter.grad = None
@@ -105,7 +105,7 @@ def _built(model: Architecture, kind: Kind, precision: Format, whole: bool = Fal
 
 @lru_cache(maxsize=1)
 def _untouched(model: Architecture) -> Any:
-    """In float32, with random weights; drawing them takes about as long as a trial."""
+    """The model in float32 with random weights; cached, because creating it takes as long as a timing."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return _encoder(model) if model.encoder else _decoder(model)
@@ -152,9 +152,9 @@ def _with_adapter(model: Any) -> Any:
 
 
 def _affordable(rows: int, length: int, least: float) -> tuple[int, int]:
-    """As much of `rows` by `length` as a trial has time for, if `_BRIEF` tokens alone take `least` seconds.
+    """The batch size and length that fit into the time of a timing, if `_BRIEF` tokens take `least` seconds.
 
-    A few hundred tokens go through about three times as fast as a few: weights are read once for all.
+    Per token, a few hundred tokens are about three times as fast as a few, because weights are read once.
     """
     tokens = 3 * _SECONDS / max(least, 1e-4) * min(length, _BRIEF)
     length = max(min(length, 2 * _BRIEF), min(length, int(tokens)))
@@ -166,7 +166,7 @@ def _pass(
 ) -> Callable[[], None]:
     device = best_device()
     ids = torch.randint(0, shape.vocab, (rows, length), device=device)
-    # Half of the tokens have a loss: about the supporter's share of a dialogue.
+    # Half of the tokens have a loss, which is about the supporter's share of a dialogue.
     extra = {} if shape.encoder else {"logits_to_keep": max(1, length // 2), "use_cache": False}
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
@@ -187,15 +187,16 @@ def _pass(
 
 
 def _timed(step: Callable[[], Any]) -> float:
-    """Seconds of a step: of the second, where there is time for one."""
+    """Seconds of a step; if it is short, of a second run of it."""
     first = _seconds(step)
     return first if first > _SECONDS / 2 else _seconds(step)
 
 
 def _seconds(step: Callable[[], Any]) -> float:
-    """Of a step on this machine alone: where other processes compute too, by the processor's own time.
+    """Seconds of a step on this machine without other load; if there is other load, from CPU time.
 
-    Then one thread runs, since several would wait for one another, and they are taken to share the work.
+    CPU time is measured with one thread, because several would wait for each other, and divided by the
+    assumed speed-up of all threads.
     """
     if torch.cuda.is_available():
         return _wall(step)

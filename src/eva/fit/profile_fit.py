@@ -1,4 +1,4 @@
-"""What machine a profile asks for: card, memory, disk and hours, without the machine."""
+"""The machine that a profile needs: GPU, memory, disk and hours, computed without that machine."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _HELD = 1.3e9  # CUDA's own context and libraries on a card
 
 
 def report(name: str, settings: Settings, root: Path) -> str:
-    """A table on the smallest card that holds the profile, and the hours on other cards."""
+    """A table for the smallest GPU that can run the profile, and the hours on other GPUs."""
     inputs = Inputs(settings, root)
     planned = costs(inputs, _formats, root)
     needed = max(cost.device for cost in planned) + _HELD
@@ -44,9 +44,9 @@ def _on(card: Card, cost: StageCost) -> Forecast:
 
 
 def _needs(needed: float, processes: int, card: Card | None) -> str:
-    many = f"{processes} cards with " if processes > 1 else ""
+    many = f"{processes} GPUs with " if processes > 1 else ""
     each = " each" if processes > 1 else ""
-    found = f"the smallest known is {card.name}" if card else "no known card has that much"
+    found = f"the smallest known is {card.name}" if card else "no known GPU has that much"
     return f"{many}{gigabytes(needed)} of device memory{each}; {found}"
 
 
@@ -57,4 +57,4 @@ def _hours(planned: list[StageCost], processes: int, needed: float) -> str:
         if card.memory >= 1.1 * needed
     ]
     many = f" ({processes} of them)" if processes > 1 else ""
-    return f"time{many}, from the makers' peaks and an assumed share of them: {'; '.join(told) or 'unknown'}"
+    return f"time{many}, assuming a share of the GPUs' peak rates: {'; '.join(told) or 'unknown'}"

@@ -12,7 +12,7 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 
 @dataclass(frozen=True)
 class Room:
-    """Bytes free: of the device that computes, of the computer's memory, of the disk here."""
+    """Free bytes: on the device, in main memory, and on the disk of the project."""
 
     device: str
     device_memory: float
@@ -21,12 +21,12 @@ class Room:
 
     @property
     def one_memory(self) -> bool:
-        """Whether the device computes in the computer's own memory."""
+        """Whether the device uses main memory."""
         return self.device == "CPU"
 
 
 def room(root: Path) -> Room:
-    """What is free now."""
+    """The memory and disk space that are free now."""
     import torch
 
     memory = _free_memory()
@@ -39,12 +39,12 @@ def room(root: Path) -> Room:
 
 @cache
 def busy() -> bool:
-    """Whether other processes were computing when this one first asked: more than one to two processors."""
+    """Whether other processes use the CPU: a load of more than half the processors, at the first call."""
     return os.getloadavg()[0] / (os.cpu_count() or 1) > _BUSY
 
 
 def _free_memory() -> float:
-    """What the system says is available, or less in a container with a limit."""
+    """The available memory according to the system, or the limit of a container if that is less."""
     import psutil
 
     free = float(psutil.virtual_memory().available)

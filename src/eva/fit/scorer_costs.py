@@ -1,4 +1,4 @@
-"""What the scorers, the scoring and the stages without a language model cost."""
+"""The cost of training scorers, of evaluation, and of stages without a language model."""
 
 from eva.fit.architecture import Architecture
 from eva.fit.inputs import Inputs
@@ -9,13 +9,13 @@ from eva.fit.work import Compute, Part, Regressions, Small, Write
 from eva.settings.scorer_section import Scorer
 
 _BATCH = 64
-_SENTENCES = 4  # of an EPITOME response, and the fits of a sentence scorer for each fold
-_FITS = 5
+_SENTENCES = 4  # mean sentences of an EPITOME response
+_FITS = 5  # fits of a sentence scorer for each fold
 _COPIES = 2  # of a model on its way into the registry: EVA's folder and MLflow's
 
 
 def level_classifier_cost(inputs: Inputs, formats: Formats) -> StageCost:
-    """Fine-tuning the encoder on every fold, reading with each, and the probe beside it."""
+    """Fine-tuning the encoder on every fold, predictions of each, and the probe."""
     name, settings = "level_classifier", inputs.settings.level_classifier
     encoder = inputs.architecture(settings.encoder)
     if encoder is None:
@@ -39,7 +39,7 @@ def level_classifier_cost(inputs: Inputs, formats: Formats) -> StageCost:
 
 
 def epitome_cost(mechanism: str, inputs: Inputs, formats: Formats) -> StageCost:
-    """The encoder reads every sentence and post once; regressions on what it read."""
+    """A forward pass of the encoder over every sentence and post, and regressions on its embeddings."""
     name, settings = f"epitome@{mechanism}", inputs.settings.epitome
     encoder = inputs.architecture(settings.encoder)
     if encoder is None:
@@ -81,7 +81,7 @@ def evaluate_cost(name: str, inputs: Inputs, corpus: str, backbone: str) -> Stag
 
 
 def register_cost(inputs: Inputs) -> StageCost:
-    """The merged model goes to the registry."""
+    """Merging the model and uploading it to the registry."""
     backbone = inputs.settings.register_.backbone
     model = inputs.architecture(backbone)
     if model is None:
@@ -92,7 +92,7 @@ def register_cost(inputs: Inputs) -> StageCost:
 
 
 def backbone_cost(name: str, inputs: Inputs, backbone: str) -> StageCost:
-    """A backbone's folder: copied, or unpacked to float32."""
+    """Writing a backbone's folder: copying it, or converting it to float32."""
     row, model = inputs.settings.backbones[backbone], inputs.architecture(backbone)
     if row.source in {"endpoint", "random"} or model is None:
         return StageCost(name, "models")
@@ -106,7 +106,7 @@ def backbone_cost(name: str, inputs: Inputs, backbone: str) -> StageCost:
 def _probe(
     inputs: Inputs, settings: Scorer, rows: float, length: int, labels: int
 ) -> tuple[list[Part], float]:
-    """The language model under a probe reads every row once; its bytes on the device."""
+    """The parts of a probe (one forward pass over every row, regressions), and its bytes on the device."""
     model = inputs.architecture(settings.probe) if settings.probe_share else None
     if model is None:
         return [], 0.0

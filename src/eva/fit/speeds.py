@@ -1,7 +1,7 @@
-"""How long parts of stages take on this machine: measured when first asked for, and kept.
+"""The time of parts of stages on this machine: measured when first needed, then stored.
 
-What is kept is keyed by the processor, its threads, the libraries and the code that measured; it
-carries a digest and is measured again where that does not fit.
+The stored file is named by processor, threads, libraries and code of the measurement. It has a digest, and
+if that does not match, everything is measured again.
 """
 
 import logging
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 
 Format = Literal["bf16", "fp32"]
 
-_START = 8.0  # seconds in which the group `models` begins on the machine that `Small` refers to
-_DVC = 1.3  # seconds of DVC's own work around a stage there
-_WRITE = 250e6  # bytes a second that are written, hashed and put into DVC's cache
+_START = 8.0  # start-up seconds of the group `models` on the reference machine of `Small`
+_DVC = 1.3  # seconds of DVC's own work for a stage on that machine
+_WRITE = 250e6  # bytes per second for writing, hashing and adding to DVC's cache
 _LENGTHS = (32, 64, 128, 256, 512, 1024)
 
 
 class MeasuredSpeeds:
-    """Seconds of parts on this machine, in the precision that a stage computes in."""
+    """The seconds of parts on this machine, measured in the precision of the stage."""
 
     def __init__(self, store: Path) -> None:
         self._store = store / f"{fingerprint(_machine())}.json"
         self._known: dict[str, Any] = self._read()
 
     def seconds(self, part: Part, precision: Format) -> float:
-        """How long a part takes."""
+        """The time of a part in seconds."""
         match part:
             case Compute():
                 return self._compute(part, precision)
@@ -56,12 +56,12 @@ class MeasuredSpeeds:
                 return part.size / _WRITE
 
     def begun(self, group: Group) -> Begun:
-        """How a process of a group of stages begins."""
+        """Start-up time and memory of a process of a group of stages."""
         return Begun(**self._kept("start-up", _begin)[group])
 
     @property
     def _slowness(self) -> float:
-        """Of this machine in what is not modelled, by how long Python takes to begin."""
+        """Slowness relative to the reference machine, from the start-up time; used for parts `Small`."""
         return max(0.2, self.begun("models").seconds / _START)
 
     def _compute(self, part: Compute, precision: Format) -> float:
@@ -90,13 +90,13 @@ class MeasuredSpeeds:
 
     def _kept(self, name: str, measure: Callable[[], Any]) -> Any:
         if name not in self._known:
-            log.info("eva fit: trying %s", name)
+            log.info("eva fit: timing %s", name)
             self._known[name] = measure()
             write_json(self._store, {"speeds": self._known, "digest": fingerprint(self._known)})
         return self._known[name]
 
     def _read(self) -> dict[str, Any]:
-        """What was measured before on this machine; nothing if the file is damaged."""
+        """The stored measurements of this machine; empty if the file is missing or damaged."""
         if not self._store.is_file():
             return {}
         try:
@@ -130,7 +130,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _processor_name() -> str:
-    """Model of the processor, as the system names it."""
+    """A name for the model of the processor and its features."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "flags"))]

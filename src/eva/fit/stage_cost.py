@@ -1,4 +1,4 @@
-"""What one item of the DAG costs, before it is known on which machine."""
+"""The cost of one item of the DAG, independent of the machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +17,21 @@ Formats = Callable[
 
 @dataclass(frozen=True)
 class StageCost:
-    """An item, e.g. `sft@esconv-smollm2-1-eva`.
+    """The cost of an item.
 
-    `device` are bytes on the device at the peak, of one process, `mapped` those of files that its
-    process maps into the computer's memory; `lasting` bytes stay on the disk,
-    `passing` are needed beside them while the item runs. `unknown` says what could not be told.
+    Attributes:
+        name: its name in DVC, e.g. `sft@esconv-smollm2-1-eva`.
+        group: the group of stages with the same libraries.
+        parts: its work.
+        precision: the number format, or None.
+        tokens: tokens that are processed or generated.
+        steps: updates of a training, or responses of a generation.
+        device: peak bytes on the device, per process.
+        mapped: bytes of files that a process maps into main memory.
+        processes: number of processes.
+        lasting: bytes that stay on the disk.
+        passing: bytes needed in addition while the item runs.
+        unknown: what could not be computed, or None.
     """
 
     name: str
@@ -39,15 +49,15 @@ class StageCost:
 
     @property
     def stage(self) -> str:
-        """The name before the item."""
+        """The stage, which is the part of the name before `@`."""
         return self.name.partition("@")[0]
 
     @property
     def everything(self) -> tuple[Part, ...]:
-        """Its parts, after its start."""
+        """All work of the item, including the start of its process."""
         return (StartUp(self.group), *self.parts)
 
 
 def pointer(name: str) -> StageCost:
-    """An item that trains nothing: it starts and writes a pointer."""
+    """The cost of an item that only writes a pointer."""
     return StageCost(name, "light")

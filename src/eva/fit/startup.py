@@ -1,4 +1,4 @@
-"""How long a process takes to begin, and how much memory its libraries take: tried, once a machine."""
+"""Measuring the start-up time of a process and the memory of its libraries, once per machine."""
 
 import os
 import resource
@@ -17,14 +17,14 @@ _TRIED: dict[Group, tuple[str, ...]] = {
     "models": _MODELS,
     "training": (*_MODELS, "datasets", "trl.trainer.dpo_trainer", "trl.trainer.sft_trainer"),
 }
-# The rest by their relation to one that was tried; trying all would take a minute.
+# The other groups are estimated from a measured one, because measuring all would take a minute.
 _LIKE: dict[Group, tuple[Group, float]] = {
     "validation": ("models", 0.5),
     "report": ("models", 0.35),
     "scorers": ("models", 1.0),
     "registry": ("models", 1.3),
 }
-_WAITING = 1.1  # of a process that imports, its whole time over the processor's
+_WAITING = 1.1  # wall time divided by CPU time of a process that imports libraries
 _PROGRAM = """\
 import importlib, sys
 for name in sys.argv[1:]:
@@ -36,14 +36,14 @@ print(psutil.Process().memory_info().rss)
 
 @dataclass(frozen=True)
 class Begun:
-    """Seconds until a process has its libraries, and the bytes that it then holds."""
+    """Seconds until a process has imported its libraries, and the bytes of memory that it then uses."""
 
     seconds: float
     memory: int
 
 
 def begin_all() -> dict[Group, Begun]:
-    """Of every group of stages."""
+    """Start-up time and memory of every group of stages."""
     tried = {group: _begin(names) for group, names in _TRIED.items()}
     like = {
         group: Begun(tried[other].seconds * factor, round(tried[other].memory * 1.2))
@@ -53,7 +53,7 @@ def begin_all() -> dict[Group, Begun]:
 
 
 def _begin(names: tuple[str, ...]) -> Begun:
-    """Start a process, import what the stages of a group import, and end it."""
+    """Start a process, import the libraries of a group of stages, and end it."""
     started, before = time.perf_counter(), _processor_time()
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _PROGRAM, *names],

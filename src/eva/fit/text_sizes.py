@@ -1,4 +1,4 @@
-"""Dialogues as token counts: how long their windows and prompts are, without making them."""
+"""Token counts of dialogues, and the lengths of their windows and prompts without creating them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from eva.models.prompts import system_prompt
 
 Count = Callable[[str], int]
 
-_CHARACTERS = 4.3  # of English to a token of a 32,000 to 150,000 word vocabulary
-_FRAME = 5  # tokens that a chat template puts around a turn
+_CHARACTERS = 4.3  # characters of English per token, for a vocabulary of 32,000 to 150,000 tokens
+_FRAME = 5  # tokens that a chat template adds to a turn
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Some sequences: how many, their tokens, sum of squared lengths, tokens with a loss, the longest."""
+    """Totals of a set of sequences: number, tokens, sum of squared lengths, tokens with a loss, longest."""
 
     n: float = 0.0
     tokens: float = 0.0
@@ -33,7 +33,7 @@ class Sequences:
         )
 
     def times(self, factor: float) -> "Sequences":
-        """As many times."""
+        """The totals of the sequences repeated `factor` times."""
         return Sequences(
             self.n * factor,
             self.tokens * factor,
@@ -44,17 +44,20 @@ class Sequences:
 
     @property
     def length(self) -> int:
-        """The mean."""
+        """The mean length in tokens."""
         return max(1, round(self.tokens / self.n)) if self.n else 1
 
 
 def sequence(length: float, scored: float) -> Sequences:
-    """One of them."""
+    """The totals of a single sequence of `length` tokens, of which `scored` have a loss."""
     return Sequences(1, length, length**2, scored, length)
 
 
 def token_counter(folder: Path) -> tuple[Count, bool]:
-    """Counts tokens with the tokenizer of a model folder, or from characters; and whether it is exact."""
+    """A function that counts tokens, and whether it is exact.
+
+    It uses the tokenizer of a model folder if it exists; else it estimates tokens from characters.
+    """
     if not (folder / "tokenizer.json").is_file():
         return lambda text: max(1, round(len(text) / _CHARACTERS)), False
     from tokenizers import Tokenizer
@@ -67,34 +70,34 @@ def token_counter(folder: Path) -> tuple[Count, bool]:
 
 @dataclass(frozen=True)
 class Said:
-    """A dialogue: tokens before its first turn, and of each turn with the template's frame."""
+    """The token counts of a dialogue: before its first turn, and of each turn with its template."""
 
     head: int
     turns: tuple[tuple[bool, int], ...]  # whether the supporter speaks, tokens
 
     @property
     def answers(self) -> list[int]:
-        """Indices of the supporter's turns."""
+        """The indices of the supporter's turns."""
         return [i for i, (supporter, _) in enumerate(self.turns) if supporter]
 
     def span(self, start: int, stop: int) -> int:
-        """Tokens of the head and of turns `start` to `stop`."""
+        """The tokens of the head and of the turns from `start` to `stop` (exclusive)."""
         return self.head + sum(tokens for _, tokens in self.turns[start:stop])
 
     def first(self, stop: int, room: int) -> int:
-        """The earliest user turn from which the turns before `stop` fit into `room` tokens."""
+        """The earliest user turn from which all turns before `stop` fit into `room` tokens."""
         starts = [i for i in range(stop) if not self.turns[i][0]]
         return next((i for i in starts if self.span(i, stop) <= room), starts[-1] if starts else 0)
 
 
 def measure(dialogue: Dialogue, count: Count, prompt: str = "eva") -> Said:
-    """Token counts of a dialogue under a prompt."""
+    """The token counts of a dialogue with a system prompt."""
     turns = tuple((turn.role == "assistant", count(turn.content) + _FRAME) for turn in dialogue.turns)
     return Said(count(system_prompt(prompt)) + _FRAME, turns)
 
 
 def windows(said: Said, max_length: int) -> Sequences:
-    """Training sequences: mostly one; a longer dialogue is cut as `eva.models.chat` cuts it."""
+    """The training sequences of a dialogue, usually one; a long one is divided as in `eva.models.chat`."""
     total, start, last = Sequences(), -1, 0
     length = scored = 0.0
     for index in said.answers:
@@ -109,14 +112,14 @@ def windows(said: Said, max_length: int) -> Sequences:
 
 @dataclass(frozen=True)
 class Prompts:
-    """Prompts of one dialogue: what is read once for all that share it, and those read alone."""
+    """The prompts of one dialogue: number of responses, and the sequences of their forward passes."""
 
     answers: int
     read: Sequences
 
 
 def prompts(said: Said, max_length: int) -> Prompts:
-    """What generation reads to answer every supporter turn."""
+    """The prompts for all supporter turns of a dialogue; those that share a prefix are one sequence."""
     lengths = [said.span(said.first(i, max_length), i) for i in said.answers]
     shared = [n for n, i in zip(lengths, said.answers, strict=True) if said.span(0, i) <= max_length]
     alone = [

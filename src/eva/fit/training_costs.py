@@ -1,4 +1,4 @@
-"""What acquisition, alignment and generation cost."""
+"""The cost of SFT, DPO and generation."""
 
 from eva.fit.architecture import Architecture
 from eva.fit.inputs import Inputs, Sample
@@ -20,7 +20,7 @@ from eva.settings.variants_section import Variant
 from eva.training.arguments import total_steps
 from eva.training.footprint import checkpoint_bytes, most_bytes
 
-_PADDED = 1.02  # rows of like length go together
+_PADDED = 1.02  # tokens with padding per token; rows of similar length share a batch
 _FLOAT = 4
 _REFERENCE = 64  # pairs of which the reference reads the trees together
 _UNTRAINED = 160  # tokens after which an untrained model has mostly ended, if the settings let it
@@ -29,7 +29,7 @@ _LAST = 0.5  # share of the longest response's steps in which nothing is left to
 
 
 def sft_cost(name: str, inputs: Inputs, item: tuple[str, str], formats: Formats, over: Sharding) -> StageCost:
-    """Full-parameter fine-tuning of backbone on corpus, with its scores before and after."""
+    """Full-parameter fine-tuning of a backbone on a corpus, and the loss on valid before and after."""
     corpus, backbone = item
     settings, model = inputs.settings.sft, inputs.architecture(backbone)
     if model is None:
@@ -58,7 +58,7 @@ def sft_cost(name: str, inputs: Inputs, item: tuple[str, str], formats: Formats,
 
 
 def reused_sft_cost(name: str, inputs: Inputs, backbone: str) -> StageCost:
-    """A training that another variant had: its weights are checked, and put into the workspace once more."""
+    """A training run shared with another variant: its weights are checked and checked out once more."""
     model = inputs.architecture(backbone)
     if model is None:
         return StageCost(name, "training", unknown=f"the shape of {backbone}")
@@ -67,7 +67,7 @@ def reused_sft_cost(name: str, inputs: Inputs, backbone: str) -> StageCost:
 
 
 def dpo_cost(name: str, inputs: Inputs, backbone: str, formats: Formats) -> StageCost:
-    """LoRA DPO on the backbone's pairs, and what the reference reads of them."""
+    """LoRA DPO on the pairs of a backbone, and the log-probabilities of the reference."""
     settings, model = inputs.settings.dpo, inputs.architecture(backbone)
     if model is None:
         return StageCost(name, "training", unknown=f"the shape of {backbone}")
@@ -94,7 +94,7 @@ def dpo_cost(name: str, inputs: Inputs, backbone: str, formats: Formats) -> Stag
 
 
 def _alignment(settings: Dpo, pairs: Pairs) -> tuple[Sequences, Sequences]:
-    """What the policy learns on in an epoch; and what is only read: the reference, the held-out scores."""
+    """The sequences trained on in an epoch, and those of forward passes only (reference and held-out)."""
     if settings.trainer == "trl":
         learnt, held_out = one_by_one(pairs.train).times(_PADDED), one_by_one(pairs.valid).times(_PADDED)
         return learnt, learnt.times(settings.epochs) + held_out.times(4)
@@ -117,14 +117,14 @@ def _largest_step(settings: Dpo, pairs: Pairs, once: Sequences) -> tuple[float, 
 
 
 def _rows(settings: Dpo) -> int:
-    """Sequences of a step that are in memory together: a tree is one."""
+    """Sequences of a step that are in memory at the same time; a tree counts as one."""
     return 2 * settings.batch_size if settings.trainer == "trl" else 1
 
 
 def generate_cost(
     name: str, inputs: Inputs, item: tuple[str, str], variant: Variant, formats: Formats
 ) -> StageCost:
-    """One response at every supporter turn of the test dialogues."""
+    """One response to every supporter turn of the test dialogues."""
     corpus, backbone = item
     settings, model = inputs.settings.generate, inputs.architecture(backbone)
     if model is None:
@@ -147,7 +147,7 @@ def generate_cost(
 
 
 def preferences_cost(name: str, inputs: Inputs, backbone: str, formats: Formats) -> StageCost:
-    """Building pairs; where the recipe asks the untouched backbone, its answers."""
+    """Building pairs, and if the recipe needs them, generating responses of the backbone."""
     asked = inputs.pairs(backbone).asked
     if not asked:
         return StageCost(name, "light")
@@ -169,7 +169,7 @@ def preferences_cost(name: str, inputs: Inputs, backbone: str, formats: Formats)
 
 
 def _new_tokens(settings: Generate, variant: Variant, sample: Sample) -> int:
-    """Steps until the longest response of a group has ended."""
+    """The steps until the longest response of a group has ended."""
     if variant.prompt == "cot":
         return min(settings.cot_max_new_tokens, 2 * _UNTRAINED)
     if not variant.acquire:
@@ -181,9 +181,10 @@ def _new_tokens(settings: Generate, variant: Variant, sample: Sample) -> int:
 def _answers(
     model: Architecture, groups: list[tuple[Sequences, int, float]], settings: Generate, new: int
 ) -> tuple[list[Part], float]:
-    """Reading the prompts of every group once, then growing all answers together; tokens of both.
+    """One forward pass over the prompts of every group, then decoding; returns the parts and all tokens.
 
-    The next answer begins as one ends, so a step is full until the last answers, which end one by one.
+    The next response starts when one ends, so all rows of a step are used until no response is left to
+    start.
     """
     read = Sequences()
     for prompt, _, times in groups:
@@ -199,7 +200,7 @@ def _answers(
 
 
 def _read_at_once(groups: list[tuple[Sequences, int, float]], settings: Generate) -> int:
-    """Conversations whose answers grow side by side."""
+    """The number of dialogues whose responses are decoded at the same time."""
     mean = sum(number for _, number, _ in groups) / len(groups) if groups else 1.0
     return min(len(groups), round(settings.batch_size / mean) + 1)
 

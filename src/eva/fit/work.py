@@ -1,4 +1,4 @@
-"""What a stage does, in units whose speed can be measured on a machine or looked up for a card."""
+"""The work of a stage, in units whose speed can be measured on a machine or looked up for a GPU."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -6,17 +6,17 @@ from typing import Literal
 from eva.fit.architecture import Architecture
 
 Kind = Literal["forward", "train", "adapt"]
-# Passes over the weights in one step, in units of a forward pass: backward costs two, or one where
-# only an adapter learns and the weights need no gradient.
+# Cost of one step in forward passes: a backward pass costs two, or one if only an adapter is trained and
+# the weights need no gradient.
 _PASSES = {"forward": 1.0, "train": 3.0, "adapt": 2.0}
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Tokens through a model: read (`forward`), trained on in full, or with an adapter (`adapt`).
+    """Tokens processed by a model: forward pass only, full training, or training an adapter (`adapt`).
 
-    `squares` is the sum of the squared sequence lengths, `scored` the tokens that need the head.
-    `rows` sequences of about `length` tokens go through at once; small batches are slower.
+    `squares` is the sum of the squared sequence lengths, `scored` the tokens that need the head. A batch
+    has `rows` sequences of about `length` tokens; small batches are slower per token.
     """
 
     kind: Kind
@@ -28,7 +28,7 @@ class Compute:
     length: int
 
     def times(self, factor: float) -> "Compute":
-        """The same over and over."""
+        """The same work repeated `factor` times."""
         return replace(
             self, tokens=self.tokens * factor, squares=self.squares * factor, scored=self.scored * factor
         )
@@ -48,7 +48,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Decode:
-    """`steps` of generation, each of which adds one token to `rows` responses on average."""
+    """`steps` of decoding, each of which adds one token to `rows` responses on average."""
 
     model: Architecture
     steps: float
@@ -58,7 +58,7 @@ class Decode:
 
 @dataclass(frozen=True)
 class Regressions:
-    """Logistic regressions; `cells` are rows times columns, summed over all of them."""
+    """Logistic regressions; `cells` is rows times columns, summed over all regressions."""
 
     cells: float
 
@@ -68,21 +68,21 @@ Group = Literal["light", "validation", "models", "training", "scorers", "report"
 
 @dataclass(frozen=True)
 class StartUp:
-    """A process that begins: Python, the libraries of a group, MLflow, DVC's own work around it."""
+    """The start of a process: Python, the libraries of a group, MLflow, and DVC's own work."""
 
     group: Group
 
 
 @dataclass(frozen=True)
 class Small:
-    """Work that is not modelled: its seconds on the machine that the start-up times are relative to."""
+    """Work that is not modelled: its seconds on the reference machine of the start-up times."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Write:
-    """Bytes that are written and hashed."""
+    """Writing and hashing of `size` bytes."""
 
     size: float
 

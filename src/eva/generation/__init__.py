@@ -1,1 +1,1 @@
-"""Responses to gold histories, batched and seeded."""
+"""Generation of responses, given the human dialogue history, by local models, vLLM or endpoints."""

@@ -1,4 +1,4 @@
-"""Answers of an endpoint, kept on disk: what was paid for once is not asked again."""
+"""Responses of an endpoint, stored on disk, so that a request that was paid for is not sent again."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,23 +12,23 @@ from eva.settings.backbones_section import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One chat completion: all that decides the answer."""
+    """A chat completion request: URL and body, which determine the response."""
 
     url: str
     body: Mapping[str, Any]
 
     @property
     def name(self) -> str:
-        """Names the whole request: address, model, messages, sampling and seed."""
+        """Fingerprint of the whole request: URL, model, messages, sampling and seed."""
         return fingerprint({"url": self.url, "body": self.body})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; `reasoning` is a thought that the server handed over apart.
+    """A response of an endpoint; `reasoning` is a thought that the server returned in its own field.
 
-    `finish_reason` is `stop`, `length` if the answer was cut off, `content_filter` if it was withheld.
-    Tokens as billed, None where the server did not say.
+    `finish_reason` is `stop`, `length` if the response was cut off, `content_filter` if it was withheld.
+    Token counts are those billed, None if the server did not give them.
     """
 
     text: str
@@ -40,17 +40,17 @@ class Answer:
 
 
 class Answers:
-    """A folder with one file per request, each written in one step and checked before it is used.
+    """A folder with one file per request, written atomically and verified before it is used.
 
-    The name is the whole request. The code is no part of it: it decides what is asked, not what a
-    server answers.
+    The file name is the fingerprint of the request. The code is not part of it, because it determines the
+    request, not the response of the server.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def get(self, request: Request) -> Answer | None:
-        """The kept answer; an `InputError` names a file that is not what was written."""
+        """The stored response, or None; `InputError` if its file was changed or damaged."""
         path = self._path(request)
         return _read(path) if path.is_file() else None
 
@@ -63,7 +63,7 @@ class Answers:
 
 
 def damaged_answers(folder: Path) -> Iterator[str]:
-    """What is wrong with the files of an answers folder."""
+    """A message for each damaged file in a folder of stored responses."""
     for path in sorted(folder.glob("*.json")):
         try:
             _read(path)
@@ -72,23 +72,23 @@ def damaged_answers(folder: Path) -> Iterator[str]:
 
 
 def _read(path: Path) -> Answer:
-    advice = "it was paid for: restore it from a copy, or delete it and it is asked again"
+    advice = "it was paid for: restore it from a copy, or delete it to send the request again"
     try:
         content = read_json(path)
-        digest = content.pop("digest", None)  # answers kept before there was one have none
+        digest = content.pop("digest", None)  # older files have no digest
         answer = Answer(**content["answer"])
         whole = Request(**content["request"]).name == path.stem and digest in (None, fingerprint(content))
     except (InputError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: not a kept answer ({error}); {advice}") from None
+        raise InputError(f"{path}: not a stored response ({error}); {advice}") from None
     if not whole:
-        raise InputError(f"{path}: changed since it was written; {advice}")
+        raise InputError(f"{path}: it was changed after it was written; {advice}")
     return answer
 
 
 def bill(answers: Sequence[Answer], limits: Endpoint) -> dict[str, float | None]:
-    """Tokens of all answers and, if both prices are known, what they cost at list price.
+    """The tokens of all responses and, if both prices are known, their cost.
 
-    None, not a part of the sum, where a server left the tokens of some answers out.
+    A value is None, rather than a partial sum, if the server did not give the tokens of some responses.
     """
     read = _total([answer.input_tokens for answer in answers])
     written = _total([answer.output_tokens for answer in answers])

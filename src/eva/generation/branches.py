@@ -1,9 +1,10 @@
-"""Decoding many responses over shared prefixes.
+"""Decoding of many responses whose prompts share prefixes.
 
-The prompts of a dialogue's supporter turns are prefixes of one another. So a conversation is read
-once, and every response grows as a branch from its own place. Each step runs the newest token of
-all open branches, of several conversations, as one sequence: reading the weights costs most of a
-step, however many tokens it serves. A branch leaves as it ends, and the next one takes its place.
+The prompts of a dialogue's supporter turns are prefixes of one another. So one forward pass computes the
+keys and values of a whole dialogue (the trunk), and every response is decoded as a branch from the end of
+its own prompt. Each step computes the newest token of all open branches, of several dialogues, as one
+sequence, because most of the time of a step is spent reading the weights, whatever the number of tokens.
+When a branch ends, the next one takes its place.
 """
 
 from collections import deque
@@ -19,7 +20,11 @@ from eva.generation.tree_cache import TreeCache, tree_attention
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """A prompt and those that are its prefixes: their lengths, the seeds and the names of their responses."""
+    """The longest prompt of a group, and the prompts that are its prefixes.
+
+    `lengths` are the lengths in tokens of all prompts of the group; `seeds` and `names` belong to their
+    responses.
+    """
 
     ids: list[int]
     lengths: list[int]
@@ -29,7 +34,7 @@ class Trunk:
 
 @dataclass(slots=True)
 class _Branch:
-    """A response that grows: whose it is, and the position of its next token."""
+    """A response that is being decoded, and the position of its next token."""
 
     name: int
     tree: TreeCache
@@ -43,7 +48,7 @@ class _Branch:
 def decode_branches(
     model: Any, trunks: Sequence[Trunk], decoding: Decoding, batch_size: int
 ) -> Iterator[tuple[int, Written]]:
-    """Names and responses, each as it ends; at most `batch_size` grow at once."""
+    """Pairs of name and response, each as soon as it ends; at most `batch_size` are decoded at once."""
     unread, waiting = deque(enumerate(trunks)), deque[_Branch]()
     rows: list[_Branch] = []
     with tree_attention(model):
@@ -56,13 +61,13 @@ def decode_branches(
             if new:
                 first = torch.stack([branch.first for branch in new])
                 rows += yield from _grown(new, first, decoding)
-                rows.sort(key=lambda branch: branch.tree.order)  # those of one tree stand together
+                rows.sort(key=lambda branch: branch.tree.order)  # branches of one tree must be adjacent
             elif rows:
                 rows = yield from _grown(rows, _step(model, rows), decoding)
 
 
 def _read(model: Any, order: int, trunk: Trunk) -> Iterator[_Branch]:
-    """Read a conversation; its branches, each with the logits of its first token."""
+    """The branches of a trunk after its forward pass, each with the logits of its first token."""
     from transformers import DynamicCache
 
     cache = DynamicCache()
@@ -81,7 +86,7 @@ def _read(model: Any, order: int, trunk: Trunk) -> Iterator[_Branch]:
 def _grown(
     branches: Sequence[_Branch], logits: torch.Tensor, decoding: Decoding
 ) -> Generator[tuple[int, Written], None, list[_Branch]]:
-    """Give each branch its next token; yields those that end, returns those that go on."""
+    """Choose the next token of each branch; yields responses that end, returns the branches that continue."""
     picked = pick([branch.stream for branch in branches], logits, decoding)
     going = []
     for branch, token in zip(branches, picked, strict=True):
@@ -94,7 +99,7 @@ def _grown(
 
 
 def _step(model: Any, rows: Sequence[_Branch]) -> torch.Tensor:
-    """Logits (rows, vocabulary) after the newest token of each row."""
+    """The logits (rows, vocabulary) after the newest token of each branch."""
     trees, start = [], 0
     while start < len(rows):
         own = [branch.number for branch in rows[start:] if branch.tree is rows[start].tree]

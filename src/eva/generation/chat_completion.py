@@ -1,7 +1,7 @@
-"""What servers send back as a chat completion, in all the shapes that they do.
+"""Parsing of chat completions in the variants that servers return.
 
-The format is OpenAI's; servers differ in where a thought stands, in what a filtered answer looks
-like and in what they leave out.
+The format is OpenAI's; servers differ in where they put thoughts, in how they mark filtered responses, and
+in which fields they leave out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,15 +11,19 @@ from eva.errors import InputError
 from eva.generation.answers import Answer
 from eva.plain_text import json_value, storable
 
-_SHOWN = 200  # characters of a body that is no chat completion
+_SHOWN = 200  # characters of an unknown body that a message shows
 _REASONING = ("reasoning_content", "reasoning")  # DeepSeek, vLLM and SGLang; OpenRouter and Ollama
 
 
 def read_completion(body: bytes) -> Answer:
-    """The answer in the body of a response; an `InputError` shows a body that holds none.
+    """The response in the body of an HTTP response.
 
-    Text that no file could hold (half a surrogate pair, NUL) gets U+FFFD: it was paid for. A refusal
-    that comes apart is what the model says. Parts of another type than `text` are thoughts.
+    Unpaired surrogates and NUL, which no text file can hold, are replaced by U+FFFD, because the response
+    was paid for. If there is no content but a `refusal`, that is the text. Content parts of another type
+    than `text` are thoughts.
+
+    Raises:
+        InputError: the body is not a chat completion; the message shows its start.
     """
     said = _object(body)
     choice = _first(said.get("choices"))
@@ -42,10 +46,10 @@ def read_completion(body: bytes) -> Answer:
 
 
 def error_status(body: bytes) -> int | None:
-    """The status that a body stands for if it is an error, whatever status it came with.
+    """The HTTP status of an error in the body of a response with status 200; None if there is none.
 
-    Routers answer HTTP 200 before they know whether the model behind them does; the error's own code,
-    where it is an HTTP status, tells whether asking again may help.
+    Routers return HTTP 200 before they know whether the model behind them responds. The `code` of the
+    error, if it is an HTTP status, tells whether a retry may help; else 400.
     """
     try:
         error = _object(body).get("error")
@@ -58,7 +62,9 @@ def error_status(body: bytes) -> int | None:
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    found, _ = json_value(body.decode(errors="replace").removeprefix("\ufeff"))  # halves are mended later
+    found, _ = json_value(
+        body.decode(errors="replace").removeprefix("\ufeff")
+    )  # unpaired surrogates are replaced later
     if not isinstance(found, Mapping):
         raise InputError(f"something else than a chat completion ({_shown(body)})")
     return found
@@ -70,14 +76,14 @@ def _first(choices: Any) -> Mapping[str, Any]:
 
 
 def _content(content: Any) -> tuple[str, str]:
-    """The text and the thought of a message's content: one text, a list of parts, or nothing."""
+    """The text and the thoughts in the content of a message, which is a text, a list of parts or missing."""
     parts = content if isinstance(content, list) else [content]
     texts = [(text, is_text) for part in parts for text, is_text in _texts(part)]
     return "".join(t for t, is_text in texts if is_text), "".join(t for t, is_text in texts if not is_text)
 
 
 def _texts(part: Any) -> Iterator[tuple[str, bool]]:
-    """The texts in a part of the content, each with whether it is said (and not thought)."""
+    """The texts in a part of the content, each with whether it is response text (and not a thought)."""
     if isinstance(part, str):
         yield part, True
     elif isinstance(part, Mapping):

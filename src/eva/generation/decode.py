@@ -1,4 +1,4 @@
-"""One response per supporter turn, given the gold history (the paper's setting for Tables 2 and 8)."""
+"""Generating one response per supporter turn, given the human history (as for the paper's Tables 2 and 8)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +35,20 @@ def generate(
     *,
     partial: Partial | None = None,
 ) -> list[Response]:
-    """Responses of `policy` at the given supporter turns, in order.
+    """The responses of the model `policy` to the given supporter turns, in order.
 
-    What `partial` already holds is not generated again, and new responses go into it as soon as all of
-    a dialogue are there. A response depends on `seed`, its dialogue and its turn, not on what it is
-    batched with.
+    A response depends on `seed`, its dialogue and its turn, not on the batch it is decoded in.
+
+    Args:
+        policy: the model, ready to generate.
+        tokenizer: its tokenizer.
+        turns: the supporter turns to respond to.
+        settings: section `generate`.
+        prompt: name of the system prompt (`eva` or `cot`).
+        seed: seed of sampling.
+        on_progress: called after each dialogue with the numbers of finished dialogues and of all.
+        partial: responses already on disk, which are not generated again; new ones are added as soon as
+            those of a whole dialogue are complete.
     """
     found = dict(partial.done) if partial else {}
     missing = list({turn.key: turn for turn in turns if turn.key not in found}.values())
@@ -62,7 +71,7 @@ def generate(
 
 
 def stop_ids(policy: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
-    """Tokens that end a response: the template's end of turn, and the model's own end tokens."""
+    """The ids of tokens that end a response: the template's end of turn, and the model's own end tokens."""
     configured = policy.generation_config.eos_token_id
     own = configured if isinstance(configured, list) else [configured]
     ids = {end_of_turn(tokenizer).id, tokenizer.eos_token_id, *own}
@@ -82,7 +91,7 @@ def _respond(
     prompt: str,
     seed: int,
 ) -> Iterator[Response]:
-    """Responses at the given supporter turns, each as it ends."""
+    """The responses to the given supporter turns, each as soon as it ends."""
     prompts = [
         encode_prompt(tokenizer, turn.history, prompt=prompt, max_length=settings.max_length)
         for turn in turns
@@ -102,7 +111,7 @@ def _respond(
 
 
 def _groups(turns: Sequence[SupporterTurn], prompts: Sequence[list[int]]) -> Iterator[list[int]]:
-    """Numbers of turns whose prompts continue one another: of one dialogue, and with nothing dropped."""
+    """Groups of turns (indices) of one dialogue whose prompts are prefixes of the group's first prompt."""
     dialogues: dict[str, list[int]] = {}
     for number, turn in enumerate(turns):
         dialogues.setdefault(turn.dialogue.id, []).append(number)

@@ -1,4 +1,4 @@
-"""Decoding prompts that share nothing: left-padded batches of similar length."""
+"""Decoding of prompts that share no prefix, in left-padded batches of similar length."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def decode_batches(
     decoding: Decoding,
     batch_size: int,
 ) -> Iterator[tuple[int, Written]]:
-    """Numbers of the prompts and responses after them, batch by batch, the shortest prompts first."""
+    """Pairs of prompt index and response, batch by batch, the shortest prompts first."""
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for start in range(0, len(order), batch_size):
         part = order[start : start + batch_size]
@@ -25,7 +25,7 @@ def decode_batches(
 
 
 def _grow(batch: "_Batch", streams: Sequence[Stream], decoding: Decoding) -> list[Written]:
-    """Write the responses of a batch until each stops or is full."""
+    """Decode a batch until each response has ended or has the largest number of tokens."""
     written = [Written() for _ in streams]
     rows, logits = list(range(len(streams))), batch.first
     while rows:
@@ -37,7 +37,7 @@ def _grow(batch: "_Batch", streams: Sequence[Stream], decoding: Decoding) -> lis
 
 
 class _Batch:
-    """The state of one batch; rows that have stopped leave the cache."""
+    """The state of one batch; rows that have ended are removed from the key-value cache."""
 
     def __init__(self, model: Any, prompts: Sequence[list[int]]) -> None:
         from transformers import DynamicCache
@@ -62,7 +62,7 @@ class _Batch:
         return self._forward(torch.tensor(tokens, device=device)[:, None])
 
     def _forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Logits of the last position; positions count real tokens only."""
+        """The logits at the last position; positions do not count padding."""
         positions = (self._mask.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         result = self._model(
             input_ids=ids,

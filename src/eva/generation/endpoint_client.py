@@ -1,7 +1,7 @@
-"""Asking an OpenAI-compatible endpoint: many requests at once, within limits, each paid for once.
+"""Sending requests to an OpenAI-compatible endpoint: several at once, within limits, none paid for twice.
 
-The client library repeats a request after 408, 409, 429, 5xx, a timeout or a lost connection,
-and waits as long as `Retry-After` says, or else longer each time.
+The client library retries a request after status 408, 409, 429 or 5xx, a timeout or a lost connection. It
+waits as long as `Retry-After` says, else longer each time.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from eva.generation.chat_completion import error_status, read_completion
 from eva.models.endpoint import KEY, Served
 from eva.settings.backbones_section import Endpoint
 
-AGAIN = "what was answered is kept: the same command goes on from there"
+AGAIN = "responses received so far are kept: the same command continues from there"
 
 _SHORTEST_KEY = 8
 
@@ -29,14 +29,21 @@ log = logging.getLogger(__name__)
 def ask(
     served: Served, requests: Sequence[Request], answers: Answers, on_answers: Callable[[int], object]
 ) -> list[Answer]:
-    """An answer to each request, in order; what `answers` holds already is not asked.
+    """The response to each request, in order; requests whose response is in `answers` are not sent.
 
-    Raises `InputError` when the endpoint refuses or cannot be reached. What was answered until
-    then is kept, so that the same call goes on from there.
+    Args:
+        served: the endpoint and model.
+        requests: the requests.
+        answers: the store of responses; new ones are added as they arrive.
+        on_answers: called with the number of new responses.
+
+    Raises:
+        InputError: the endpoint refuses a request or cannot be reached. Responses received until then
+            are kept, so that the same call continues from there.
     """
     kept = {one.name: answers.get(one) for one in requests}
     missing = {one.name: one for one in requests if kept[one.name] is None}
-    log.info("%d requests, %d of them to be asked", len(requests), len(missing))
+    log.info("%d requests, %d of them to be sent", len(requests), len(missing))
     on_answers(len(requests) - len(missing))
     run = _Run(served, answers, on_answers)
     if missing:
@@ -46,7 +53,7 @@ def ask(
 
 
 class _Pace:
-    """At most so many requests a minute, evenly spaced; a repeated request counts again."""
+    """Limits the requests per minute and spaces them evenly; a retry counts as a request."""
 
     def __init__(self, per_minute: int | None) -> None:
         self._gap = 60 / per_minute if per_minute else 0.0
@@ -69,14 +76,16 @@ class _Run:
 
     async def ask(self, requests: Sequence[Request]) -> None:
         async with _client(self._served.url, self._key, self._limits) as client:
-            await self._side_by_side(client, iter(requests[:1]), 1)  # a wrong key or model is refused once
+            await self._side_by_side(
+                client, iter(requests[:1]), 1
+            )  # one request first, so that a wrong key or model fails only once
             await self._side_by_side(client, iter(requests[1:]), self._limits.concurrency)
 
     async def _side_by_side(self, client: openai.AsyncOpenAI, waiting: Iterator[Request], n: int) -> None:
         workers = [asyncio.create_task(self._work(client, waiting)) for _ in range(n)]
         try:
             await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-        finally:  # after a failure or Ctrl-C nothing new starts; what is under way is paid for and kept
+        finally:  # after a failure or Ctrl-C nothing new is sent; requests already sent are paid for and kept
             list(waiting)
             await asyncio.wait(workers)
         failures = [error for worker in workers if (error := worker.exception())]
@@ -89,21 +98,21 @@ class _Run:
 
     async def _answer(self, client: openai.AsyncOpenAI, request: Request) -> None:
         try:
-            # Not `chat.completions.create`: the body goes out as it is, whatever fields a server adds,
-            # and comes back as it is, whatever shape it has.
+            # Not `chat.completions.create`, which would change unknown fields of the request and fail on
+            # unusual responses.
             body = await client.post("/chat/completions", body=dict(request.body), cast_to=bytes)
         except openai.OpenAIError as error:
             raise InputError(self._without_key(self._explained(error))) from None
         try:
             answer = read_completion(body)
         except InputError as error:
-            fault = f"{request.url} answers with {error}; check the address; {AGAIN}"
+            fault = f"{request.url} returns {error}; check the URL; {AGAIN}"
             raise InputError(self._without_key(fault)) from None
         self._answers[request] = self.given[request.name] = answer
         self._on_answers(1)
 
     def _without_key(self, text: str) -> str:
-        """Servers repeat a wrong key; what is too short to be one (`none`) is a word of the message."""
+        """The text without the key, which servers repeat in errors; a short key (`none`) may be a word."""
         return text.replace(self._key, "…") if len(self._key) >= _SHORTEST_KEY else text
 
     def _explained(self, error: openai.OpenAIError) -> str:
@@ -112,12 +121,11 @@ class _Run:
             fault = str(error.__cause__ or "") or str(error)
             return f"{url} cannot be reached ({fault}), with up to {retries} retries; {AGAIN}"
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return (
-                f"{url} refuses the key in {KEY} (HTTP {error.status_code}); set one that may use this model"
-            )
+            code = error.status_code
+            return f"{url} refuses the key in {KEY} (HTTP {code}); set a key that may use this model"
         if isinstance(error, openai.APIStatusError) and _may_pass(error.status_code):
             fault = f"HTTP {error.status_code}, {_text(error)}"
-            return f"{url} keeps failing ({fault}), with up to {retries} retries; ask more slowly; {AGAIN}"
+            return f"{url} fails ({fault}), with up to {retries} retries; lower the request rate; {AGAIN}"
         return f"{url} refuses a request to {self._served.model!r}: {_text(error)}; {AGAIN}"
 
 
@@ -135,7 +143,7 @@ def _client(url: str, key: str, limits: Endpoint) -> openai.AsyncOpenAI:
 
 
 async def _take_errors_at_their_code(response: Any) -> None:
-    """An error under HTTP 200 is retried or raised as if it had come with its own status."""
+    """Give a response with an error in its body the status of that error, so that it is retried or raised."""
     if response.status_code == HTTPStatus.OK:
         response.status_code = error_status(await response.aread()) or HTTPStatus.OK
 

@@ -1,4 +1,4 @@
-"""Responses on disk as they come, so that an interrupted generation goes on where it was."""
+"""Storing responses on disk as they are generated, so that an interrupted generation can be resumed."""
 
 import json
 import logging
@@ -19,14 +19,15 @@ log = logging.getLogger(__name__)
 
 
 class Partial:
-    """The responses of one generation: a line with its inputs, then a line with a digest per response.
+    """The stored responses of one generation.
 
-    The file's name should carry a fingerprint of the inputs. A response that does not match its digest,
-    and the line that a kill cut short, are generated again.
+    The file has one line with the inputs of the generation, then one line with a digest for each response.
+    Its name should contain a fingerprint of the inputs. A response that does not match its digest, or
+    whose line is incomplete because the process was killed, is generated again.
     """
 
     def __init__(self, path: Path, inputs: Mapping[str, Any] | None = None) -> None:
-        """Read what is there; `inputs` are what the responses follow from, in clear."""
+        """Read the file, if it exists; `inputs` are what determines the responses, written for inspection."""
         self._path = path
         found, damaged = _valid_rows(path)
         self.done = {response.key: response for response in found}
@@ -37,7 +38,7 @@ class Partial:
         write_jsonl(path, [{"inputs": dict(inputs or {})}, *(_row(one) for one in self.done.values())])
 
     def add(self, responses: Iterable[Response]) -> None:
-        """Append responses and force them to the disk."""
+        """Append responses and flush them to the disk."""
         with self._path.open("a", encoding="utf-8") as file:
             for response in responses:
                 file.write(json.dumps(_row(response), ensure_ascii=False) + "\n")
@@ -48,7 +49,10 @@ class Partial:
 
 @contextmanager
 def resumable(store: Path, inputs: Mapping[str, Any]) -> Iterator[Partial]:
-    """What is already there of the generation that `inputs` determine; an equal one waits outside."""
+    """A context with the stored responses of the generation that `inputs` determine.
+
+    If another process runs the same generation, waits until it has finished.
+    """
     path = store / f"generate-{fingerprint(inputs)}.jsonl"
     store.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_suffix(".lock"))
@@ -69,9 +73,9 @@ def _row(response: Response) -> dict[str, Any]:
 
 
 def _valid_rows(path: Path) -> tuple[list[Response], int]:
-    """The responses that are what was written, and how many lines are not."""
+    """The responses that match their digest, and the number of damaged lines."""
     found, damaged = [], 0
-    # Line by line: a kill can cut a character in two.
+    # Decoded line by line, because a killed process may have written only part of a character.
     for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             row = parse_json(line.decode("utf-8"))

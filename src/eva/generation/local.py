@@ -1,4 +1,4 @@
-"""A whole generation: load a policy, answer the test dialogues, write one file, resumable."""
+"""A whole generation by a local model: load it, respond to the dialogues, write one file; resumable."""
 
 import logging
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """Counts (`words`: mean length of a response) and what the responses follow from."""
+    """Counts of the generation (`words`: mean length of a response), and what determined the responses."""
 
     counts: dict[str, float]
     provenance: dict[str, Any]
@@ -38,8 +38,11 @@ def generate_file(
 ) -> Generated:
     """Write one response per supporter turn of `dialogues` to `out` (JSON lines).
 
-    What an interrupted run of the same model, prompt, settings, seed and dialogues already wrote
-    is kept below `store` and not generated again.
+    Responses of an interrupted run with the same model, prompt, settings, seed and dialogues are kept in
+    the folder `store` and not generated again.
+
+    Raises:
+        InputError: the variant does not exist for this backbone, or the model cannot be loaded.
     """
     if policy.inapplicable:
         raise InputError(f"there is no model to generate with: {policy.inapplicable}")
@@ -53,14 +56,14 @@ def generate_file(
 def answer_turns(
     model: Path, turns: Sequence[SupporterTurn], settings: Generate, seed: int, store: Path
 ) -> list[str]:
-    """What the model of a folder says at each of the turns, in order."""
+    """The response text of the model in a folder to each of the turns, in order."""
     policy = Policy(str(model), None, "eva", None)
     responses, _ = _resumable(policy, turns, settings, seed, store)
     return [response.response for response in responses]
 
 
 def require_room(model: Path, settings: Generate, prompt: str) -> None:
-    """Refuse more tokens of history and answer together than the model has positions."""
+    """Raise `InputError` if history and response together can be longer than the model's positions."""
     wanted = settings.max_length + new_tokens(settings, prompt)
     require_positions(model, wanted, "generate.max_length with the new tokens")
 
@@ -72,7 +75,7 @@ def origin(
     settings: Generate,
     seed: int,
 ) -> dict[str, Any]:
-    """All that a local model's responses follow from."""
+    """Everything except code and libraries that determines the responses of a local model."""
     from eva.models.template import prompt_sha
 
     return {
@@ -119,7 +122,7 @@ def _resumable(
 
 
 def computation() -> dict[str, Any]:
-    """The code and the libraries that make responses of the inputs."""
+    """The code and the libraries that determine the responses, for the key under which they are stored."""
     return {
         "code": code_digest("eva.generation.decode", "eva.models.loading"),
         "libraries": {name: version(name) for name in ("torch", "transformers", "peft")},

@@ -1,4 +1,4 @@
-"""A whole generation by a served model: the same prompts, histories and file as a local one's."""
+"""A whole generation by a served model, with the same prompts, histories and file format as a local one."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from eva.models.endpoint import Served
 from eva.models.prompts import conversation, prompt_digest
 from eva.settings.generate_section import Generate
 
-# A server's word for how an answer ended -> ours, see `Response`; any other is an end.
+# Finish reason of a server -> `Response.finish`; any other reason is `stop`.
 _FINISH = {"length": "length", "content_filter": "filtered"}
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,11 @@ def generate_remote(
 ) -> Generated:
     """Write one response per supporter turn of `dialogues` to `out`, see `eva.generation.local`.
 
-    Answers are kept in the folder `kept`: an interrupted run goes on, and nothing is asked twice. Of the
-    settings an endpoint gets temperature, top-p and the number of new tokens.
+    Responses are kept in the folder `kept`, so that an interrupted run continues and no request is sent
+    twice. Of the settings, the endpoint gets temperature, top-p and the number of new tokens.
+
+    Raises:
+        InputError: the endpoint refuses or cannot be reached, or all responses are empty.
     """
     from eva.generation.endpoint_client import ask
 
@@ -55,7 +58,7 @@ def generate_remote(
     usage = bill(answers, served.limits)
     log.info("%s: %s %s", served.model, outcome, usage)
     if usage["input_tokens"] is None:
-        log.warning("%s leaves out how many tokens some answers took: their sum is unknown", served.model)
+        log.warning("%s did not give the tokens of some responses, so their sum is unknown", served.model)
     write_jsonl(out, (response.to_dict() for response in responses))
     provenance = {
         **_origin(served, prompt, answers),
@@ -69,7 +72,7 @@ def generate_remote(
 
 
 def _whole(answer: Answer) -> str:
-    """Everything that was generated, with a thought that came apart before the rest, marked as one."""
+    """The whole generated text; a thought that the server returned separately is put first, with marks."""
     return f"<think>{answer.reasoning}</think>{answer.text}" if answer.reasoning else answer.text
 
 
@@ -77,14 +80,14 @@ def _refuse_silence(served: Served, responses: Sequence[Response], outcome: Mapp
     if responses and not any(one.response for one in responses):
         how = ", ".join(f"{outcome[name]:g} {name}" for name in ("filtered", "truncated", "empty"))
         raise InputError(
-            f"{served.model} at {served.url}: none of {len(responses)} answers says anything ({how}); they "
-            "are kept, so asking the same again changes nothing: raise `max_new_tokens` if they were cut, "
-            "or ask another model"
+            f"{served.model} at {served.url}: all {len(responses)} responses are empty ({how}). They are "
+            "kept, so the same command gives the same result: raise `max_new_tokens` if they were truncated, "
+            "or use another model"
         )
 
 
 def _sampling(served: Served, prompt: str, settings: Generate) -> dict[str, Any]:
-    """The fields that all requests share, with what `request` changes or, by null, leaves out."""
+    """The fields of all requests, including those that the setting `request` adds, changes or removes."""
     return {
         "model": served.model,
         "max_tokens": new_tokens(settings, prompt),
@@ -97,7 +100,7 @@ def _sampling(served: Served, prompt: str, settings: Generate) -> dict[str, Any]
 def _body(turn: SupporterTurn, prompt: str, sampling: dict[str, Any], seed: int) -> dict[str, Any]:
     own = {
         "messages": conversation(turn.history, prompt),
-        "seed": response_seed(seed, turn) % 2**31,  # some servers hold it in 32 bits
+        "seed": response_seed(seed, turn) % 2**31,  # some servers allow only 32 bits
     }
     return {key: value for key, value in {**own, **sampling}.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""What every way of generating does around the model: seeds, the part that is the response, counts."""
+"""Code shared by all back ends: seeds, extraction of the response, and counts."""
 
 import functools
 import hashlib
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 def answer_text(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> str:
-    """The text without special tokens, but with marks of thoughts, which are cut out after."""
+    """The text of token ids without special tokens, except the marks of thoughts, which are cut later."""
     kept = [i for i in ids if i not in _silent_ids(tokenizer)]
     return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
 
 
 @functools.lru_cache(maxsize=8)
 def _silent_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
-    """Special tokens that are no part of a text; Magistral's marks of a thought are special, too."""
+    """Ids of the special tokens to leave out; Magistral's marks of a thought are special, too, but kept."""
     added = tokenizer.added_tokens_decoder.items()
     return frozenset(i for i, token in added if token.special and not is_thought_mark(token.content))
 
@@ -43,11 +43,11 @@ class AnswerParts:
 
 
 def part_answer(raw: str, prompt: str, finish: str) -> AnswerParts:
-    """What of an answer `raw` is said: not its thoughts; of a chain of thought what follows its mark.
+    """The response in a model's answer `raw`: without thoughts, and for prompt `cot` what follows its mark.
 
-    `finish` is how the answer ended, see `Response`; one that ends within a thought was cut off.
+    `finish` is how the answer ended, see `Response`; one that ends within a thought counts as cut off.
     """
-    raw = storable(raw)  # a model can write any character, also NUL
+    raw = storable(raw)  # a model can generate any character, even NUL
     parted = part_thoughts(raw)
     if parted.unfinished and finish == "stop":
         finish = "length"
@@ -64,18 +64,18 @@ def response_at(turn: SupporterTurn, raw: str, prompt: str, finish: str) -> Resp
 
 
 def new_tokens(settings: Generate, prompt: str) -> int:
-    """The longest answer to `prompt` in tokens."""
+    """The largest number of new tokens for `prompt`."""
     return settings.cot_max_new_tokens if prompt == "cot" else settings.max_new_tokens
 
 
 def response_seed(seed: int, turn: SupporterTurn) -> int:
-    """A seed of the response's own."""
+    """The seed of a single response, from the seed of the run, the dialogue and the turn."""
     name = f"{seed}:{turn.dialogue.id}:{turn.ordinal}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
 
 
 def count(responses: Sequence[Response], prompt: str) -> dict[str, float]:
-    """How many responses there are, their mean length in words, and how many are not what they should be.
+    """The number of responses, their mean length in words, and the numbers of unusual ones.
 
     `truncated` were cut off; `empty` say nothing though they were neither cut off nor withheld;
     `thoughts` came with one; `unmarked` (prompt `cot` only) lack the mark before the response.
@@ -95,7 +95,7 @@ def count(responses: Sequence[Response], prompt: str) -> dict[str, float]:
 
 
 _ODD = {
-    "truncated": "were cut off before their end; more `max_new_tokens` gives them room",
+    "truncated": "were cut off; raise `max_new_tokens`",
     "empty": "are empty",
     "thoughts": "came with a thought, which is no part of the response",
     "unmarked": "have no `Response:`; their whole text counts",
@@ -103,7 +103,7 @@ _ODD = {
 
 
 def report_odd(counts: Mapping[str, float]) -> None:
-    """Say how many responses are not what they should be."""
+    """Log how many responses are unusual, see `count`."""
     for name, what in _ODD.items():
         if counts.get(name):
             log.warning("%d of %d responses %s", counts[name], counts["responses"], what)

@@ -1,20 +1,20 @@
-"""Choosing tokens: one random stream per response, so that batching changes nothing."""
+"""Sampling of tokens; each response has its own random generator, so that it does not depend on its batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-_NUCLEUS_GUESS = 256  # a nucleus is rarely larger; sorting the whole vocabulary is slow
+_NUCLEUS_GUESS = 256  # tokens tried first: the nucleus is rarely larger, and sorting the vocabulary is slow
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How to decode; temperature 0 is greedy.
+    """The decoding parameters; temperature 0 is greedy decoding.
 
-    `repetition_penalty` follows `transformers`: it weighs on every token of the prompt and of the
-    response so far, but for `stop_ids`. Every turn of a prompt ends in one; a penalty on it would keep
-    responses from ending.
+    `repetition_penalty` is that of `transformers`: it applies to every token of the prompt and of the
+    response so far, except `stop_ids`. Every turn in a prompt ends with one of these, so a penalty would
+    keep responses from ending.
     """
 
     max_new_tokens: int
@@ -26,13 +26,13 @@ class Decoding:
 
 @dataclass(slots=True)
 class Written:
-    """Tokens of one response, the stop token left out; `ended` is false where it was cut for its length."""
+    """The tokens of one response without the stop token; `ended` is false if it was cut off."""
 
     ids: list[int] = field(default_factory=list)
     ended: bool = False
 
     def add(self, token: int, decoding: Decoding) -> bool:
-        """Take the next token; whether it was the last."""
+        """Add the next token; returns whether the response is complete."""
         self.ended = token in decoding.stop_ids
         if not self.ended:
             self.ids.append(token)
@@ -40,20 +40,20 @@ class Written:
 
 
 class Stream:
-    """What one response draws from: its own random numbers, and which tokens it has seen."""
+    """The random generator of one response, and the set of tokens seen so far."""
 
     def __init__(self, prompt: Sequence[int], seed: int) -> None:
-        # A CPU generator on every device: the same draws everywhere.
+        # A CPU generator on every device, so that random numbers are the same everywhere.
         self._generator = torch.Generator().manual_seed(seed)
         self._seen = set(prompt)
         self._mask: torch.Tensor | None = None
 
     def uniform(self) -> torch.Tensor:
-        """The next random number, below 1: shape (1,)."""
+        """The next uniform random number in [0, 1), shape (1,)."""
         return torch.rand(1, generator=self._generator)
 
     def penalised(self, scores: torch.Tensor, decoding: Decoding) -> torch.Tensor:
-        """Which tokens of a vocabulary (as `scores` has it) the repetition penalty weighs on."""
+        """(vocabulary,) mask of the tokens to which the repetition penalty applies."""
         if self._mask is None:
             self._mask = torch.zeros(scores.shape[-1], dtype=torch.bool)
             self._mask[sorted(self._seen - decoding.stop_ids)] = True
@@ -61,13 +61,13 @@ class Stream:
         return self._mask
 
     def see(self, token: int) -> None:
-        """Remember a token that was written."""
+        """Record a generated token."""
         if self._mask is not None:
             self._mask[token] = True
 
 
 def pick(streams: Sequence[Stream], logits: torch.Tensor, decoding: Decoding) -> list[int]:
-    """One token for each of `streams`; `logits` is (streams, vocabulary)."""
+    """Sample one token for each of `streams`; `logits` is (streams, vocabulary)."""
     scores = logits.float()
     if decoding.repetition_penalty != 1:
         penalty = decoding.repetition_penalty
@@ -85,7 +85,7 @@ def pick(streams: Sequence[Stream], logits: torch.Tensor, decoding: Decoding) ->
 
 
 def _drawn(streams: Sequence[Stream], probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Nucleus sampling by inverting the distribution function over tokens in falling order."""
+    """Nucleus sampling: inverts the cumulative distribution of the tokens, most probable first."""
     size = min(_NUCLEUS_GUESS, probabilities.shape[-1])
     top, tokens = probabilities.topk(size, dim=-1)
     if bool((top.sum(dim=-1) < top_p).any()):

@@ -1,8 +1,8 @@
-"""Keys and values of one conversation that is read once, and of the responses that grow from it.
+"""The key-value cache of a dialogue and of all responses that are decoded from it.
 
-A model runs the newest tokens of all open responses as one sequence. Only attention tells them
-apart: here the responses of one conversation see its turns before them and their own tokens. What
-no open response can see any more leaves the cache.
+The model processes the newest tokens of all open responses as one sequence; only attention separates
+them: each response attends to the turns before it and to its own tokens. Tokens to which no open response
+attends are removed from the cache.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,19 +14,19 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from eva.compat.transformers_hooks import attention_of
 
-_NAME = "eva_trees"  # of the attention function, as transformers knows it
-_SPARE = 256  # positions by which the cache grows
-_DEAD = 0.25  # share of positions that nobody sees from which on they are dropped
+_NAME = "eva_trees"  # name of the attention function in transformers
+_SPARE = 256  # extra positions allocated when the cache grows
+_DEAD = 0.25  # unused positions are removed when they are more than this share
 
 
 class TreeCache:
-    """The cache of one trunk (a conversation's longest prompt) and of its branches (the responses).
+    """The cache of one trunk (the longest prompt of a dialogue) and of its branches (the responses).
 
-    A branch sees the first `lengths[branch]` tokens of the trunk. `order` is the trunk's among others.
+    A branch attends to the first `lengths[branch]` tokens of the trunk. `order` is the index of the trunk.
     """
 
     def __init__(self, read: Any, lengths: Sequence[int], order: int) -> None:
-        """From the `DynamicCache` of the trunk."""
+        """Start with the `DynamicCache` of the trunk, `read`."""
         self.order = order
         self._keys = [layer.keys for layer in read.layers]
         self._values = [layer.values for layer in read.layers]
@@ -39,11 +39,11 @@ class TreeCache:
         self._bias: torch.Tensor | None = None
 
     def end(self, branch: int) -> None:
-        """The branch takes no further token."""
+        """Mark the branch as ended."""
         self._alive[branch], self._changed = False, True
 
     def begin(self, branches: Sequence[int]) -> None:
-        """Make room for one token of each of the open `branches`, in this order."""
+        """Add one position for each of the open `branches`, in this order."""
         device = self._visible.device
         self._drop_unseen()
         rows = torch.tensor(branches, device=device)
@@ -62,12 +62,15 @@ class TreeCache:
     def attend(
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
     ) -> torch.Tensor:
-        """Store one token of each row and let the rows attend; `query` is (1, heads, rows, size)."""
+        """Store keys and values of one token per branch, and compute attention.
+
+        `query` and the result are (1, heads, branches, head size).
+        """
         rows, kinds = key.shape[2], key.shape[1]
         new = slice(self._size - rows, self._size)
         self._keys[layer][:, :, new] = key
         self._values[layer][:, :, new] = value
-        # Heads that share keys become further rows, so that keys need not be copied for each.
+        # Heads with shared keys (grouped-query attention) become extra rows, so that keys are not copied.
         share = query.shape[1] // kinds
         packed = query.reshape(1, kinds, share * rows, query.shape[3])
         bias = self._bias.repeat(share, 1) if self._bias is not None and share > 1 else self._bias
@@ -84,7 +87,7 @@ class TreeCache:
         return self._keys, self._values
 
     def _drop_unseen(self) -> None:
-        """Drop the tokens of responses that have ended, and turns that only they could see."""
+        """Remove the tokens of ended responses, and turns to which only they attended."""
         if not self._changed:
             return
         self._changed = False
@@ -97,16 +100,16 @@ class TreeCache:
 
 
 def _longer(cached: torch.Tensor, size: int) -> torch.Tensor:
-    """The cache with room for `size` positions and some more."""
+    """The cache, enlarged to `size` positions and some spare ones."""
     room = cached.new_empty(*cached.shape[:2], size + _SPARE - cached.shape[2], cached.shape[3])
     return torch.cat([cached, room], dim=2)
 
 
 @contextmanager
 def tree_attention(model: Any) -> Iterator[None]:
-    """Within the block the model takes `trees`: caches, each with the rows of the input that are its own.
+    """A context in which the model accepts `trees`: pairs of a cache and the slice of its input tokens.
 
-    Without `trees` it reads a sequence causally, as ever.
+    Without `trees` the model uses ordinary causal attention.
     """
     from transformers import AttentionInterface
 
@@ -129,7 +132,7 @@ def _attend(
     trees: Sequence[tuple[TreeCache, slice]] | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """The attention function of a layer, as transformers calls it."""
+    """The attention function of a layer, with the signature that transformers needs."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     if trees is None:

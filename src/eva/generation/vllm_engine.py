@@ -1,6 +1,6 @@
-"""Local generation by vLLM, where it is installed: the same token ids in, text out.
+"""Generation with vLLM, if it is installed, from the same token ids as local generation.
 
-vLLM needs a GPU and pins its own torch, so it is no dependency of this project.
+vLLM needs a GPU and pins its own version of torch, so it is not a dependency of this project.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ def generate_vllm(
     """Write one response per supporter turn of `dialogues` to `out`, see `eva.generation.local`."""
     if find_spec("vllm") is None:
         raise InputError(
-            "vLLM is not installed; `pip install vllm` into an environment of its own on a machine with "
-            "a GPU, or use --backend local"
+            "vLLM is not installed; install it (`pip install vllm`) in a separate environment on a machine "
+            "with a GPU, or use --backend local"
         )
     _refuse_penalty(settings)
     model, adapter = Path(policy.model), Path(policy.adapter) if policy.adapter else None
@@ -62,9 +62,9 @@ def _decode(
     room: int,
     stop: int,
 ) -> list[tuple[list[int], str]]:
-    """Tokens after the prompts and how each ended, in order; vLLM makes the batches.
+    """The new tokens of each prompt and how each answer ended, in order; vLLM makes the batches.
 
-    Tokens and no text: vLLM's own text lacks every special token, the marks of a thought among them.
+    Returns tokens instead of text: vLLM's text lacks all special tokens, among them the marks of thoughts.
     """
     from vllm import LLM, SamplingParams
     from vllm.lora.request import LoRARequest
@@ -100,7 +100,7 @@ def _decode(
 
 
 def _refuse_penalty(settings: Generate) -> None:
-    """VLLM's penalty weighs on every token of the prompt, so on those that end turns, too."""
+    """Raise InputError for a repetition penalty: vLLM applies it also to the prompt's end-of-turn tokens."""
     if settings.repetition_penalty != 1:
         raise InputError(
             f"generate.repetition_penalty is {settings.repetition_penalty:g}: vLLM's penalty would weigh on "

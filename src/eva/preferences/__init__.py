@@ -1,1 +1,1 @@
-"""Preference pairs: from EVAD's file or from public labels."""
+"""Building of preference pairs from EVAD's file or from a corpus with strategies (ADR 12)."""

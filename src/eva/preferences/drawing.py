@@ -1,4 +1,4 @@
-"""Drawing some of many things, evenly over their groups and repeatably."""
+"""Reproducible random selection: balanced over groups, and of held-out dialogues."""
 
 import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -9,14 +9,14 @@ from eva.data.dialogue import SupporterTurn
 Item = TypeVar("Item")
 
 
-# Given supporter turns, one response for each: what the untouched backbone would say there.
+# From supporter turns to one response for each by the backbone before training.
 DrawRejected = Callable[[Sequence[SupporterTurn]], list[str]]
 
 
 def draw_balanced(
     items: Sequence[Item], limit: int | None, group: Callable[[Item], Hashable], seed: str
 ) -> list[Item]:
-    """At most `limit` items, as even over the groups as their sizes allow, in their first order."""
+    """At most `limit` items, as evenly distributed over the groups as possible, in their original order."""
     if limit is None or limit >= len(items):
         return list(items)
     queues: dict[Hashable, list[int]] = {}
@@ -31,9 +31,9 @@ def draw_balanced(
 
 
 def hold_out(names: Iterable[str], share: float, seed: str, always: frozenset[str] = frozenset()) -> set[str]:
-    """The names on the held-out side: `share` of them, at least one if `share` is above 0.
+    """The names to hold out: a random `share` of them, at least one if `share` is above 0.
 
-    Those in `always` are held out in any case and count towards the share.
+    Names in `always` are always held out and count towards the share.
     """
     known = sorted(set(names))
     wanted = max(1, round(share * len(known))) if share > 0 else 0

@@ -1,4 +1,4 @@
-"""Recipe `evad`: the paper's own preference pairs (section 4.1.2), less those of the test split."""
+"""Recipe `evad`: the paper's own preference pairs (section 4.1.2), without those of the test split."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,14 @@ log = logging.getLogger(__name__)
 def from_evad(
     settings: Preferences, splits: Mapping[str, list[Dialogue]], records: Sequence[EvadRecord]
 ) -> PreferenceSets:
-    """Pairs of the records whose dialogue may be trained on.
+    """The pairs of the records whose dialogue may be trained on.
 
-    `splits` has every dialogue of the corpus, dropped ones included: a record is known by its
-    history. Records of the test split are refused and counted; those of the valid split are
-    always held out. Raises `InputError` for histories that are in no dialogue, or if none is left.
+    `splits` has every dialogue of the corpus, including dropped ones, because records are matched by
+    their history. Records of the test split are left out and counted; those of the valid split are always
+    held out.
+
+    Raises:
+        InputError: no dialogue starts with the history of a record, or no record is left.
     """
     matches = match_evad(records, splits)
     lost = [match.record.id for match in matches if match.dialogue is None]
@@ -52,7 +55,7 @@ def _dialogue_id(match: EvadMatch) -> str:
 
 
 def _pair(match: EvadMatch) -> Preference:
-    """One pair; a leading supporter turn goes, because chat templates refuse it (ADR 8)."""
+    """One pair; a first turn of the supporter is removed, because chat templates refuse it (ADR 8)."""
     record = match.record
     said = record.history[1:] if record.history[0].role == "assistant" else record.history
     return Preference(

@@ -1,4 +1,4 @@
-"""Preference pairs with a held-out part, and what they are made of."""
+"""Preference pairs divided into training and held-out sets, with statistics."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from eva.errors import InputError
 
 @dataclass(frozen=True)
 class PreferenceSets:
-    """`train` and `valid` share no dialogue; `statistics` counts both and what was left out."""
+    """Training and held-out pairs (no common dialogue), with statistics of both and of the omitted pairs."""
 
     train: list[Preference]
     valid: list[Preference]
@@ -25,13 +25,13 @@ def collect(
     dropped: Mapping[str, int],
     notes: Mapping[str, Any],
 ) -> PreferenceSets:
-    """Divide pairs by dialogue and count them; an `InputError` if nothing is left to train on."""
+    """Divide pairs by dialogue and compute statistics; `InputError` if no pair is left to train on."""
     train = [pair for pair in pairs if pair.dialogue_id not in held_out]
     valid = [pair for pair in pairs if pair.dialogue_id in held_out]
     if not train:
         raise InputError(
             f"preferences: the recipe {recipe} leaves no pair to train on ({len(valid)} held out, "
-            f"left out: {dict(dropped)}); lower preferences.valid_share or give more data"
+            f"left out: {dict(dropped)}); lower preferences.valid_share or use more data"
         )
     counted = {side: _count(members) for side, members in (("train", train), ("valid", valid))}
     return PreferenceSets(

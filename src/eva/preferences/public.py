@@ -20,7 +20,7 @@ QUARTILES = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Rejection:
-    """A rejected response, its weak level if a human wrote it, and whose it is."""
+    """A rejected response, its weak level if a human wrote it, and its author (`model` or `human`)."""
 
     text: str
     level: int | None
@@ -64,7 +64,7 @@ def from_public(
 
 
 def fitting_levels(dialogues: Sequence[Dialogue]) -> dict[int, list[int]]:
-    """For each quartile, the levels that are more frequent there than overall: P(l | q) > P(l)."""
+    """Quartile -> the levels that are more frequent in it than overall: P(level | quartile) > P(level)."""
     counts = level_counts(dialogues)
     total = sum(sum(row) for row in counts.values())
     fits: dict[int, list[int]] = {}
@@ -82,7 +82,7 @@ Pool = Mapping[tuple[bool, int], list[SupporterTurn]]
 
 
 def _human_pool(misfits: Sequence[SupporterTurn], held: set[str]) -> Pool:
-    """Human turns of a level that does not fit, by side (held out or not) and quartile."""
+    """Human turns of a level that does not fit, by set (held out or not) and quartile."""
     pool: dict[tuple[bool, int], list[SupporterTurn]] = {}
     for turn in misfits:
         pool.setdefault((turn.dialogue.id in held, turn.quartile), []).append(turn)
@@ -96,7 +96,7 @@ def _reject(
     held: set[str],
     draw_rejected: DrawRejected | None,
 ) -> list[Rejection | None]:
-    """One rejection for each chosen turn; `None` where no human turn is to be had."""
+    """One rejected response for each chosen turn; None if there is no suitable human turn."""
     authors = list(_authors(settings, len(chosen)))
     asked = [turn for turn, author in zip(chosen, authors, strict=True) if author == "model"]
     answers = iter(_model_responses(asked, draw_rejected))

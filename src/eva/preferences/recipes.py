@@ -1,4 +1,4 @@
-"""Preference pairs for emotional validation alignment, by the recipe that the settings name."""
+"""Building and writing the preference pairs with the recipe that the settings name."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,13 @@ def build(
     evad: Sequence[EvadRecord] = (),
     draw_rejected: DrawRejected | None = None,
 ) -> PreferenceSets:
-    """Pairs by the recipe `evad` (from `evad` records) or `public` (from the train split).
+    """The pairs of the recipe `evad` (from `evad` records) or `public` (from the train split).
 
-    `splits` holds all dialogues of the corpus (`eva.data.prepare.read_all`). `draw_rejected` says
-    what the untouched backbone answers; see `needs_model`.
+    Args:
+        settings: section `preferences`.
+        splits: all dialogues of the corpus (`eva.data.prepare.read_all`).
+        evad: the records of EVAD's file.
+        draw_rejected: generates responses of the backbone; needed if `needs_model` is true.
     """
     if settings.recipe == "evad":
         sets = from_evad(settings, splits, evad)
@@ -41,7 +44,7 @@ def needs_model(settings: Preferences) -> bool:
 
 
 def write(sets: PreferenceSets, out: Path) -> None:
-    """Write `train.jsonl`, `valid.jsonl` and `statistics.json` into folder `out`, in one step."""
+    """Write `train.jsonl`, `valid.jsonl` and `statistics.json` into folder `out`, atomically."""
     with new_folder(out) as folder:
         write_jsonl(folder / "train.jsonl", (pair.to_dict() for pair in sets.train))
         write_jsonl(folder / "valid.jsonl", (pair.to_dict() for pair in sets.valid))

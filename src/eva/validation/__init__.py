@@ -1,1 +1,1 @@
-"""Parts of the validation gate: what is measured, what is required, what the page shows."""
+"""Validation of a prepared corpus with Great Expectations: tables, rules, verdict and HTML page."""

@@ -1,7 +1,7 @@
-"""A prepared corpus as flat tables, one row a thing that an expectation can judge.
+"""A prepared corpus as flat tables, to which expectations are applied.
 
-The tables are built from the raw JSON rows and not from `Dialogue` objects: a gate that could only
-see rows which already parse would never see the others.
+The tables are built from the raw JSON rows and not from `Dialogue` objects, so that rows which cannot be
+parsed are found too.
 """
 
 import re
@@ -37,14 +37,18 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Batches:
-    """The tables by name; `rows` counts the dialogues of each split."""
+    """The tables by name, and the number of dialogues of each split (`rows`)."""
 
     tables: dict[str, pd.DataFrame]
     rows: dict[str, int]
 
 
 def read_rows(prepared: Path) -> dict[str, list[dict[str, Any]]]:
-    """The JSON rows of each split; a split without a file has none, and so fails the gate."""
+    """The JSON rows of each split; a split without a file has no rows, so validation fails.
+
+    Raises:
+        InputError: no such folder, or a file is not JSON lines.
+    """
     if not prepared.is_dir():
         raise InputError(f"{prepared}: no such folder; run `dvc repro prepare` first")
     files = {split: prepared / f"{split}.jsonl" for split in SPLITS}
@@ -52,10 +56,10 @@ def read_rows(prepared: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def build(kind: str, rows: Rows, strategies: Sequence[str], required: Mapping[str, int]) -> Batches:
-    """Tables `splits`, `dialogues`, `turns` and `labels` of a corpus of format `kind`.
+    """The tables `splits`, `dialogues`, `turns` and `labels` of a corpus of format `kind`.
 
-    `strategies` are the allowed strategy names; none means that the corpus has no such labels.
-    `required` is the fewest dialogues of each split.
+    `strategies` are the allowed strategy names; empty if the corpus has no strategies. `required` is the
+    smallest number of dialogues of each split.
     """
     faults = {split: [_schema_fault(row, kind) for row in rows[split]] for split in rows}
     sound = {
@@ -78,12 +82,12 @@ def build(kind: str, rows: Rows, strategies: Sequence[str], required: Mapping[st
 
 
 def normalise(text: str) -> str:
-    """Text without case, punctuation and white space, for finding copies."""
+    """The text in lower case with punctuation and white space reduced to spaces, for finding copies."""
     return re.sub(r"\W+", " ", text.casefold()).strip()
 
 
 def _schema_fault(row: Any, corpus: str) -> str | None:
-    """What keeps `row` from being a `Dialogue` of `corpus`, or `None`."""
+    """The first problem that makes `row` an invalid `Dialogue` of `corpus`, or None."""
     if not isinstance(row, dict):
         return f"the row is a JSON {type(row).__name__}, not an object"
     if fault := _field_fault(row, _FIELDS):
@@ -102,7 +106,7 @@ def _turn_fault(turn: Any) -> str | None:
     if fault := _field_fault(turn, _TURN_FIELDS):
         return fault
     parts, labels = len(turn["parts"]), len(turn["strategies"])
-    return f"{parts} parts and {labels} strategies: one each" if parts and parts != labels else None
+    return f"{parts} parts but {labels} strategies" if parts and parts != labels else None
 
 
 def _field_fault(row: dict[str, Any], fields: dict[str, type]) -> str | None:
@@ -181,9 +185,9 @@ def _turns(sound: Rows, strategies: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def _labels(sound: Rows) -> Iterator[dict[str, Any]]:
-    """Share of each emotion among a split's dialogues and of each strategy among its labels.
+    """The share of each emotion among dialogues and of each strategy among labels, in the train split.
 
-    Of the train split only: a handful of test dialogues may well share one emotion.
+    Other splits are left out, because a few test dialogues may all have the same emotion.
     """
     train = sound.get("train", ())
     counts = {

@@ -1,7 +1,7 @@
-"""The validation gate: a prepared corpus either satisfies every expectation or trains nothing.
+"""The validation of a prepared corpus: nothing is trained on it unless every expectation holds.
 
-Great Expectations judges (an ephemeral context, suites built in code); what it found becomes a
-deterministic `result.json`, a `verdict.json` that every training stage depends on, and one page
+Great Expectations checks the tables (ephemeral context, suites built in code). The results are written as
+a deterministic `result.json`, a `verdict.json` on which every training stage depends, and an HTML page
 that opens offline.
 """
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class OffendingRow:
-    """Where an expectation fails; `turn` counts from 1, `None` where a fault has no turn."""
+    """A row that breaks an expectation; `turn` counts from 1, None if it is not about a turn."""
 
     file: str
     dialogue: str | None
@@ -41,7 +41,7 @@ class OffendingRow:
 
 @dataclass(frozen=True)
 class Failure:
-    """One failed expectation in one split; `count` rows break it, the first are listed."""
+    """One failed expectation in one split; `count` rows break it, the first ones are listed."""
 
     expectation: str
     requirement: str
@@ -67,11 +67,13 @@ class Verdict:
 def validate_corpus(
     name: str, prepared: Path, settings: Validate, corpus: Corpus, out: Path, evad: Path | None = None
 ) -> Verdict:
-    """Judge `prepared` (train, valid and test JSON lines) and write the folder `out`.
+    """Validate the folder `prepared` (train, valid and test JSON lines) and write the folder `out`.
 
-    With `evad`, the preference file whose histories have to be found in the corpus is judged too.
-    Raises `InputError` with the first offending rows if anything fails; `out` is written all the
-    same, so that its page can be read.
+    With `evad`, that preference file is validated too; its histories must be in the corpus.
+
+    Raises:
+        InputError: an expectation fails; shows the first offending rows. `out` is still written, so that
+            its page can be read.
     """
     rows = batches.read_rows(prepared)
     tables = batches.build(
@@ -100,7 +102,7 @@ def judge(
     tables: Mapping[str, pd.DataFrame], required: Mapping[str, Sequence[Rule]]
 ) -> dict[str, list[dict[str, Any]]]:
     """Great Expectations' result for each rule of each table, in order, with every offending row."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # it would look up a host otherwise
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # otherwise it contacts a server
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
@@ -125,7 +127,7 @@ def judge(
 
 
 def _in_order(found: Sequence[dict[str, Any]], suite: Sequence[Rule]) -> list[dict[str, Any]]:
-    """Results in the order of the rules: Great Expectations sorts them by column."""
+    """The results in the order of the rules; Great Expectations sorts them by column."""
     by_rule = {result["expectation_config"]["meta"]["rule"]: result for result in found}
     return [by_rule[rule.name] for rule in suite]
 
@@ -149,7 +151,7 @@ def _failures(
 
 
 def _no_row(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A table-wide failure has no row; one that GX could not compute has its exception."""
+    """A row for a failure of a whole table, with the exception if the expectation could not be computed."""
     return {"exception": result["exception_info"].get("exception_message")}
 
 
@@ -163,7 +165,7 @@ def _offending(row: Mapping[str, Any], rule: Rule, split: str, evad: Path | None
 def _write(
     out: Path, verdict: Verdict, results: Mapping[str, Sequence[Mapping[str, Any]]], listed: int
 ) -> None:
-    """result.json, verdict.json and docs/index.html, all or nothing."""
+    """Write result.json, verdict.json and docs/index.html, atomically."""
     suites_found = {table: [_stable(result, listed) for result in found] for table, found in results.items()}
     with new_folder(out) as folder:
         write_json(folder / "verdict.json", verdict.to_dict())
@@ -175,7 +177,7 @@ def _write(
 
 
 def _stable(result: Mapping[str, Any], listed: int) -> dict[str, Any]:
-    """A result without run ids and of bounded size: equal data gives equal bytes."""
+    """A result without run ids and with limited size, so that equal data gives equal bytes."""
     config = result["expectation_config"]
     arguments = {key: value for key, value in config["kwargs"].items() if key != "batch_id"}
     found = dict(result["result"])

@@ -1,4 +1,4 @@
-"""An EVAD file as a table: is every history the beginning of a dialogue of the corpus?"""
+"""An EVAD file as a table, for checking that every history is the start of a dialogue of the corpus."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _COLUMNS = ["split", "dialogue", "in_corpus", "same_text", "chosen_level", "reje
 
 
 def table(evad: Path, prepared: Path) -> pd.DataFrame:
-    """One row a record; histories are looked for in all of the corpus, dropped dialogues included."""
+    """One row per record; histories are looked up in the whole corpus, including dropped dialogues."""
     records = [
         {
             "split": "preferences",

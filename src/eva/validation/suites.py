@@ -1,4 +1,4 @@
-"""What a prepared corpus has to be, as rules that become Great Expectations suites."""
+"""The rules for a prepared corpus, from which Great Expectations suites are built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from eva.settings.validate_section import Validate
 
 @dataclass(frozen=True)
 class Rule:
-    """One expectation: its class in Great Expectations, its arguments, and its meaning in words.
+    """One expectation: its class in Great Expectations, its arguments, and its requirement as text.
 
-    `what` is how a row that breaks it is described: a format string over the row's columns.
+    `what` describes a row that breaks it: a format string with the columns of the row.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Rule:
 
 
 def rules(corpus: Corpus, settings: Validate) -> dict[str, list[Rule]]:
-    """The suite of each table of `batches.build`."""
+    """The rules for each table of `frames.build`."""
     return {
         "splits": _splits(corpus),
         "dialogues": _dialogues(corpus, settings),
@@ -35,13 +35,13 @@ def rules(corpus: Corpus, settings: Validate) -> dict[str, list[Rule]]:
 
 
 def required_dialogues(corpus: Corpus) -> dict[str, int]:
-    """Fewest dialogues of each split."""
+    """The smallest number of dialogues of each split."""
     held_out = 1 if format_of(corpus).held_out else 0
     return {"train": corpus.min_dialogues, "valid": held_out, "test": held_out}
 
 
 def preference_rules() -> list[Rule]:
-    """The suite of an EVAD file whose histories come from the corpus."""
+    """The rules for an EVAD file whose histories come from the corpus."""
     levels = list(LEVELS)
     return [
         _present("preference pairs"),
@@ -170,7 +170,7 @@ def _labels(settings: Validate) -> list[Rule]:
 
 
 def _present(things: str) -> Rule:
-    """A suite of column rules holds for a table without rows; this one does not."""
+    """A rule that the table has rows; without rows, all rules about columns hold."""
     name = f"{things.replace(' ', '_')}_present"
     arguments = {"min_value": 1}
     return Rule(
