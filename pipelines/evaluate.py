@@ -60,6 +60,7 @@ def main(
     for note in result.notes:
         log.warning("%s", note)
     write_scores(out, result)
-    values = {name: metric.value for name, metric in result.metrics.items() if metric.value is not None}
+    measured = {name: metric for name, metric in result.metrics.items() if metric.measured}
+    values = {name: metric.value for name, metric in measured.items() if metric.value is not None}
     artifacts.write_json(metrics, values)
     run.log_metrics(values)

@@ -72,7 +72,7 @@ def _evad(esconv: Prepared, path: Path, folder: Path, scorers: Path) -> None:
         "",
         *said,
         *table(
-            ["metric", "chosen", "rejected", "difference", "interval", "p", "d", "verdict"],
+            ["metric", "chosen", "rejected", "difference", "interval", "p", "p, Holm", "d", "verdict"],
             [_difference(one) for one in differences.values()],
         ),
         *_origin(scores["provenance"], "python docs/results/humans.py FOLDER_OF_CORPORA"),
@@ -129,7 +129,7 @@ def _levels(detail: Mapping[str, Any] | None) -> list[str]:
 
 def _difference(one: Mapping[str, Any]) -> list[str]:
     if one["within_noise"] is None:
-        verdict = "no interval"
+        verdict = "no verdict"
     elif one["within_noise"]:
         verdict = "within noise"
     else:
@@ -139,6 +139,7 @@ def _difference(one: Mapping[str, Any]) -> list[str]:
         *(_number(one[key]) for key in ("ours", "theirs", "difference")),
         _interval(one["ci"]),
         _number(one["p_value"]),
+        _number(one["p_adjusted"]),
         "" if one["effect_size"] is None else f"{one['effect_size']:+.2f}",
         verdict,
     ]

@@ -60,7 +60,7 @@ def test_people_who_like_the_longer_one(eva: Eva, tmp_path: Path) -> None:
     row = rows["length/words", "fluency", "response"]
     expected = spearmanr(gap, np.sign(gap))
     assert row["rho"] == pytest.approx(expected.statistic, abs=1e-12)
-    assert row["p_value"] == pytest.approx(expected.pvalue)
+    assert 0 < row["p_value"] < 0.05 and row["p_adjusted"] >= row["p_value"]
     assert (row["n"], row["n_dialogues"]) == (60, 12)
     assert row["ci"][0] <= row["rho"] <= row["ci"][1]
     assert row["rho"] > 0.5
@@ -78,7 +78,7 @@ def test_what_has_no_value_per_response_is_named(eva: Eva, tmp_path: Path) -> No
     assert "overlap/bleu_2_corpus, per response: is the same as overlap/bleu_2" in done.err
     assert "repetition/over_30, per response: is defined per dialogue" in done.err
     assert "left out: evaeval: is defined per dialogue" in done.err
-    assert "left out: epitome: no scorer for it in models" in done.err
+    assert "left out: epitome, level_turns: no scorer for it in models" in done.err
 
 
 def levelled(name: str, rows: list[Response]) -> RecordedScorers:

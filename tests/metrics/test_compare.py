@@ -6,14 +6,14 @@ import pytest
 
 from eva.data.responses import Response
 from eva.errors import InputError
-from eva.metrics.compare import Difference
+from eva.metrics.compare import Difference, judge
 from eva.metrics.compare import compare as compare_measured
 from eva.metrics.score import ScoreResult, score
 from eva.metrics.slices import bucket, parts_of
 from eva.report.paper_values import COLUMNS, TABLES, compare_signs, paper_row
 from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import Resampling
-from eva.statistics.contrast import effect_size, p_value
+from eva.statistics.verdicts import Verdict
 
 Rows = Callable[..., list[Response]]
 RNG = np.random.default_rng(0)
@@ -44,7 +44,8 @@ def test_a_real_difference_is_found_and_a_chance_one_is_not(make_rows: Rows, set
         longer.metrics["length/words"].value - base.metrics["length/words"].value
     )
     assert found.within_noise is False
-    assert found.p_value == pytest.approx(2 / 201)  # the smallest that 200 resamples can give
+    assert found.p_value == pytest.approx(2 / 401)  # the smallest that 200 resamples can give
+    assert found.p_adjusted == found.p_value, "length is the only metric of its table that was compared"
     assert found.better is None  # length has no better direction
     chance = only(compare([same], [base], settings=settings), "length/words")
     assert chance.within_noise
@@ -61,7 +62,7 @@ def test_effect_size_of_a_mean_is_cohens_d_of_pairs(make_rows: Rows, settings: E
         for result in (other, base)
     ]
     paired = means[0] - means[1]
-    assert found.effect_size == pytest.approx(paired.mean() / paired.std(), rel=0.05)
+    assert found.effect_size == pytest.approx(paired.mean() / paired.std(ddof=1))
 
 
 def test_a_system_against_itself(make_rows: Rows, settings: Evaluate) -> None:
@@ -86,7 +87,7 @@ def test_seeds_are_averaged_and_widen_the_interval(make_rows: Rows, settings: Ev
 def test_equal_numbers_of_seeds_are_paired(make_rows: Rows, settings: Evaluate) -> None:
     # Every run of ours is its seed's run of theirs and two words more: paired, seeds cancel out.
     def run(lengths: int) -> ScoreResult:
-        return score(make_rows({f"d{i}": ["w " * lengths] for i in range(6)}), ["length"], settings=settings)
+        return score(make_rows({f"d{i}": ["w " * lengths] for i in range(20)}), ["length"], settings=settings)
 
     ours, theirs = [run(12), run(22), run(42)], [run(10), run(20), run(40)]
     (found,) = compare(ours, theirs, settings=settings)
@@ -99,7 +100,7 @@ def test_equal_numbers_of_seeds_are_paired(make_rows: Rows, settings: Evaluate) 
 def test_the_better_side_follows_the_metric_s_direction(
     make_rows: Rows, settings: Evaluate, extra: str, expected: str
 ) -> None:
-    talk = {f"d{i}": [f"a{i} b c", f"d{i} e f"] for i in range(8)}
+    talk = {f"d{i}": [f"a{i} b c", f"d{i} e f"] for i in range(20)}
     noisy = {name: [text + " w w" for text in texts] for name, texts in talk.items()}
     changed = {name: [f"{text} {extra}" for text in texts] for name, texts in talk.items()}
     ours, theirs = (
@@ -130,17 +131,27 @@ def test_too_few_dialogues_show_nothing(make_rows: Rows, settings: Evaluate) -> 
         talk = {f"d{i}": ["w " * (words + i)] for i in range(dialogues)}
         return score(make_rows(talk), ["length"], settings=settings)
 
-    (three,), (six,) = (compare([said(9, n)], [said(4, n)], settings=settings) for n in (3, 6))
+    (three,), (many,) = (compare([said(9, n)], [said(4, n)], settings=settings) for n in (3, 20))
     assert three.ci == pytest.approx((5, 5)), "the bootstrap alone would be certain"
-    assert (three.within_noise, three.p_value) == (True, 0.25)
-    assert (six.within_noise, six.p_value) == (False, 1 / 32)
+    assert (three.within_noise, three.p_value, three.verdict) == (None, 0.25, None)
+    assert (many.within_noise, many.p_value) == (False, 2.0**-19)
 
 
-def test_p_value_and_effect_size_by_hand() -> None:
-    replicates = np.array([-1.0, 1.0, 2.0, 3.0])
-    assert p_value(replicates) == pytest.approx(2 * 2 / 5)
-    assert effect_size(1.25, replicates, 4) == pytest.approx(1.25 / (replicates.std() * 2))
-    assert p_value(np.zeros(0)) is None
+def test_a_family_is_a_table_over_all_comparisons() -> None:
+    def one(name: str, p: float | None, table: str | None = "comparison", dialogues: int = 20) -> Difference:
+        return Difference(name, 2, 1, 1, (0, 2), p, 0.1, True, dialogues, (1, 1), table, True)
+
+    found = judge([[one("a", 0.01), one("b", 0.03)], [one("a", 0.2), one("w", 0.04, "wording")]], 0.95)
+    assert [[other.p_adjusted for other in several] for several in found] == [
+        pytest.approx([0.03, 0.06]),
+        pytest.approx([0.2, 0.04]),
+    ]
+    assert [[other.verdict for other in several] for several in found] == [
+        [Verdict.BETTER, Verdict.NOISE],
+        [Verdict.NOISE, Verdict.BETTER],
+    ]
+    ((few, none),) = judge([[one("a", 0.0001, dialogues=19), one("b", None)]], 0.95)
+    assert (few.p_adjusted, few.verdict, none.p_adjusted, none.verdict) == (0.0001, None, None, None)
 
 
 def test_slices_add_up_and_positional_metrics_stay_whole(make_rows: Rows, settings: Evaluate) -> None:
@@ -188,7 +199,7 @@ def test_paper_tables_are_whole_and_average_as_printed() -> None:
 def test_signs_against_the_paper() -> None:
     def ours(name: str, difference: float, within: bool) -> Difference:
         return Difference(
-            name, 1 + difference, 1, difference, (0, 0), 0.5, 0.1, within, None, None, True, 9, (1, 1)
+            name, 1 + difference, 1, difference, (0, 0), 0.5, 0.1, True, 30, (1, 1), within_noise=within
         )
 
     cells = compare_signs(
@@ -197,7 +208,7 @@ def test_signs_against_the_paper() -> None:
             ours("overlap/rouge_l", -1, False),
             ours("epitome/ip", 1, True),
             ours("length/words", 1, False),
-            ours("evaeval_sum/level_1", -1, False),
+            ours("evaeval_sum_corrected/level_1", -1, False),
         ],
         "esconv",
         "eva",
@@ -206,7 +217,9 @@ def test_signs_against_the_paper() -> None:
         ("overlap/bleu_2", True),
         ("overlap/rouge_l", False),
         ("epitome/ip", None),
-        ("evaeval_sum/level_1", True),
+        ("evaeval_sum_corrected/level_1", True),
     ]
     # The paper prints no change of level 1 without ACQ: nothing to agree with.
-    assert compare_signs([ours("evaeval_sum/level_1", 1, False)], "esconv", "wo_acq")[0].agrees is None
+    assert (
+        compare_signs([ours("evaeval_sum_corrected/level_1", 1, False)], "esconv", "wo_acq")[0].agrees is None
+    )

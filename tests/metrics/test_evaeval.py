@@ -16,9 +16,11 @@ from eva.metrics.values import MetricValue
 from eva.scorers.reference import LevelledTurn, Reference, profile, reference_from_levels
 from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import Resampling
+from eva.statistics.estimators import Statistic, named
 
 Rows = Callable[..., list[Response]]
 NOTHING = np.zeros((1, 4, 4), dtype=np.int64)
+TWIN = "evaeval_sum_corrected"
 
 
 class Given:
@@ -92,8 +94,9 @@ def test_per_dialogue_average_by_hand(make_rows: Rows, settings: Evaluate) -> No
 def test_the_reference_itself_gets_zero(make_rows: Rows, settings: Evaluate) -> None:
     gold = {"x": [1, 2, 3, 4, 4], "y": [1, 1, 0], "z": [2]}
     found = run(make_rows, settings, gold, gold).metrics
-    assert len(found) == 16
-    assert all(one.value == pytest.approx(0, abs=1e-15) for one in found.values())
+    plug_ins = [one.value for one in found.values() if not one.about.has_interval]
+    assert (len(found), len(plug_ins)) == (22, 16)
+    assert plug_ins == pytest.approx([0] * 16, abs=1e-15)
 
 
 def test_an_absent_level_gets_the_mean_of_v_squared(make_rows: Rows, settings: Evaluate) -> None:
@@ -122,7 +125,7 @@ def test_the_sum_form_gives_the_constants_of_the_paper(
 
 def test_a_system_without_any_level_is_defined(make_rows: Rows, settings: Evaluate) -> None:
     found = run(make_rows, settings, {"a": [0], "b": [0, 0]}, {"x": [1], "y": [4]}).metrics
-    assert all(np.isfinite(one.value) and np.isfinite(one.ci).all() for one in found.values())
+    assert all(np.isfinite(one.value) and not one.measured for one in found.values())
     assert value(found, "evaeval/level_1") == pytest.approx(0.25)
     empty = all_distances(totals(np.zeros((0, 4, 4), dtype=np.int64)), totals(NOTHING))
     assert all((values == 0).all() for values in empty.values())
@@ -205,13 +208,69 @@ def test_below_twenty_turns_of_a_level_nothing_is_measured(make_rows: Rows, sett
     rare = run(make_rows, settings, {**often, "d0": [1, 2, 3, 0]}, often)
     unmeasured = {name for name, one in rare.metrics.items() if not one.measured}
     assert unmeasured == {
-        *(f"{form}/{part}" for form in FORMS for part in ("level_4", "avg")),
+        *(f"{form}/{part}" for form in (*FORMS, TWIN) for part in ("level_4", "avg")),
         "evaeval_joint",
+        "evaeval_joint_corrected",
     }
     assert rare.metrics["evaeval_sum/level_4"].value is not None
     (found,) = [
         one
         for one in compare([rare.measured], [all_found.measured], Resampling.of(settings))
-        if one.metric == "evaeval_sum/level_4"
+        if one.metric == f"{TWIN}/level_4"
     ]
     assert (found.measured, found.ci, found.p_value, found.verdict) == (False, None, None, None)
+
+
+def test_only_the_corrected_forms_have_intervals_and_verdicts(make_rows: Rows, settings: Evaluate) -> None:
+    rng = np.random.default_rng(0)
+    people, system = (
+        {f"d{i}": rng.permutation([1, 2, 3, 4] * 2).tolist() for i in range(30)} for _ in range(2)
+    )
+    one, other = run(make_rows, settings, system, people), run(make_rows, settings, people, people)
+    for found in compare([one.measured], [other.measured], Resampling.of(settings)):
+        assert (found.ci is None) == (found.p_value is None) == (found.verdict is None)
+        assert (found.ci is not None) == found.metric.partition("/")[0].endswith("_corrected")
+    twin = one.metrics[f"{TWIN}/avg"]
+    assert twin.ci is not None and twin.value < one.metrics["evaeval_sum/avg"].value
+    assert one.metrics["evaeval_sum/avg"].ci is None
+
+
+def test_the_correction_takes_off_what_a_rare_level_adds() -> None:
+    """Draws of the reference itself, and with seven in ten levels 2 and 3 lost: the truth is 0 for both."""
+    rng = np.random.default_rng(1)
+    shares = np.array([[5, 2, 1, 1], [3, 4, 2, 2], [1, 3, 3, 3], [1, 3, 4, 3]]) / 41
+    plain, corrected = [], []
+    for thinned in (False, True):
+        values = []
+        for _ in range(150):
+            counts, v = (rng.multinomial(9, shares.ravel(), size=n).reshape(-1, 4, 4) for n in (60, 400))
+            if thinned:
+                counts[:, 1:3] = rng.binomial(counts[:, 1:3], 0.3)
+            flat = [one.reshape(-1, 16).astype(float) for one in (counts, v)]
+            one = Statistic(flat[0], 1, named("evaeval_sum/avg"), second=flat[1], corrected=True)
+            values.append((one.plug_in, one.value))
+        means, errors = np.mean(values, axis=0), np.std(values, axis=0) / 150**0.5
+        plain.append(means[0])
+        corrected.append(means[1] / errors[1])
+    assert plain[1] > 1.5 * plain[0] > 0.005, "the plug-in punishes silence"
+    assert np.abs(corrected).max() < 3.5, "within the error of 150 draws"
+
+
+def test_short_dialogues_and_few_of_them_are_not_measured(make_rows: Rows, settings: Evaluate) -> None:
+    """Two-turn dialogues cannot fill quarters; twenty turns of a level in five dialogues are five draws."""
+    gold = {f"d{i}": [1, 2, 3, 4] for i in range(20)}
+    short = run(make_rows, settings, {f"d{i}": [1 + i % 4, 1 + i % 3] for i in range(200)}, gold)
+    assert not any(one.measured for one in short.metrics.values())
+    many_in_few = {f"d{i}": [1, 2, 3, 4] * 4 for i in range(5)}
+    assert not run(make_rows, settings, many_in_few, gold).metrics[f"{TWIN}/level_1"].measured
+    assert not run(make_rows, settings, gold, many_in_few).metrics[f"{TWIN}/level_1"].measured
+
+
+def test_what_short_dialogues_tell_instead(make_rows: Rows, settings: Evaluate) -> None:
+    rows = make_rows({"a": ["x", "y"], "b": ["x"], "c": ["x", "y", "z"]})
+    result = score(rows, ["level_turns"], settings=settings, scorers=Given([1, 4, 2, 1, 0, 4]))
+    found = {name.partition("/")[2]: one.value for name, one in result.metrics.items()}
+    assert found["first_1"] == pytest.approx(200 / 3)
+    assert (found["first_2"], found["last_2"]) == (pytest.approx(100 / 3), pytest.approx(100 / 3))
+    assert found["last_4"] == pytest.approx(200 / 3)
+    assert result.details["level_turns"]["2"] == {"0": 1, "1": 0, "2": 0, "3": 0, "4": 1}

@@ -6,10 +6,11 @@ import pytest
 from eva.errors import InputError
 from eva.registry.promotion import gate, read_policy
 
+TIMING = "evaluate/evaeval_sum_corrected/avg"
 GOOD = {
     "dpo/accuracy_after": 0.75,
     "dpo/lora_b_moved": 8,
-    "evaluate/evaeval/avg": 0.02,
+    TIMING: 0.02,
     "evaluate/overlap/rouge_l": 0.1,
     "evaluate/length/words": 20,
 }
@@ -29,8 +30,14 @@ def test_complete_good_metrics_pass(policy: Path) -> None:
     ("change", "reason"),
     [
         ({"dpo/accuracy_after": 0.5}, "dpo/accuracy_after is 0.5, must be above 0.5"),
-        ({"evaluate/evaeval/avg": math.nan}, "evaluate/evaeval/avg is nan, not a finite number"),
-        ({"evaluate/evaeval/avg": math.inf}, "evaluate/evaeval/avg is inf, not a finite number"),
+        (
+            {"evaluate/evaeval_sum_corrected/avg": math.nan},
+            "evaluate/evaeval_sum_corrected/avg is nan, not a finite number",
+        ),
+        (
+            {"evaluate/evaeval_sum_corrected/avg": math.inf},
+            "evaluate/evaeval_sum_corrected/avg is inf, not a finite number",
+        ),
         ({"evaluate/overlap/rouge_l": None}, "evaluate/overlap/rouge_l was not measured"),
     ],
 )

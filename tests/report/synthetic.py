@@ -17,8 +17,8 @@ from eva.settings.evaluate_section import Evaluate
 
 VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")
 FAMILIES = ("overlap", "diversity", "length", "epitome", "evaeval", "response_type", "repetition")
-SETTINGS = Evaluate(metrics=list(FAMILIES), bootstrap=100, confidence=0.95, ngram=4)
-DIALOGUES, TURNS = 12, 8
+SETTINGS = Evaluate(metrics=list(FAMILIES), bootstrap=3999, confidence=0.95, ngram=4)
+DIALOGUES, TURNS = 24, 8
 _HUMAN = (
     *("what", "happened", "next", "that", "must", "have", "been", "hard", "for", "you", "and", "your"),
     *("sister", "at", "the", "old", "house"),

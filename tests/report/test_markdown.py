@@ -10,15 +10,16 @@ from eva.report.markdown import markdown
 
 
 def cell(metric: str, value: float, **changes: Any) -> dict[str, Any]:
-    empty = ("ci", "difference", "difference_ci", "p_value", "effect_size", "versus", "paper", "agrees")
+    empty = ("ci", "difference", "difference_ci", "p_value", "p_adjusted")
+    empty += ("effect_size", "versus", "paper", "agrees", "plug_in")
     return {**dict.fromkeys(empty), "metric": metric, "value": value, "measured": True, **changes}
 
 
 @pytest.fixture
 def data() -> dict[str, Any]:
     changed = {
-        "difference": 6.0, "difference_ci": [4.0, 8.5], "p_value": 0.002, "effect_size": 1.5,
-        "versus": "better", "paper": 14.0, "agrees": True,
+        "difference": 6.0, "difference_ci": [4.0, 8.5], "p_value": 0.002, "p_adjusted": 0.004,
+        "effect_size": 1.5, "versus": "better", "paper": 14.0, "agrees": True,
     }  # fmt: skip
     name = "overlap/rouge_l"
     sizes = {"seeds": [1], "n_dialogues": 8, "n_responses": 57}
@@ -43,7 +44,7 @@ def test_values_intervals_signs_and_differences(data: dict[str, Any]) -> None:
     assert "| **base** | 9.00<br>[8.00–10.00] |" in lines
     assert "| **eva** | 15.00 ▲<br>[13.00–17.00] |" in lines
     assert "| *paper, Mistral* | *14.00* = |" in lines
-    assert "| R-L | +6.00 | +4.00 to +8.50 | 0.002 | +1.50 | ▲ |" in lines
+    assert "| R-L | +6.00 | +4.00 to +8.50 | .002 | .004 | +1.50 | ▲ |" in lines
     assert "| EPITOME IP | 90 | 0.800 | 0.500 | 0.600 | 0.100 | 5 folds |" in lines
     assert "| prompt | `abc` |" in lines
     assert "Demonstration only" in lines[2]

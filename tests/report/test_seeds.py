@@ -1,6 +1,5 @@
 """Two training seeds: drawn with the dialogues, paired only with themselves."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,9 @@ from eva.metrics.score import ScoreResult, score
 from eva.report.comparison import group
 from eva.report.runs import Runs
 from eva.settings.evaluate_section import Evaluate
-from eva.statistics.bootstrap import Resampling, draw_weights
+from eva.statistics.bootstrap import Resampling
+from eva.statistics.contrast import contrast
+from eva.statistics.spread import difference
 
 SETTINGS = Evaluate(metrics=["length"], bootstrap=300, confidence=0.9, ngram=2, seed=5)
 METRIC = "overlap/rouge_l"
@@ -43,39 +44,31 @@ def hash_of(variant: str, seed: int) -> int:
     return 100 * len(variant) + seed
 
 
-def by_hand(results: Sequence[ScoreResult], weights: np.ndarray, seeds: np.ndarray) -> list[float]:
-    """Every resample spelt out: each drawn seed's drawn dialogues, responses averaged, seeds averaged."""
-    values = []
-    for drawn, times in zip(weights, seeds, strict=True):
-        means = []
-        for result, count in zip(results, times, strict=True):
-            scores = []
-            for name, copies in zip("abcdef", drawn, strict=True):
-                own = [row for row in result.sample.rows if row.dialogue_id == name]
-                scores += [100 * rouge_l(row.response, GOLD) for row in own] * int(copies)
-            means += [np.mean(scores)] * int(count)
-        values.append(float(np.mean(means)))
-    return values
+def by_dialogue(result: ScoreResult) -> np.ndarray:
+    """Mean ROUGE-L of each dialogue, computed response by response."""
+    return np.array(
+        [
+            np.mean(
+                [100 * rouge_l(row.response, GOLD) for row in result.sample.rows if row.dialogue_id == name]
+            )
+            for name in "abcdef"
+        ]
+    )
 
 
-def draws(n_seeds: int) -> tuple[np.ndarray, np.ndarray]:
-    weights = draw_weights(6, 300, 5)
-    rng = np.random.default_rng(6)
-    return weights, rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=300)
-
-
-def test_intervals_and_p_of_two_seeds_are_those_of_a_resampling_spelt_out() -> None:
+def test_intervals_and_p_of_two_seeds_are_those_of_dialogues_and_seeds() -> None:
     found, results = runs({"base": (1, 2), "eva": (1, 2)})
     row = next(row for row in group(found, "base").rows if row.variant == "eva").cells[METRIC]
-    weights, seeds = draws(2)
-    ours = by_hand(results["eva"], weights, seeds)
-    theirs = by_hand(results["base"], weights, seeds)
-    assert row.ci == pytest.approx(tuple(np.quantile(ours, [0.05, 0.95])))
-    gaps = np.array(ours) - np.array(theirs)
-    assert row.difference_ci == pytest.approx(tuple(np.quantile(gaps, [0.05, 0.95])))
-    beyond = min((gaps <= 0).sum(), (gaps >= 0).sum())
-    assert row.p_value == pytest.approx(max(2 * (1 + beyond) / 301, 1 / 32))
-    assert row.effect_size == pytest.approx(row.difference / (gaps.std() * 6**0.5))
+    means = {variant: np.stack([by_dialogue(one) for one in own]) for variant, own in results.items()}
+    gaps = means["eva"] - means["base"]  # seeds x dialogues
+    dialogues = gaps.mean(axis=0).var(ddof=1) / 6
+    apart = gaps - gaps.mean(axis=0) - gaps.mean(axis=1, keepdims=True) + gaps.mean()
+    seeds = max(0.0, gaps.mean(axis=1).var(ddof=1) / 2 - (apart**2).sum() / (1 * 5 * 2 * 6))
+    sides = [[one.measured.statistics[METRIC] for one in results[v]] for v in ("eva", "base")]
+    assert difference(*sides).standard_error == pytest.approx((dialogues + seeds) ** 0.5)
+    expected = contrast(*sides, Resampling.of(SETTINGS), bounds=(0, 100))
+    assert (row.difference_ci, row.p_value) == (expected.ci, expected.p_value)
+    assert row.effect_size == pytest.approx(gaps.mean() / gaps.mean(axis=0).std(ddof=1))
 
 
 def test_other_seeds_are_not_paired() -> None:

@@ -17,10 +17,10 @@ def evaluate_settings(given: Path | None) -> Evaluate:
 
 
 def unconfigured() -> Evaluate:
-    """Every family, with a thousand resamples."""
+    """Every family, with ten thousand resamples."""
     from eva.metrics.selection import families
 
-    return Evaluate(metrics=families(), bootstrap=1000, confidence=0.95, ngram=4, seed=0)
+    return Evaluate(metrics=families(), bootstrap=10_000, confidence=0.95, ngram=4, seed=0)
 
 
 def metric_words(text: str) -> list[str]:

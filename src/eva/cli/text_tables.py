@@ -30,8 +30,8 @@ def score_table(result: ScoreResult) -> str:
 
 
 def comparison_table(differences: Sequence[Difference]) -> str:
-    """One line a metric: both values, their difference with interval, p, effect size and what it means."""
-    rows = [["metric", "ours", "baseline", "difference", "interval", "p", "effect", "verdict"]]
+    """One line a metric: both values, their difference, interval, p alone and after Holm, the verdict."""
+    rows = [["metric", "ours", "baseline", "difference", "interval", "p", "p, Holm", "effect", "verdict"]]
     rows += [
         [
             row.metric,
@@ -40,6 +40,7 @@ def comparison_table(differences: Sequence[Difference]) -> str:
             _signed(row.difference),
             _interval(row.ci),
             _number(row.p_value),
+            _number(row.p_adjusted),
             "-" if row.effect_size is None else f"{row.effect_size:+.2f}",
             WORDS[row.verdict] if row.measured else NOT_MEASURED,
         ]
@@ -101,7 +102,7 @@ def _net_verdict(ci: tuple[float, float] | None) -> str:
 
 def correlation_table(correlations: Sequence["Correlation"]) -> str:
     """One line a metric, criterion and unit."""
-    rows = [["metric", "criterion", "unit", "rho", "interval", "p", "n"]]
+    rows = [["metric", "criterion", "unit", "rho", "interval", "p", "p, Holm", "n"]]
     rows += [
         [
             row.metric,
@@ -110,6 +111,7 @@ def correlation_table(correlations: Sequence["Correlation"]) -> str:
             f"{row.rho:+.3f}",
             "-" if row.ci is None else f"{row.ci[0]:+.3f} to {row.ci[1]:+.3f}",
             _number(row.p_value),
+            _number(row.p_adjusted),
             str(row.n),
         ]
         for row in correlations

@@ -1,7 +1,7 @@
 """Spearman correlation of automatic metrics with human scores (paper Appendix H, Table 9)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from eva.human.key import Key
 from eva.human.ratings import Counts, Ratings
 from eva.metrics.score import ScoreResult
 from eva.settings.evaluate_section import Evaluate
-from eva.statistics.bootstrap import draw_weights, interval
-from eva.statistics.estimators import Array
+from eva.statistics.bootstrap import Resampling, infer
+from eva.statistics.estimators import Array, influence_of
+from eva.statistics.holm import holm
+from eva.statistics.spread import Estimate
 
 FEWEST = 4  # items below which a rank correlation says nothing
-_DEFINED = 0.95  # share of resamples below which those that are left are no fair draw
+_NEARLY_ONE = 1 - 1e-9  # Fisher's z of a perfect correlation is infinite
 _DIGITS = 9  # means that are equal but for the order of their summands have to tie
 
 
@@ -32,8 +34,8 @@ class Correlation:
 
     Two systems: the metric's difference against the mean of win (1), tie (0), lose (-1), both from
     the first system's view. One system: the metric against the share of yes. `unit` is `response`
-    or `dialogue` (mean human score of its responses). The interval resamples dialogues; the
-    p-value of scipy takes units as independent.
+    or `dialogue` (mean human score of its responses). Interval and p-value come from one studentised
+    bootstrap over dialogues of Fisher's z of rho; `p_adjusted` is corrected for all correlations (Holm).
     """
 
     metric: str
@@ -41,7 +43,8 @@ class Correlation:
     unit: str
     rho: float
     ci: tuple[float, float] | None
-    p_value: float
+    p_value: float | None
+    p_adjusted: float | None
     n: int
     n_dialogues: int
 
@@ -83,7 +86,14 @@ def correlate(ratings: Ratings, results: Sequence[Sequence[ScoreResult]], settin
         found, undefined = _correlated(unit, settings)
         rows += found
         left_out += _by_reason({**unit.values.left_out, **undefined}, unit.name)
-    return Correlations(rows, left_out)
+    return Correlations(_adjusted(rows), left_out)
+
+
+def _adjusted(rows: Sequence[Correlation]) -> list[Correlation]:
+    """Rows with p-values corrected for their number."""
+    tested = [one.p_value for one in rows if one.p_value is not None]
+    adjusted = iter(holm(tested))
+    return [one if one.p_value is None else replace(one, p_adjusted=next(adjusted)) for one in rows]
 
 
 def _by_reason(reasons: Mapping[str, str], unit: str) -> list[str]:
@@ -153,15 +163,14 @@ def _correlated(unit: _Unit, settings: Evaluate) -> tuple[list[Correlation], dic
     humans = {name: scores.round(_DIGITS) for name, scores in unit.human.items()}
     undefined = {name: alike for name, values in metrics.items() if np.ptp(values) == 0}
     undefined |= {f"human score of {name}": alike for name, scores in humans.items() if np.ptp(scores) == 0}
-    weights = draw_weights(int(unit.dialogue_of.max()) + 1, settings.bootstrap, settings.seed)
-    drawn = weights[:, unit.dialogue_of] if weights.shape[1] > 1 else np.zeros((0, n))
-    ranked = {name: weighted_ranks(values, drawn) for name, values in metrics.items() if np.ptp(values)}
+    without = (1 - np.eye(int(unit.dialogue_of.max()) + 1))[:, unit.dialogue_of]
+    ranked = {name: weighted_ranks(values, without) for name, values in metrics.items() if np.ptp(values)}
     rows = []
     for criterion, scores in ((name, scores) for name, scores in humans.items() if np.ptp(scores)):
-        judged = weighted_ranks(scores, drawn)
+        judged = weighted_ranks(scores, without)
         for metric, ranks in ranked.items():
-            replicates = (ranks * judged).sum(axis=1)
-            rows.append(_correlation(unit, metric, criterion, metrics[metric], scores, replicates, settings))
+            left = (ranks * judged).sum(axis=1)
+            rows.append(_correlation(unit, metric, criterion, metrics[metric], scores, left, settings))
     return rows, undefined
 
 
@@ -171,22 +180,23 @@ def _correlation(
     criterion: str,
     values: Array,
     human: Array,
-    replicates: Array,
+    without: Array,
     settings: Evaluate,
 ) -> Correlation:
+    """One correlation; `without` (dialogues,) holds rho with each dialogue left out."""
     from scipy.stats import spearmanr
 
-    found = spearmanr(values, human)
-    rho = float(found.statistic)
-    defined = replicates[~np.isnan(replicates)]  # a resample may hold a single value of a metric
-    enough = len(defined) >= _DEFINED * len(replicates)
+    rho = float(spearmanr(values, human).statistic)
+    z = np.arctanh(np.clip([rho, *without], -_NEARLY_ONE, _NEARLY_ONE))
+    found = infer(Estimate(float(z[0]), influence_of(z[1:])), Resampling.of(settings), difference=True)
     return Correlation(
         metric=metric,
         criterion=criterion,
         unit=unit.name,
         rho=rho,
-        ci=interval(rho, defined, settings.confidence) if enough else None,
-        p_value=float(found.pvalue),
+        ci=None if found.ci is None else (float(np.tanh(found.ci[0])), float(np.tanh(found.ci[1]))),
+        p_value=found.p_value,
+        p_adjusted=None,
         n=len(human),
         n_dialogues=int(unit.dialogue_of.max()) + 1,
     )

@@ -9,11 +9,12 @@ import numpy as np
 from eva.human.agreement import kappa_by_dialogue
 from eva.human.ratings import Counts, Ratings
 from eva.settings.evaluate_section import Evaluate
-from eva.statistics.bootstrap import Resampling, mean_interval
+from eva.statistics.bootstrap import Bounds, Resampling, infer
 from eva.statistics.estimators import Statistic
+from eva.statistics.spread import estimate
 
 NO_MAJORITY = "none"
-_RESAMPLED = "Interval: percentile bootstrap over dialogues, with all ratings of a drawn dialogue"
+_RESAMPLED = "Interval: studentised bootstrap over dialogues, with all ratings of a drawn dialogue"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class _Figure:
     unit: str
     definition: str
     higher_is_better: bool | None = None
+    bounds: Bounds = (0, 100)
+    difference: bool = False
 
 
 def summarise(ratings: Ratings, settings: Evaluate) -> Outcome:
@@ -105,6 +108,8 @@ def _shares(ratings: Ratings, name: str, counts: Counts, dialogue_of: Counts) ->
             "points",
             f"Percent of `win` less percent of `lose` in {name}, ties counted in both bases. {_RESAMPLED}.",
             higher_is_better=True,
+            bounds=(-100, 100),
+            difference=True,
         )
     agreed = majority(counts)
     for i, label in enumerate(form.labels):
@@ -132,6 +137,7 @@ def _kappa(name: str, counts: Counts, dialogue_of: Counts) -> _Figure:
         + (", each criterion's ratings of an item" if name == "human/kappa" else "")
         + f"; n counts ratings. {_RESAMPLED}.",
         higher_is_better=True,
+        bounds=(-1, 1),
     )
 
 
@@ -151,7 +157,7 @@ def _value(figure: _Figure, resampling: Resampling) -> FigureValue:
     return FigureValue(
         value=figure.statistic.value,
         n=figure.statistic.n,
-        ci=mean_interval([figure.statistic], resampling),
+        ci=infer(estimate([figure.statistic]), resampling, figure.bounds, difference=figure.difference).ci,
         definition=figure.definition,
         unit=figure.unit,
         higher_is_better=figure.higher_is_better,

@@ -52,6 +52,8 @@ def metric(
     least: int = 1,
     needs: Sequence[str] = (),
     positional: bool = False,
+    has_interval: bool = True,
+    plug_in: str = "",
 ) -> Callable[[Compute], Compute]:
     """Register the decorated function under `name`, which can be taken once; see `Description`.
 
@@ -76,6 +78,8 @@ def metric(
             bounds=bounds,
             least=least,
             positional=positional,
+            has_interval=has_interval,
+            plug_in=plug_in,
             compute=compute,
             needs=tuple(needs),
         )

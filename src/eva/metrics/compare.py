@@ -1,23 +1,27 @@
 """Two systems on the same turns, metric by metric."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eva.data.responses import check_same_turns
 from eva.errors import InputError
+from eva.metrics.description import Table
 from eva.metrics.measured import Measured
 from eva.statistics.bootstrap import Resampling
 from eva.statistics.contrast import contrast
-from eva.statistics.verdicts import Verdict, verdict
+from eva.statistics.holm import holm
+from eva.statistics.verdicts import FEWEST_DIALOGUES, Verdict, verdict
 
 
 @dataclass(frozen=True)
 class Difference:
     """`ours` minus `theirs` on one metric, see `Contrast`.
 
-    `better` is `ours`, `theirs`, or None within the noise or without a direction. A metric that rests on
-    too little in one of the runs is not `measured`: it has no interval and no verdict.
+    `p_adjusted` is the p-value after Holm's correction over the family that the comparison belongs to, see
+    `judge`; `within_noise` says whether that is above the level. None below twenty dialogues and without an
+    interval. `better` is `ours`, `theirs`, or None within the noise or without a direction. A metric that
+    rests on too little in one of the runs is not `measured`: it has no interval and no verdict.
     """
 
     metric: str
@@ -27,12 +31,15 @@ class Difference:
     ci: tuple[float, float] | None
     p_value: float | None
     effect_size: float | None
-    within_noise: bool | None
-    better: str | None
-    verdict: Verdict | None
     measured: bool
     n_dialogues: int
     n_seeds: tuple[int, int]
+    table: Table | None = None
+    higher_is_better: bool | None = None
+    p_adjusted: float | None = None
+    within_noise: bool | None = None
+    better: str | None = None
+    verdict: Verdict | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,7 +53,20 @@ def compare(
     names: tuple[str, str] = ("ours", "theirs"),
     same_seeds: bool = True,
 ) -> list[Difference]:
-    """Every metric that all runs have, paired by dialogue; one `Measured` a training seed."""
+    """Every metric that all runs have, as a family of its own; one `Measured` a training seed."""
+    found = differences(ours, theirs, resampling, names=names, same_seeds=same_seeds)
+    return judge([found], resampling.confidence)[0]
+
+
+def differences(
+    ours: Sequence[Measured],
+    theirs: Sequence[Measured],
+    resampling: Resampling,
+    *,
+    names: tuple[str, str] = ("ours", "theirs"),
+    same_seeds: bool = True,
+) -> list[Difference]:
+    """Every metric that all runs have, paired by dialogue, before `judge` gives verdicts."""
     if not ours or not theirs:
         raise InputError(f"comparing {names[0]} with {names[1]}: each needs at least one scored run")
     first = ours[0]
@@ -57,34 +77,57 @@ def compare(
     return [_difference(name, ours, theirs, resampling, same_seeds) for name in shared]
 
 
+def judge(found: Sequence[Sequence[Difference]], confidence: float) -> list[list[Difference]]:
+    """Verdicts, with p-values corrected for the number of tests.
+
+    A family is all tests of the metrics of one table in all the comparisons given; metrics of no table are
+    one of their own.
+    """
+    places: dict[Table | None, list[tuple[int, int]]] = {}
+    for i, several in enumerate(found):
+        for j, one in enumerate(several):
+            if one.p_value is not None:
+                places.setdefault(one.table, []).append((i, j))
+    judged = [list(several) for several in found]
+    for family in places.values():
+        adjusted = holm([found[i][j].p_value or 0.0 for i, j in family])
+        for (i, j), p_adjusted in zip(family, adjusted, strict=True):
+            judged[i][j] = _judged(found[i][j], p_adjusted, confidence)
+    return judged
+
+
+def _judged(one: Difference, p_adjusted: float, confidence: float) -> Difference:
+    few = one.n_dialogues < FEWEST_DIALOGUES
+    within_noise = None if few else p_adjusted >= 1 - confidence
+    said = verdict(one.difference or 0.0, within_noise=within_noise, higher_is_better=one.higher_is_better)
+    better = {Verdict.BETTER: "ours", Verdict.WORSE: "theirs"}.get(said) if said else None
+    return replace(one, p_adjusted=p_adjusted, within_noise=within_noise, verdict=said, better=better)
+
+
 def _difference(
     name: str, ours: Sequence[Measured], theirs: Sequence[Measured], resampling: Resampling, same_seeds: bool
 ) -> Difference:
-    about, first = ours[0].about[name], ours[0]
+    about, first, measured = ours[0].about[name], ours[0], all(m.is_measured(name) for m in [*ours, *theirs])
     found = contrast(
         [one.statistics[name] for one in ours],
         [one.statistics[name] for one in theirs],
-        resampling,
+        resampling if measured and about.has_interval else replace(resampling, resamples=0),
         same_seeds=same_seeds,
         bounds=about.bounds,
     )
-    measured = all(one.is_measured(name) for one in [*ours, *theirs])
-    within_noise = found.within_noise if measured else None
-    said = verdict(found.difference, within_noise=within_noise, higher_is_better=about.higher_is_better)
     return Difference(
         metric=name,
         ours=_number(found.ours),
         theirs=_number(found.theirs),
         difference=_number(found.difference),
-        ci=found.ci if measured else None,
-        p_value=found.p_value if measured else None,
-        effect_size=found.effect_size if measured else None,
-        within_noise=within_noise,
-        better={Verdict.BETTER: "ours", Verdict.WORSE: "theirs"}.get(said) if said else None,
-        verdict=said,
+        ci=found.ci,
+        p_value=found.p_value,
+        effect_size=found.effect_size,
         measured=measured,
         n_dialogues=first.n_dialogues,
         n_seeds=(len(ours), len(theirs)),
+        table=about.table,
+        higher_is_better=about.higher_is_better,
     )
 
 

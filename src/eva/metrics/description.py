@@ -26,6 +26,8 @@ class Description:
         bounds: lowest and highest possible value, which no interval leaves; None: no end.
         least: fewest items below which it counts as not measured, see `Statistic.support`.
         positional: it needs whole dialogues.
+        has_interval: False for a value that is biased, so that an interval around it would be wrong.
+        plug_in: the metric that is its value before the bias was taken off; '' where there is none.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Description:
     bounds: Bounds = (0, None)
     least: int = 1
     positional: bool = False
+    has_interval: bool = True
+    plug_in: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it; the name is the key that it stands under."""

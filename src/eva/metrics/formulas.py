@@ -86,10 +86,22 @@ def all_distances(system: Array, reference: Array) -> dict[str, Array]:
     return values
 
 
-def _distance(totals: Array, reference: Array, name: str) -> Array:
-    return all_distances(totals, reference[None])[name]
+def _level(totals: Array, reference: Array, form: Form, level: int) -> Array:
+    distances: Array = level_distances(form, totals, np.atleast_2d(reference))[:, level - 1]
+    return distances
 
 
-_NOTHING = np.zeros((1, 33))
-for _name in all_distances(_NOTHING, _NOTHING):
-    estimator(_name)(partial(_distance, name=_name))
+def _average(totals: Array, reference: Array, form: Form) -> Array:
+    mean: Array = level_distances(form, totals, np.atleast_2d(reference)).mean(axis=1)
+    return mean
+
+
+@estimator("evaeval_joint")
+def _joint(totals: Array, reference: Array) -> Array:
+    return joint_distance(totals, np.atleast_2d(reference))
+
+
+for _name, _form in FORMS.items():
+    for _place in LEVELS:
+        estimator(f"{_name}/level_{_place}")(partial(_level, form=_form, level=_place))
+    estimator(f"{_name}/avg")(partial(_average, form=_form))

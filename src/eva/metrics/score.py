@@ -119,7 +119,7 @@ def _value(name: str, measured: Measured, resampling: Resampling, floor: float |
     return MetricValue(
         value=None if np.isnan(value) else value,
         n=statistic.n,
-        ci=mean_interval([statistic], resampling, about.bounds),
+        ci=mean_interval([statistic], resampling, about.bounds) if about.has_interval else None,
         measured=measured.is_measured(name),
         noise_floor=floor,
         about=about,

@@ -86,4 +86,8 @@ def _statistic(raw: Mapping[str, Any], columns: Sequence[Array]) -> Statistic:
         estimator=named(raw["estimator"]),
         constant=columns[raw["constant"]] if "constant" in raw else np.zeros(0),
         support=raw["support"],
+        second=np.stack([columns[place] for place in raw["second"]], axis=1)
+        if "second" in raw
+        else np.zeros((0, 0)),
+        corrected=raw["corrected"],
     )

@@ -61,8 +61,14 @@ class _Columns:
             "n": statistic.n,
             "support": statistic.support,
             "columns": [self._place(column) for column in statistic.sums.T],
-            **({"constant": self._place(statistic.constant)} if len(statistic.constant) else {}),
+            "corrected": statistic.corrected,
+            **self._constants(statistic),
         }
+
+    def _constants(self, statistic: Statistic) -> dict[str, Any]:
+        if len(statistic.second):
+            return {"second": [self._place(column) for column in statistic.second.T]}
+        return {"constant": self._place(statistic.constant)} if len(statistic.constant) else {}
 
     def _place(self, column: Array) -> int:
         return self.lines.setdefault(_written(column.tolist()), len(self.lines))

@@ -1,6 +1,6 @@
 """What the figures show: levels over time, response types, repeated phrases."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eva.metrics.phrases import ORDERS, THRESHOLDS, Phrase
@@ -12,8 +12,12 @@ from eva.report.runs import Runs
 
 @dataclass(frozen=True)
 class Phrases:
-    """The most frequent phrases of one variant, by their number of words, in the responses of one seed."""
+    """The most frequent phrases of one variant, by their number of words, in the responses of one seed.
 
+    `name` is the variant's, with the seed where there are several.
+    """
+
+    name: str
     variant: str
     seed: int
     n_responses: int
@@ -58,9 +62,7 @@ def analyse(runs: Runs, group: Group) -> Analysis:
             v: {name.removeprefix("over_"): value for name, value in row.items()} for v, row in shares.items()
         },
         ngram=next((found[0].provenance["ngram"] for found in scored.values()), 0),
-        phrases=tuple(_phrases(v, runs.seeds[v][0], found[0]) for v, found in scored.items())
-        if shares
-        else (),
+        phrases=tuple(_every_phrase(runs)) if shares else (),
     )
 
 
@@ -87,7 +89,15 @@ def _by_variant(group: Group, names: Iterable[str]) -> dict[str, dict[str, float
     }
 
 
-def _phrases(variant: str, seed: int, scores: Scores) -> Phrases:
+def _every_phrase(runs: Runs) -> Iterator[Phrases]:
+    for variant in runs.scored:
+        seeds = runs.seeds[variant]
+        for seed, scores in zip(seeds, runs.scores[variant], strict=True):
+            name = variant if len(seeds) == 1 else f"{variant} seed {seed}"
+            yield _phrases(name, variant, seed, scores)
+
+
+def _phrases(name: str, variant: str, seed: int, scores: Scores) -> Phrases:
     tables = scores.details["repetition"]
     by_order = {order: tuple(Phrase(**row) for row in tables[str(order)]) for order in ORDERS}
-    return Phrases(variant, seed, len(scores.measured.turns), scores.measured.n_dialogues, by_order)
+    return Phrases(name, variant, seed, len(scores.measured.turns), scores.measured.n_dialogues, by_order)

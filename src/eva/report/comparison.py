@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import groupby
+from statistics import fmean
 from typing import Any
 
-from eva.metrics.compare import Difference, compare
+from eva.metrics.compare import Difference, differences, judge
 from eva.metrics.description import Description
 from eva.metrics.score_file import Scores
 from eva.report.paper_values import SignCell, compare_signs, paper_row
 from eva.report.runs import Runs
-from eva.statistics.bootstrap import mean_interval, mean_over_seeds
-from eva.statistics.verdicts import Verdict
+from eva.statistics.bootstrap import mean_interval
+from eva.statistics.verdicts import FEWEST_DIALOGUES, Verdict
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Cell:
     """One number of a table.
 
     `measured` is False where it rests on too little to be read. `versus` is the verdict on the difference
-    from the baseline. `agrees`: our change has the sign of the paper's; None where ours is within the
+    from the baseline; `p_adjusted` is corrected for all tests of the table. `plug_in` is the value before
+    its bias was taken off. `agrees`: our change has the sign of the paper's; None where ours is within the
     noise or the paper prints none.
     """
 
@@ -33,10 +35,12 @@ class Cell:
     difference: float | None = None
     difference_ci: tuple[float, float] | None = None
     p_value: float | None = None
+    p_adjusted: float | None = None
     effect_size: float | None = None
     paper: float | None = None
     paper_change: float | None = None
     agrees: bool | None = None
+    plug_in: float | None = None
     best: bool = False
 
 
@@ -54,14 +58,18 @@ class Row:
         """Whether the paper prints one of these metrics for the variant."""
         return any(self.cells[name].paper is not None for name in names if name in self.cells)
 
+    def has_plug_in(self, names: Sequence[str]) -> bool:
+        """Whether one of these metrics has a value before its correction."""
+        return any(self.cells[name].plug_in is not None for name in names if name in self.cells)
+
 
 @dataclass(frozen=True)
 class Group:
     """The variants of one backbone on one corpus.
 
-    `columns` are those of the comparison, `wording` those of the second table. `floor` is what
-    random halves of the reference get against each other, `same_size` the median for as many
-    dialogues of the reference as were scored. `paper` names the backbone of the paper's rows.
+    `columns` are those of the comparison, `wording` those of the second table. Of the values without
+    correction, `floor` is what random halves of the reference get against each other, `same_size` the median
+    for as many dialogues of the reference as were scored. `paper` names the backbone of the paper's rows.
     """
 
     corpus: str
@@ -90,6 +98,17 @@ class Group:
         """Whether no variant was trained twice, so that intervals cover the test dialogues only."""
         return all(len(row.seeds) == 1 for row in self.rows)
 
+    @property
+    def has_few_dialogues(self) -> bool:
+        """Whether there are too few dialogues for verdicts."""
+        return any(row.cells and row.n_dialogues < FEWEST_DIALOGUES for row in self.rows)
+
+    @property
+    def tests(self) -> int:
+        """How many tests of the comparison's columns the correction is for."""
+        cells = [row.cells[name] for row in self.rows for name in self.columns if name in row.cells]
+        return sum(cell.p_value is not None for cell in cells)
+
     def signs(self) -> tuple[int, int]:
         """(cells whose sign agrees with the paper's, cells where ours is outside the noise)."""
         settled = [cell.agrees for row in self.rows for cell in row.cells.values() if cell.agrees is not None]
@@ -99,10 +118,20 @@ class Group:
         return asdict(self)
 
 
-def group(runs: Runs, baseline: str, paper: str = "mistral") -> Group:
-    """The table of one corpus and backbone; `paper` names the backbone of the paper's rows."""
+Differences = dict[str, dict[str, Difference]]  # by variant and metric
+
+
+def group(runs: Runs, baseline: str, paper: str = "mistral", found: Differences | None = None) -> Group:
+    """The table of one corpus and backbone; `paper` names the backbone of the paper's rows.
+
+    `found` are the differences from the baseline where they were judged with other tables'.
+    """
     columns, wording = runs.columns("comparison"), runs.columns("wording")
-    rows = [_row(variant, runs, baseline, paper, [*columns, *wording]) for variant in runs.results]
+    judged = against_baseline([runs], baseline)[0] if found is None else found
+    rows = [
+        _row(variant, runs, judged.get(variant, {}), baseline, paper, [*columns, *wording])
+        for variant in runs.results
+    ]
     base = runs.scores.get(baseline, [])
     return Group(
         corpus=runs.corpus,
@@ -111,41 +140,58 @@ def group(runs: Runs, baseline: str, paper: str = "mistral") -> Group:
         paper=paper,
         columns=columns,
         wording=wording,
-        rows=_mark_best(rows, runs, columns),
+        rows=tuple(rows),
         floor=_floor(base),
         same_size=_same_size(base),
         about={name: runs.about[name] for name in [*columns, *wording]},
     )
 
 
-def _row(variant: str, runs: Runs, baseline: str, paper: str, names: Sequence[str]) -> Row:
-    results, seeds = runs.results[variant], runs.seeds[variant]
-    if not results:
-        return Row(variant, seeds, 0, 0, {})
-    differences = _against_baseline(variant, runs, baseline)
-    signs = compare_signs(list(differences.values()), runs.corpus, variant, paper, baseline)
-    by_metric = {sign.metric: sign for sign in signs}
-    printed = paper_row(runs.corpus, variant, paper)
-    cells = {
-        name: _cell(name, runs, variant, differences.get(name), printed.get(name), by_metric.get(name))
-        for name in names
-        if all(name in result.statistics for result in results)
-    }
-    return Row(variant, seeds, results[0].n_dialogues, len(results[0].turns), cells)
+def against_baseline(several: Sequence[Runs], baseline: str) -> list[Differences]:
+    """Every variant of each run less its baseline, judged as one family."""
+    keys, found = [], []
+    for place, runs in enumerate(several):
+        base = runs.results.get(baseline, [])
+        for variant in (one for one in runs.scored if base and one != baseline):
+            keys.append((place, variant))
+            found.append(_differences(variant, runs, baseline))
+    judged: list[Differences] = [{} for _ in several]
+    if found:
+        for (place, variant), own in zip(keys, judge(found, several[0].resampling.confidence), strict=True):
+            judged[place][variant] = {one.metric: one for one in own}
+    return judged
 
 
-def _against_baseline(variant: str, runs: Runs, baseline: str) -> dict[str, Difference]:
-    base = runs.results.get(baseline, [])
-    if not base or variant == baseline:
-        return {}
-    found = compare(
+def _differences(variant: str, runs: Runs, baseline: str) -> list[Difference]:
+    return differences(
         runs.results[variant],
-        base,
+        runs.results[baseline],
         runs.resampling,
         names=(variant, baseline),
         same_seeds=runs.share_seeds(variant, baseline),
     )
-    return {difference.metric: difference for difference in found}
+
+
+def _row(
+    variant: str,
+    runs: Runs,
+    found: Mapping[str, Difference],
+    baseline: str,
+    paper: str,
+    names: Sequence[str],
+) -> Row:
+    results, seeds = runs.results[variant], runs.seeds[variant]
+    if not results:
+        return Row(variant, seeds, 0, 0, {})
+    signs = compare_signs(list(found.values()), runs.corpus, variant, paper, baseline)
+    by_metric = {sign.metric: sign for sign in signs}
+    printed = paper_row(runs.corpus, variant, paper)
+    cells = {
+        name: _cell(name, runs, variant, found.get(name), printed.get(name), by_metric.get(name))
+        for name in names
+        if all(name in result.statistics for result in results)
+    }
+    return Row(variant, seeds, results[0].n_dialogues, len(results[0].turns), cells)
 
 
 def _cell(
@@ -156,50 +202,40 @@ def _cell(
     paper: float | None,
     sign: SignCell | None,
 ) -> Cell:
-    results = runs.results[variant]
+    results, about = runs.results[variant], runs.about[name]
     statistics = [result.statistics[name] for result in results]
-    value = mean_over_seeds(statistics)
+    value = fmean(one.value for one in statistics)
+    measured = all(result.is_measured(name) for result in results)
+    shown = measured and about.has_interval
     return Cell(
         metric=name,
         value=None if math.isnan(value) else value,
-        ci=mean_interval(statistics, runs.resampling, runs.about[name].bounds),
+        ci=mean_interval(statistics, runs.resampling, about.bounds) if shown else None,
         n=statistics[0].n,
-        measured=all(result.is_measured(name) for result in results),
+        measured=measured,
         versus=difference.verdict if difference else None,
         difference=difference.difference if difference else None,
         difference_ci=difference.ci if difference else None,
         p_value=difference.p_value if difference else None,
+        p_adjusted=difference.p_adjusted if difference else None,
         effect_size=difference.effect_size if difference else None,
         paper=paper,
         paper_change=sign.paper_change if sign else None,
         agrees=sign.agrees if sign else None,
+        plug_in=fmean(one.plug_in for one in statistics) if about.plug_in else None,
     )
-
-
-def _mark_best(rows: Sequence[Row], runs: Runs, columns: Sequence[str]) -> tuple[Row, ...]:
-    """Rows with the best value of each column marked, as the paper prints it bold."""
-    best: dict[str, float] = {}
-    for name in columns:
-        cells = [row.cells[name] for row in rows if name in row.cells]
-        values = [cell.value for cell in cells if cell.value is not None and cell.measured]
-        upwards = runs.about[name].higher_is_better
-        if upwards is not None and len(set(values)) > 1:
-            best[name] = max(values) if upwards else min(values)
-    return tuple(
-        replace(row, cells={name: _marked(cell, best) for name, cell in row.cells.items()}) for row in rows
-    )
-
-
-def _marked(cell: Cell, best: Mapping[str, float]) -> Cell:
-    return replace(cell, best=cell.measured and cell.metric in best and best[cell.metric] == cell.value)
 
 
 def _floor(base: Sequence[Scores]) -> dict[str, float]:
+    """Of each corrected metric's value without correction."""
     metrics = base[0].metrics if base else {}
-    return {name: m.noise_floor for name, m in metrics.items() if m.noise_floor is not None}
+    floors = {name: metrics[m.about.plug_in].noise_floor for name, m in metrics.items() if m.about.plug_in}
+    return {name: floor for name, floor in floors.items() if floor is not None}
 
 
 def _same_size(base: Sequence[Scores]) -> dict[str, float]:
-    """Median of what draws of the reference of the sample's size get."""
-    detail = base[0].details.get("evaeval", {}) if base else {}
-    return {name: median for name, (median, _) in detail.get("same_size", {}).items()}
+    """Median of what draws of the reference of the sample's size get without correction."""
+    detail = base[0].details.get("evaeval", {}).get("same_size", {}) if base else {}
+    metrics = base[0].metrics if base else {}
+    twins = {name: m.about.plug_in for name, m in metrics.items() if m.about.plug_in in detail}
+    return {name: detail[twin][0] for name, twin in twins.items()}

@@ -32,7 +32,8 @@ class Drawn:
             ("repeated-phrases", self.repeated_phrases),
             ("training", self.curves),
         ):
-            yield from ((f"{self.place}-{kind}-{name}.svg", svg) for name, svg in by_name.items())
+            files = ((name.replace(" ", "-"), svg) for name, svg in by_name.items())
+            yield from ((f"{self.place}-{kind}-{name}.svg", svg) for name, svg in files)
         for kind, figure in (("response-types", self.response_types), ("repetition", self.repetition)):
             if figure is not None:
                 yield f"{self.place}-{kind}.svg", figure
@@ -41,7 +42,7 @@ class Drawn:
 def draw(analysis: Analysis, curves: Sequence[Curve]) -> Drawn:
     """Every figure of one analysis, and the courses of its trainings."""
     types, repeated = analysis.response_types, analysis.repetition
-    spoken = {one.variant: one.by_order[analysis.ngram] for one in analysis.phrases}
+    spoken = {one.name: one.by_order[analysis.ngram] for one in analysis.phrases}
     # One axis for all variants, or a rare phrase would look as frequent as a pattern.
     limit = 1.15 * max((found[0].response_share for found in spoken.values() if found), default=1.0)
     return Drawn(

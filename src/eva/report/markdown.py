@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from eva.report.paper_values import PAPER_NAMES
-from eva.report.tables import NOT_MEASURED, SIGNS, format_change, format_interval
-from eva.statistics.verdicts import SYMBOLS
+from eva.report.tables import NOT_MEASURED, SIGNS, format_change, format_interval, format_p
+from eva.statistics.verdicts import FEWEST_DIALOGUES, SYMBOLS
 
 _LEGEND = (
     "▲ better than the baseline, ▼ worse, ◆ changed where no direction is better, ≈ within the noise "
-    "(the interval of the difference holds 0), n/m not measured, on too little to be read; brackets: "
-    "interval of the value. In the paper's rows = marks "
+    f"(p above .05 after Holm's correction for all tests of the table), no mark below {FEWEST_DIALOGUES} "
+    "dialogues, n/m not measured, on too little to be read; brackets: interval of the value. In the "
+    "paper's rows = marks "
     "a change of ours in its direction, x one against it; no mark where ours is within the noise."
 )
 
@@ -60,10 +61,17 @@ def _values(
     for row in rows:
         cells = [row["cells"].get(name) for name in names]
         lines.append([f"**{row['variant']}**", *map(_value, cells, columns)])
+        if any(cell and cell["plug_in"] is not None for cell in cells):
+            lines.append(
+                [
+                    "*plug-in*",
+                    *(_plain(cell and cell["plug_in"], a) for cell, a in zip(cells, columns, strict=True)),
+                ]
+            )
         if any(row["cells"][name]["paper"] is not None for name in names if name in row["cells"]):
             paper = f"*paper, {PAPER_NAMES[group['paper']]}*"
             lines.append([paper, *map(_paper, cells, columns)])
-    for name, floor in (("noise floor", group["floor"]), ("same size", group["same_size"])):
+    for name, floor in (("plug-in floor", group["floor"]), ("same size", group["same_size"])):
         if any(column in floor for column in names):
             lines.append([name, *map(_plain, (floor.get(one) for one in names), columns)])
     yield f"### {title}"
@@ -94,7 +102,7 @@ def _differences(rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]) ->
     compared = [row for row in rows if any(cell["difference"] is not None for cell in row["cells"].values())]
     if not compared:
         return
-    yield f"### Differences from `{group['baseline']}`: interval, p, effect size"
+    yield f"### Differences from `{group['baseline']}`: interval, p alone and after Holm, effect size"
     yield ""
     for row in compared:
         cells = [row["cells"][name] for name in group["columns"] if name in row["cells"]]
@@ -103,7 +111,7 @@ def _differences(rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]) ->
             for cell in cells
             if cell["difference"] is not None and cell["measured"]
         ]
-        yield from table([row["variant"], "difference", "interval", "p", "d", ""], lines)
+        yield from table([row["variant"], "difference", "interval", "p", "p, Holm", "d", ""], lines)
 
 
 def _difference(cell: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
@@ -112,7 +120,8 @@ def _difference(cell: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
         about["heading"],
         format_change(cell["difference"], about["decimals"]),
         " to ".join(ends),
-        "" if cell["p_value"] is None else f"{cell['p_value']:.3f}",
+        format_p(cell["p_value"]),
+        format_p(cell["p_adjusted"]),
         "" if cell["effect_size"] is None else f"{cell['effect_size']:+.2f}",
         SYMBOLS[cell["versus"]],
     ]

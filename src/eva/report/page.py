@@ -16,6 +16,7 @@ from eva.metrics.description import Description
 from eva.metrics.type_phrases import PHRASES, TYPE_NAMES
 from eva.report import tables
 from eva.report.analysis import Analysis, analyse
+from eva.report.best import mark_best
 from eva.report.comparison import Group, group
 from eva.report.drawn import Drawn, draw
 from eva.report.inputs import Curve, ReportInputs
@@ -27,7 +28,7 @@ from eva.report.provenance import Provenance, provenance
 from eva.report.runs import gather_runs
 from eva.report.samples import sample_dialogues
 from eva.report.scorecards import Card, cards
-from eva.statistics.verdicts import SYMBOLS
+from eva.statistics.verdicts import FEWEST_DIALOGUES, SYMBOLS
 
 Rows = list[dict[str, Any]]
 
@@ -110,10 +111,11 @@ def write(report: Report, out: Path) -> None:
 def _sections(inputs: ReportInputs) -> list[Section]:
     sections = []
     for runs in gather_runs(inputs):
-        compared = group(runs, inputs.baseline, inputs.paper)
+        every = pairs(runs)
+        compared = mark_best(group(runs, inputs.baseline, inputs.paper), every)
         analysis = analyse(runs, compared)
         drawn = draw(analysis, inputs.curves)
-        sections.append(Section(compared, analysis, pairs(runs), parts(runs, inputs.baseline), drawn))
+        sections.append(Section(compared, analysis, every, parts(runs, inputs.baseline), drawn))
     return sections
 
 
@@ -183,7 +185,9 @@ def _environment(about: Mapping[str, Description]) -> Environment:
         pair, about[metric].decimals
     )
     environment.filters["brief"] = _brief
+    environment.filters["p"] = tables.format_p
     environment.globals["symbols"] = SYMBOLS
+    environment.globals["fewest_dialogues"] = FEWEST_DIALOGUES
     return environment
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import combinations
 
-from eva.metrics.compare import Difference, compare
+from eva.metrics.compare import Difference, differences, judge
 from eva.report.runs import Runs
 
 
@@ -19,12 +19,17 @@ class Pair:
 
 
 def pairs(runs: Runs) -> list[Pair]:
-    """Paired bootstrap of the comparison's metrics for all pairs of variants, later less earlier."""
-    return [_pair(runs, ours, theirs) for theirs, ours in combinations(runs.scored, 2)]
+    """The comparison's metrics for all pairs of variants, later less earlier, judged as one family."""
+    named = [(ours, theirs) for theirs, ours in combinations(runs.scored, 2)]
+    judged = judge([_pair(runs, *names) for names in named], runs.resampling.confidence)
+    return [
+        Pair(runs.corpus, runs.backbone, *names, {one.metric: one for one in found})
+        for names, found in zip(named, judged, strict=True)
+    ]
 
 
-def _pair(runs: Runs, ours: str, theirs: str) -> Pair:
-    found = compare(
+def _pair(runs: Runs, ours: str, theirs: str) -> list[Difference]:
+    found = differences(
         runs.results[ours],
         runs.results[theirs],
         runs.resampling,
@@ -32,5 +37,4 @@ def _pair(runs: Runs, ours: str, theirs: str) -> Pair:
         same_seeds=runs.share_seeds(ours, theirs),
     )
     columns = runs.columns("comparison")
-    differences = {one.metric: one for one in found if one.metric in columns}
-    return Pair(runs.corpus, runs.backbone, ours, theirs, differences)
+    return [one for one in found if one.metric in columns]

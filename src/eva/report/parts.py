@@ -1,9 +1,10 @@
 """The comparison on parts of the test set: problem type, emotion, quartile, length of the dialogue."""
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from eva.metrics.measured import Measured
-from eva.report.comparison import Group, group
+from eva.report.comparison import Group, against_baseline, group
 from eva.report.runs import Runs
 
 AXIS_NAMES = {
@@ -24,7 +25,7 @@ class Part:
 
 
 def parts(runs: Runs, baseline: str) -> list[Part]:
-    """Every part that all runs have, axes in the order of `AXIS_NAMES`."""
+    """Every part that all runs have, axes in the order of `AXIS_NAMES`; an axis is a family of tests."""
     measured = {
         variant: [{(one.axis, one.part): one.measured for one in scores.parts} for scores in found]
         for variant, found in runs.scores.items()
@@ -35,7 +36,15 @@ def parts(runs: Runs, baseline: str) -> list[Part]:
     known = list(AXIS_NAMES)
     places = [place for place in every[0] if all(place in one for one in every)]
     places.sort(key=lambda place: (known.index(place[0]) if place[0] in known else len(known), place[0]))
-    return [Part(*place, group(_restricted(runs, measured, place), baseline)) for place in places]
+    found = []
+    for _, own in groupby(places, key=lambda place: place[0]):
+        axis = [(place, _restricted(runs, measured, place)) for place in own]
+        judged = against_baseline([one for _, one in axis], baseline)
+        found += [
+            Part(*place, group(one, baseline, found=differences))
+            for (place, one), differences in zip(axis, judged, strict=True)
+        ]
+    return found
 
 
 def _restricted(

@@ -11,7 +11,7 @@ from eva.report.comparison import Cell, Group
 from eva.report.pairs import Pair
 from eva.report.paper_values import PAPER_NAMES
 from eva.report.parts import Part
-from eva.statistics.verdicts import MARKS
+from eva.statistics.verdicts import FEWEST_DIALOGUES, MARKS
 from eva.text_columns import align
 
 SIGNS = {True: "=", False: "x", None: " "}
@@ -31,6 +31,13 @@ def format_interval(interval: Sequence[float], decimals: int) -> str:
     return f"{low}–{high}"
 
 
+def format_p(value: float | None) -> str:
+    """A p-value in three places, as `.012` or `< .001`; nothing for None."""
+    if value is None:
+        return ""
+    return "< .001" if value < 0.0005 else f"{value:.3f}".removeprefix("0")
+
+
 def _short(text: str) -> str:
     return text.removeprefix("0") if len(text.partition(".")[2]) >= _LONGEST else text
 
@@ -40,10 +47,12 @@ def terminal_table(groups: Sequence[Group]) -> str:
     blocks = [_block(group) for group in groups]
     paper = " and ".join(sorted({PAPER_NAMES[group.paper] for group in groups}))
     legend = (
-        "Against the baseline: + better, - worse, * changed, ~ within the noise (interval holds 0).\n"
+        "Against the baseline: + better, - worse, * changed, ~ within the noise (p above .05 after Holm's "
+        "correction\nfor all tests of the table); no mark: not measured, or fewer than "
+        f"{FEWEST_DIALOGUES} dialogues.\n"
         f"The paper's {paper} below ours: = same direction as ours, x opposite, unmarked within our noise.\n"
-        "L1 to L4 and Avg.: EVAEval in the sum form that the paper's tables need; Eq. 1: the mean form;\n"
-        "Joint: the form that also sees how often a level comes.\n"
+        "L1 to L4, Avg.: EVAEval in the sum form of the paper's tables, less its bias; plug-in: with it, as\n"
+        "the paper has it. Joint: the form that also sees how often a level comes.\n"
         "n/a: the variant does not apply; n/m: not measured, on too little to be read."
     )
     return "\n\n".join([*blocks, legend]) + "\n"
@@ -54,10 +63,12 @@ def _block(group: Group) -> str:
     lines = [["", *(f"{column.heading} " for column in columns)]]
     for row in group.rows:
         lines.append([row.variant, *(_plain(row.cells.get(one.name), one.decimals) for one in columns)])
+        if row.has_plug_in(group.columns):
+            lines.append(["  plug-in", *(_plug_in(row.cells.get(one.name), one.decimals) for one in columns)])
         if row.in_paper(group.columns):
             cells = [(row.cells.get(one.name), one.decimals) for one in columns]
             lines.append(["  paper", *(_plain_paper(cell, decimals) for cell, decimals in cells)])
-    for name, values in (("noise floor", group.floor), ("  same size", group.same_size)):
+    for name, values in (("plug-in floor", group.floor), ("  same size", group.same_size)):
         if values:
             lines.append([name, *(_plain_floor(values.get(one.name), one.decimals) for one in columns)])
     sizes = {(row.n_dialogues, row.n_responses) for row in group.rows if row.cells}
@@ -73,6 +84,10 @@ def _plain(cell: Cell | None, decimals: int) -> str:
     if cell.value is None or not cell.measured:
         return f"{NOT_MEASURED} "
     return f"{cell.value:.{decimals}f}{MARKS[cell.versus]}"
+
+
+def _plug_in(cell: Cell | None, decimals: int) -> str:
+    return _plain_floor(cell.plug_in if cell else None, decimals)
 
 
 def _plain_paper(cell: Cell | None, decimals: int) -> str:
@@ -126,6 +141,7 @@ def pair_rows(found: Sequence[Pair]) -> list[dict[str, Any]]:
             "low": one.ci[0] if one.ci else None,
             "high": one.ci[1] if one.ci else None,
             "p_value": one.p_value,
+            "p_adjusted": one.p_adjusted,
             "effect_size": one.effect_size,
             "verdict": one.verdict,
         }
@@ -141,6 +157,7 @@ def phrase_rows(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
             "corpus": one.corpus,
             "backbone": one.backbone,
             "variant": spoken.variant,
+            "seed": spoken.seed,
             "words": order,
             **asdict(phrase),
         }
@@ -165,10 +182,12 @@ def _cell_row(cell: Cell) -> dict[str, Any]:
         "high": high,
         "n": cell.n,
         "measured": cell.measured,
+        "plug_in": cell.plug_in,
         "difference": cell.difference,
         "difference_low": difference_low,
         "difference_high": difference_high,
         "p_value": cell.p_value,
+        "p_adjusted": cell.p_adjusted,
         "effect_size": cell.effect_size,
         "versus": cell.versus,
         "paper": cell.paper,

@@ -1,22 +1,29 @@
-"""Resampling whole dialogues, and training seeds, without computing a metric again.
+"""Studentised bootstrap over dialogues: intervals and p-values of anything that has pseudo-values.
 
-A resample is a vector of how often each dialogue was drawn; all resamples together are one matrix
-product with the sums.
+A statistic is reduced to what each dialogue moves it by (the jackknife's pseudo-values). Of a single value,
+dialogues are redrawn (Efron and Tibshirani 1993, chapter 12); of a difference of two systems, what each
+dialogue differs by changes its sign at random, as it would if the systems were alike (the wild bootstrap, Liu
+1988). A resample's mean over its own standard error is one draw of t; one set of draws gives interval and p.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eva.statistics.estimators import Array, Statistic
+from eva.statistics.spread import Estimate, estimate
 
 if TYPE_CHECKING:
     from eva.settings.evaluate_section import Evaluate
 
 Bounds = tuple[float | None, float | None]  # lowest and highest possible value; None: no end
 UNBOUNDED: Bounds = (None, None)
+_AT_ONCE = 2_000_000  # entries of the matrix of draws that are held as floats at a time
+_NO_SPREAD = 1e-12  # standard error, in units of the largest influence, below which there is none
 
 
 @dataclass(frozen=True)
@@ -31,76 +38,146 @@ class Resampling:
     def of(cls, settings: "Evaluate") -> "Resampling":
         return cls(settings.bootstrap, settings.confidence, settings.seed)
 
-    def dialogues(self, count: int) -> Array:
-        """How often each of `count` dialogues is drawn (resamples x dialogues)."""
-        return draw_weights(count, self.resamples, self.seed)
 
-    def seeds(self, count: int, resamples: int) -> Array:
-        """How often each of `count` training seeds is drawn (resamples x seeds)."""
-        return draw_seeds(np.random.default_rng(self.seed + 1), count, resamples)
+@dataclass(frozen=True)
+class Inference:
+    """An interval, and the two-sided p-value of the hypothesis that the truth is 0; None: neither."""
+
+    ci: tuple[float, float] | None
+    p_value: float | None
 
 
-def draw_weights(n_dialogues: int, resamples: int, seed: int) -> Array:
+NOTHING = Inference(None, None)
+
+
+@lru_cache(maxsize=4)
+def draw_weights(n_dialogues: int, resamples: int, seed: int) -> NDArray[np.uint8]:
     """How often each dialogue is drawn (resamples x dialogues); equal arguments draw equally."""
     if n_dialogues < 1 or resamples < 1:
-        return np.zeros((0, n_dialogues))
+        return np.zeros((0, n_dialogues), dtype=np.uint8)
     shares = np.full(n_dialogues, 1 / n_dialogues)
-    draws = np.random.default_rng(seed).multinomial(n_dialogues, shares, size=resamples)
-    return draws.astype(np.float64)
+    return np.random.default_rng(seed).multinomial(n_dialogues, shares, size=resamples).astype(np.uint8)
 
 
-def draw_seeds(rng: np.random.Generator, count: int, resamples: int) -> Array:
-    """How often each training seed is drawn (resamples x seeds)."""
-    return rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+@lru_cache(maxsize=4)
+def draw_signs(n_dialogues: int, resamples: int, seed: int) -> NDArray[np.int8]:
+    """A sign for each dialogue (resamples x dialogues)."""
+    drawn = np.random.default_rng(seed).integers(0, 2, (resamples, n_dialogues), dtype=np.int8)
+    return 2 * drawn - 1
 
 
-def interval(
-    value: float, replicates: Array, confidence: float, bounds: Bounds = UNBOUNDED
-) -> tuple[float, float] | None:
-    """Percentile interval, widened to hold the value itself, within the bounds of what is possible.
+def infer(
+    found: Estimate, resampling: Resampling, bounds: Bounds = UNBOUNDED, *, difference: bool = False
+) -> Inference:
+    """Interval and p-value of an estimate, which may be a `difference` of two systems.
 
-    Squared distances grow under resampling, so that the value can lie below every percentile. Resamples
-    in which nothing is defined (NaN) are left out; None without any other.
+    Nothing without resamples, below two dialogues and where the value is not defined. A single value has
+    none either where no two dialogues differ, or so few that a resample often holds none of them (an end
+    would be infinite). A difference that is the same in all dialogues is known as it is.
     """
-    defined = replicates[~np.isnan(replicates)]
-    if not len(defined):
+    n, error, value = len(found.influence), found.standard_error, found.value
+    if n < 2 or resampling.resamples < 1 or np.isnan(value) or np.isnan(error):
+        return NOTHING
+    if error <= _NO_SPREAD * max(1.0, abs(value)):
+        nothing = abs(value) <= _NO_SPREAD
+        return Inference((value, value), 1.0 if nothing else resolution(n)) if difference else NOTHING
+    drawn = _sorted_draws(found, resampling, difference)
+    low, high = _tails(drawn, resampling.confidence)
+    if not np.isfinite([low, high]).all():
+        return NOTHING
+    ci = _within(value - error * high, bounds), _within(value - error * low, bounds)
+    return Inference(ci, max(resolution(n), two_sided(value / error, drawn)))
+
+
+def _sorted_draws(found: Estimate, resampling: Resampling, difference: bool) -> Array:
+    """Draws of t in their order; both signs of each where it is symmetric."""
+    drawn = draws_of_t(found, resampling, difference)
+    return np.sort(np.concatenate([drawn, -drawn]) if difference else drawn)
+
+
+def _tails(drawn: Array, confidence: float) -> tuple[float, float]:
+    place = max(1, int((len(drawn) + 1) * (1 - confidence) / 2))
+    return float(drawn[place - 1]), float(drawn[-place])
+
+
+def draws_of_t(found: Estimate, resampling: Resampling, difference: bool = False) -> Array:
+    """Drawn distances of an estimate from the truth, in units of its standard error.
+
+    Dialogues give a studentised draw of their own standard error. The other sources, of which there are many
+    (V) or very few (training runs), add their own draws (the Behrens-Fisher solution for several variances).
+    """
+    n, draw = len(found.influence), draw_signs if difference else draw_weights
+    weights = draw(n, resampling.resamples, resampling.seed)
+    if difference:
+        means = _weighted(weights, found.influence[:, None])[:, 0] / n
+        squares = np.full(len(means), (found.influence**2).mean())
+    else:
+        columns = np.stack([found.influence, found.influence**2], axis=1)
+        means, squares = (_weighted(weights, columns) / n).T
+    variance, floor = (squares - means**2) / (n - 1), _NO_SPREAD * float((found.influence**2).max())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = np.where(variance > floor, means / np.sqrt(variance), np.sign(means) * np.inf)
+    moved = found.dialogue_error * np.where(np.abs(means) <= floor, 0.0, drawn)
+    rng = np.random.default_rng([resampling.seed, 1])
+    for part in found.others:
+        moved = moved + part.draw(rng, len(moved))
+    return np.asarray(moved / found.standard_error, dtype=np.float64)
+
+
+def mean_interval(
+    statistics: Sequence[Statistic], resampling: Resampling, bounds: Bounds = UNBOUNDED
+) -> tuple[float, float] | None:
+    """Interval of the mean over training seeds, see `infer`; of squared distances by `squared_interval`."""
+    found = estimate(statistics)
+    if statistics[0].corrected:
+        plug_in = float(np.mean([statistic.plug_in for statistic in statistics]))
+        return squared_interval(found, plug_in, resampling, bounds)
+    return infer(found, resampling, bounds).ci
+
+
+def squared_interval(
+    found: Estimate, plug_in: float, resampling: Resampling, bounds: Bounds
+) -> tuple[float, float] | None:
+    """Interval of a squared distance whose bias, `plug_in` less the value, was taken off.
+
+    The variance of an estimated squared distance falls with the distance: of d it is the variance at
+    `plug_in` times (d + bias / 2) / plug_in. The interval holds every d from which the value is no further
+    than its own standard error times t (a score interval), so that it is right at a distance of 0 too.
+    """
+    if infer(found, resampling).ci is None or plug_in <= 0:
         return None
-    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return _within(min(float(low), value), bounds), _within(max(float(high), value), bounds)
+    tails = _tails(_sorted_draws(found, resampling, False), resampling.confidence)
+    ends = []
+    for sign, t in zip((1, -1), tails, strict=True):
+        half = t**2 * found.standard_error**2 / (2 * plug_in)
+        inside = half**2 + half * (found.value + plug_in)
+        ends.append(found.value + half + sign * max(0.0, inside) ** 0.5)
+    return _within(ends[1], bounds), _within(ends[0], bounds)
+
+
+def two_sided(t: float, drawn: Array) -> float:
+    """Twice the smaller share of sorted draws at or beyond `t`, the value itself counted as a draw."""
+    below = np.searchsorted(drawn, t, side="right")
+    above = len(drawn) - np.searchsorted(drawn, t, side="left")
+    return min(1.0, float(2 * (1 + min(below, above)) / (1 + len(drawn))))
+
+
+def resolution(n_dialogues: int) -> float:
+    """The smallest p that so few dialogues can support: chance that all differ in one direction.
+
+    A bootstrap of two or three dialogues knows nothing of the others and would call anything certain.
+    """
+    return float(2.0 ** (1 - n_dialogues))
+
+
+def _weighted(weights: NDArray[Any], columns: Array) -> Array:
+    """`weights @ columns`, a block of resamples at a time: thousands of dialogues stay in small room."""
+    step = max(1, _AT_ONCE // max(1, weights.shape[1]))
+    blocks = [weights[i : i + step].astype(np.float64) @ columns for i in range(0, len(weights), step)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, columns.shape[1]))
 
 
 def _within(value: float, bounds: Bounds) -> float:
     low, high = bounds
     value = value if low is None else max(float(low), value)
     return value if high is None else min(float(high), value)
-
-
-def mean_over_seeds(statistics: Sequence[Statistic]) -> float:
-    """Mean of the values of several training seeds (the paper averages three runs, Appendix G)."""
-    return float(np.mean([statistic.value for statistic in statistics]))
-
-
-def replicates_over_seeds(statistics: Sequence[Statistic], weights: Array, seeds: Array) -> Array:
-    """Resampled seed means: `seeds` (resamples x seeds) says how often each seed was drawn."""
-    values = np.stack([statistic.replicates(weights) for statistic in statistics], axis=1)
-    weighted: Array = (values * seeds).sum(axis=1) / seeds.sum(axis=1)
-    return weighted
-
-
-def mean_interval(
-    statistics: Sequence[Statistic], resampling: Resampling, bounds: Bounds = UNBOUNDED
-) -> tuple[float, float] | None:
-    """Interval of the mean over training seeds, for which dialogues and seeds are drawn.
-
-    None without resamples, with fewer than two dialogues, or where the mean is not defined.
-    """
-    n_dialogues, value = len(statistics[0].sums), mean_over_seeds(statistics)
-    weights = resampling.dialogues(n_dialogues)
-    if n_dialogues < 2 or not len(weights) or np.isnan(value):
-        return None
-    if len(statistics) == 1:
-        replicates = statistics[0].replicates(weights)
-    else:
-        seeds = resampling.seeds(len(statistics), len(weights))
-        replicates = replicates_over_seeds(statistics, weights, seeds)
-    return interval(value, replicates, resampling.confidence, bounds)

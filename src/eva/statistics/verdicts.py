@@ -2,9 +2,13 @@
 
 from enum import StrEnum
 
+# Dialogues below which no difference is called better or worse: intervals and tests are held to their
+# level from there on (docs/studies/coverage.md).
+FEWEST_DIALOGUES = 20
+
 
 class Verdict(StrEnum):
-    """A difference from a baseline; None stands for no verdict: without an interval there is none."""
+    """A difference from a baseline; None stands for no verdict: too few dialogues, or no interval."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -31,12 +35,12 @@ WORDS: dict[Verdict | None, str] = {
     Verdict.WORSE: "worse",
     Verdict.CHANGED: "changed",
     Verdict.NOISE: "within noise",
-    None: "no interval",
+    None: "no verdict",
 }
 
 
 def verdict(difference: float, *, within_noise: bool | None, higher_is_better: bool | None) -> Verdict | None:
-    """The verdict on ours less theirs; `within_noise` is None where there is no interval."""
+    """The verdict on ours less theirs; `within_noise` is None where nothing can be said."""
     if within_noise is None:
         return None
     if within_noise:

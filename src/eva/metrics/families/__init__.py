@@ -5,8 +5,18 @@ from eva.metrics.families import overlap
 from eva.metrics.families import diversity
 from eva.metrics.families import empathy
 from eva.metrics.families import evaeval
+from eva.metrics.families import level_turns
 from eva.metrics.families import response_types
 from eva.metrics.families import repetition
 from eva.metrics.families import length
 
-__all__ = ["diversity", "empathy", "evaeval", "length", "overlap", "repetition", "response_types"]
+__all__ = [
+    "diversity",
+    "empathy",
+    "evaeval",
+    "length",
+    "level_turns",
+    "overlap",
+    "repetition",
+    "response_types",
+]

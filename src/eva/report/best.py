@@ -1,0 +1,35 @@
+"""Which value of a column is printed bold: the best, if it is beyond the noise of every other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from eva.report.comparison import Cell, Group
+from eva.report.pairs import Pair
+from eva.statistics.verdicts import Verdict
+
+
+def mark_best(group: Group, pairs: Sequence[Pair]) -> Group:
+    """The group with the best value of each column marked, where each comparison with another says so."""
+    best = {name: _best(name, group, pairs) for name in group.columns}
+    rows = [
+        replace(row, cells={name: _marked(cell, row.variant, best) for name, cell in row.cells.items()})
+        for row in group.rows
+    ]
+    return replace(group, rows=tuple(rows))
+
+
+def _marked(cell: Cell, variant: str, best: Mapping[str, str | None]) -> Cell:
+    return replace(cell, best=best.get(cell.metric) == variant)
+
+
+def _best(name: str, group: Group, pairs: Sequence[Pair]) -> str | None:
+    """The variant that is better than each other that was measured; None without one."""
+    beaten: dict[str, int] = {}
+    for pair in pairs:
+        found = pair.differences.get(name)
+        if found is not None and found.verdict in {Verdict.BETTER, Verdict.WORSE}:
+            winner = pair.ours if found.verdict is Verdict.BETTER else pair.theirs
+            beaten[winner] = beaten.get(winner, 0) + 1
+    cells = [row.cells[name] for row in group.rows if name in row.cells]
+    others = sum(cell.measured and cell.value is not None for cell in cells) - 1
+    return next((variant for variant, count in beaten.items() if count == others), None)
