@@ -1,5 +1,10 @@
 """A tiny random model, a few dialogues and pairs, and short settings."""
 
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,36 @@ from eva.settings.dpo_section import Dpo
 from eva.settings.sft_section import Sft
 
 TARGETS = ["q_proj", "v_proj"]
+
+
+def forked(work: Callable[[], object], log: Path, **environment: str) -> int:
+    """Do `work` in a process of its own, which has all libraries loaded already; returns its pid.
+
+    What it says goes to `log`; it ends with 0, the code of a `SystemExit`, or 1.
+    """
+    if (pid := os.fork()) != 0:
+        return pid
+    code = 1
+    try:
+        file = log.open("w", buffering=1)
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        sys.stdout = sys.stderr = file
+        logging.getLogger().handlers[:] = []
+        os.environ.update(environment)
+        work()
+        code = 0
+    except SystemExit as error:
+        code = int(error.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def ended(pid: int) -> int:
+    """The exit code of a forked process, once it has ended; of one that a signal ended, minus the signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _dialogue(number: int) -> Dialogue:

@@ -4,14 +4,14 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.training.conftest import ended, forked
 
 from eva.artifacts import fingerprint, read_json
+from eva.training import checkpoints
 from eva.training.checkpoints import newest_checkpoint
 from eva.training.job import Plan
 from eva.training.sft import plan
@@ -126,29 +126,29 @@ def test_a_damaged_finished_training_is_never_reused(
     assert weights == (interrupted / "final/model.safetensors").read_bytes()
 
 
-_KILLED = """
-import os, signal, sys
-from eva.training import checkpoints, sft_trainer, worker
-import torch
-saves = 0
-def die(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-if {when!r} == "manifest":
-    whole = checkpoints.seal
-    def seal(folder, files):
-        whole(folder, files) if folder.name == "checkpoint-2" else die()
-    checkpoints.seal = seal
-else:
-    whole = torch.save
-    def save(value, path, *args, **kwargs):
-        whole(value, path, *args, **kwargs)
+def _killed_at(when: str, job: Any, folder: Path) -> None:
+    """A training that a SIGKILL ends while it writes checkpoint-4."""
+    import torch
+
+    def die(*args: Any, **kwargs: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    seal, save = checkpoints.seal, torch.save
+
+    def sealing(written: Path, files: Any) -> None:
+        seal(written, files) if written.name == "checkpoint-2" else die()
+
+    def saving(value: Any, path: Any, *args: Any, **kwargs: Any) -> None:
+        save(value, path, *args, **kwargs)
         if "checkpoint-4" in str(path) and str(path).endswith("optimizer.pt"):
-            os.truncate(path, os.path.getsize(path) // 2)
+            os.truncate(path, Path(path).stat().st_size // 2)
             die()
-    torch.save = save
-from eva.settings.sft_section import Sft
-worker.work(sft_trainer.fit, Sft)
-"""
+
+    if when == "manifest":
+        checkpoints.seal = sealing
+    else:
+        torch.save = saving
+    fit(job, folder, None)
 
 
 @pytest.mark.slow
@@ -156,11 +156,8 @@ worker.work(sft_trainer.fit, Sft)
 def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
     planned: Plan[Any], tmp_path: Path, when: str
 ) -> None:
-    planned.job.write(tmp_path)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    program = [sys.executable, "-c", _KILLED.format(when=when), str(tmp_path)]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    pid = forked(lambda: _killed_at(when, planned.job, tmp_path), tmp_path / "log")
+    assert ended(pid) == -signal.SIGKILL, (tmp_path / "log").read_text()[-2000:]
     assert (tmp_path / "trainer/aside/checkpoint-4").is_dir()
     assert not (tmp_path / "trainer/checkpoint-4").exists()
     assert newest_checkpoint(tmp_path) == tmp_path / "trainer/checkpoint-2"

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 
 import pytest
 import torch
+from tests.flows.conftest import free_port
+from tests.training.conftest import ended, forked
 
 from eva.artifacts import fingerprint, read_json
 from eva.errors import InputError
@@ -32,35 +35,12 @@ pytestmark = pytest.mark.slow
 
 TARGETS = ["q_proj", "v_proj"]
 
-# A training process that harms itself or presses Ctrl-C: FAULT is `<signal> <rank> <where> <step>`.
+# A training process that harms itself or presses Ctrl-C.
 FAULTY = """
-import os, signal, time
-from eva.compat.transformers_hooks import SavesAside
-from eva.settings.sft_section import Sft
-from eva.training import loop, sft_trainer, worker
+import os
+from tests.training.test_faults import work_with_fault
 
-number, rank, where, step = os.environ["FAULT"].split()
-
-def fault(trainer, place):
-    if place != where or trainer.state.global_step != int(step):
-        return
-    if rank == "stage" and os.environ["RANK"] == "0":
-        os.kill(int(os.environ["STAGE"]), getattr(signal, number))
-        time.sleep(3)  # a step that lasts
-    elif os.environ["RANK"] == rank:
-        os.kill(os.getpid(), getattr(signal, number))
-
-class Faulty(sft_trainer.DialogueTrainer):
-    def compute_loss(self, *args, **kwargs):
-        if self.model.training:
-            fault(self, "step")
-        return super().compute_loss(*args, **kwargs)
-    def _save_rng_state(self, folder):
-        fault(self, "save")
-        super()._save_rng_state(folder)
-
-sft_trainer.DialogueTrainer = Faulty
-worker.work(sft_trainer.fit, Sft)
+work_with_fault(os.environ["FAULT"])
 """
 
 # The stage's process: `launch.start`, which hands Ctrl-C on and says what became of its processes.
@@ -77,17 +57,70 @@ launch.start(Job.read(folder, Sft).settings, "faulty", folder, checkpoint[0] if 
 """
 
 
-def start_two(folder: Path, fault: str) -> subprocess.Popen[str]:
-    """Two processes train the job of `folder` from its newest checkpoint, one of them with a fault."""
+def work_with_fault(fault: str) -> None:
+    """Train as a launched process does; `fault` is signal, rank or `stage`, `step` or `save`, updates done."""
+    from eva.settings.sft_section import Sft
+    from eva.training import worker
+
+    name, whose, where, done = fault.split()
+    number, rank = getattr(signal, name), os.environ["RANK"]
+
+    def strike(trainer: Any, place: str) -> None:
+        if place != where or trainer.state.global_step != int(done):
+            return
+        if whose == rank:
+            os.kill(os.getpid(), number)
+        elif whose == "stage" and rank == "0":
+            os.kill(int(os.environ["STAGE"]), number)
+            time.sleep(3)  # a step that lasts
+
+    class Faulty(sft_trainer.DialogueTrainer):
+        def training_step(self, *given: Any, **named: Any) -> Any:
+            strike(self, "step")
+            return super().training_step(*given, **named)
+
+        def _save_rng_state(self, folder: str) -> None:
+            strike(self, "save")
+            super()._save_rng_state(folder)
+
+    sft_trainer.DialogueTrainer = Faulty  # type: ignore[misc]
+    worker.work(sft_trainer.fit, Sft)
+
+
+def launch_two(folder: Path, fault: str) -> tuple[int, str]:
+    """Two processes under torchrun train the job of `folder` from its newest checkpoint, with a fault."""
     (folder / "faulty.py").write_text(FAULTY)
     paths = os.pathsep.join([str(folder), *sys.path])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "FAULT": fault}
-    newest = newest_checkpoint(folder)
-    words = [str(folder), *([str(newest)] if newest else [])]
-    return subprocess.Popen(
-        [sys.executable, "-c", STARTER, *words], env=environment, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
+    done = subprocess.run(
+        [sys.executable, "-c", STARTER, *words(folder)], env=environment, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
     )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def fork_two(folder: Path, fault: str) -> tuple[list[int], list[str]]:
+    """The same without torchrun: exit codes and what was said. One that is stopped is killed at the end."""
+    meeting = {
+        "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }  # fmt: skip
+
+    def work() -> None:
+        sys.argv = ["faulty", *words(folder)]
+        work_with_fault(fault)
+
+    logs = [folder / f"log-{rank}" for rank in range(2)]
+    pids = [forked(work, logs[r], RANK=str(r), LOCAL_RANK=str(r), **meeting) for r in range(2)]
+    first = ended(pids[0])
+    if fault.startswith("SIGSTOP"):
+        os.kill(pids[1], signal.SIGKILL)
+    return [first, ended(pids[1])], [log.read_text() for log in logs]
+
+
+def words(folder: Path) -> list[str]:
+    newest = newest_checkpoint(folder)
+    return [str(folder), *([str(newest)] if newest else [])]
 
 
 def test_two_processes_with_faults_one_after_the_other_end_as_one_that_was_left_alone(
@@ -103,28 +136,24 @@ def test_two_processes_with_faults_one_after_the_other_end_as_one_that_was_left_
     folder = tmp_path / "two"
     planned.job.write(folder)
 
-    stopped = start_two(folder, "SIGINT stage step 2")
-    said, _ = stopped.communicate(timeout=120)
-    assert stopped.returncode != 0 and "this step is finished and saved first" in said
+    code, said = launch_two(folder, "SIGINT stage step 2")
+    assert code != 0 and "this step is finished and saved first" in said, said
     assert newest_checkpoint(folder) == folder / "trainer/checkpoint-3"
 
-    killed = start_two(folder, "SIGKILL 1 step 5")
-    said, _ = killed.communicate(timeout=120)
-    assert killed.returncode != 0 and "run the same stage again to resume" in said
+    code, said = launch_two(folder, "SIGKILL 1 step 5")
+    assert code != 0 and "run the same stage again to resume" in said, said
     assert newest_checkpoint(folder) == folder / "trainer/checkpoint-4"
 
-    killed = start_two(folder, "SIGKILL 1 save 6")
-    said, _ = killed.communicate(timeout=120)
-    assert killed.returncode != 0
+    codes, logs = fork_two(folder, "SIGKILL 1 save 6")
+    assert codes == [1, -signal.SIGKILL], logs
     assert newest_checkpoint(folder) == folder / "trainer/checkpoint-4"
     assert (folder / "trainer/aside/checkpoint-6").is_dir()
     assert not (folder / "trainer/checkpoint-6").exists()
 
-    hung = start_two(folder, "SIGSTOP 1 step 5")
-    said, _ = hung.communicate(timeout=180)
-    assert hung.returncode != 0
-    assert "process 0 waited 10 s in vain for another one, which hangs or is stopped" in said
-    assert 'File "' in said and "in training_step" in said  # where it was
+    codes, logs = fork_two(folder, "SIGSTOP 1 step 5")
+    assert codes[0] == 1, logs
+    assert "process 0 waited 10 s in vain for another one, which hangs or is stopped" in logs[0]
+    assert 'File "' in logs[0] and "in training_step" in logs[0]  # where it was
 
     store = tmp_path / "store"
     run = Run(store / fingerprint(alone.inputs), "")

@@ -57,10 +57,16 @@ def work(fit: Fit, section: type[Training]) -> None:
 
 
 def _join_group(settings: Training, seconds: int) -> None:
-    """Without a GPU, DeepSpeed must be told so, and its group made, before any configuration."""
+    """Make the processes' group where transformers does not do it as asked, which is without a GPU.
+
+    DeepSpeed must then be told so before any configuration, and transformers leaves the timeout out.
+    """
     import torch
 
-    if settings.deepspeed is None or torch.cuda.is_available():
+    if torch.cuda.is_available():
+        return
+    if settings.deepspeed is None:
+        torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=seconds))
         return
     os.environ["DS_ACCELERATOR"] = "cpu"
     import deepspeed
