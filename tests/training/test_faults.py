@@ -58,7 +58,7 @@ launch.start(Job.read(folder, Sft).settings, "faulty", folder, checkpoint[0] if 
 
 
 def work_with_fault(fault: str) -> None:
-    """Train as a launched process does; `fault` is signal, rank or `stage`, `step` or `save`, updates done."""
+    """Train as a launched process does; `fault`: signal, rank or `stage`, `step` or `save`, updates done."""
     from eva.settings.sft_section import Sft
     from eva.training import worker
 

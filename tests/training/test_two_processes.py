@@ -54,7 +54,7 @@ def whole_live_model(checkpoint: Path) -> dict[str, Any]:
     from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
 
     weights: dict[str, Any] = get_fp32_state_dict_from_zero_checkpoint(str(checkpoint))
-    return weights
+    return {name: weight.detach() for name, weight in weights.items()}
 
 
 @needs_compiler
