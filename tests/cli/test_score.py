@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_without_scorers_the_rest_is_scored_and_the_lack_is_said(eva: Eva, respo
     done = eva("score", "ours.jsonl")
     assert done.code == 0
     assert {name.partition("/")[0] for name in table(done.out)} == {
-        "metric", "overlap", *TEXT_ONLY.split(",")
+        "metric", "overlap", "defect", *TEXT_ONLY.split(",")
     }  # fmt: skip
     assert done.err.splitlines() == [
         "left out: epitome, evaeval, level_turns: no scorer for it in models; train it with `dvc repro`, "
@@ -118,15 +119,16 @@ def test_empty_responses_count_if_allowed(eva: Eva, here: Path) -> None:
 def _systems(evad: Path, folder: Path) -> tuple[Path, Path]:
     """EVAD's chosen and rejected responses as two systems over the same histories."""
     records = load_evad(evad)
+    turn_of = {
+        r.id: 1 + sum(role == "assistant" for role, _ in groupby(t.role for t in r.history)) for r in records
+    }
     files = []
     for side in ("chosen", "rejected"):
         rows: Sequence[dict[str, Any]] = [
             {
                 "dialogue_id": str(record.position),
-                "turn": int(record.id.rpartition("_")[2]) // 2 + 1,
-                "n_turns": max(
-                    int(r.id.rpartition("_")[2]) // 2 + 1 for r in records if r.position == record.position
-                ),
+                "turn": turn_of[record.id],
+                "n_turns": max(turn_of[r.id] for r in records if r.position == record.position),
                 "history": [{"role": t.role, "content": t.content} for t in record.history],
                 "response": getattr(record, side),
             }
@@ -144,6 +146,8 @@ def _compare(eva: Eva, evad: Path, here: Path) -> dict[str, Any]:
     shown = table(done.out)
     assert shown["metric"][-1] == "verdict"
     for name, row_ in written["comparison"]["differences"].items():
+        if not row_["measured"]:
+            continue
         assert row_["difference"] == pytest.approx(row_["ours"] - row_["theirs"])
         assert row_["ours"] == written["metrics"][name]["value"]
         assert row_["theirs"] == written["comparison"]["metrics"][name]["value"]
@@ -211,8 +215,14 @@ def test_what_is_not_measured_is_no_number(eva: Eva, here: Path) -> None:
 def test_a_script_that_cannot_be_split_is_left_out_and_said(eva: Eva, here: Path) -> None:
     write_rows(here / "zh.jsonl", [row(response="我听到你说的了", reference="我听到你说的了")])
     done = eva("score", "zh.jsonl")
-    assert done.code == 2
-    assert "no metric can be computed" in done.err and "in a script without blanks" in done.err
+    assert done.code == 0
+    left_out = next(line for line in done.err.splitlines() if "in a script without blanks" in line)
+    assert left_out.startswith(
+        "left out: overlap, diversity, length/words, repetition: 1 of 1 rows of zh.jsonl"
+    )
+    assert {name.partition("/")[0] for name in table(done.out)} == {"metric", "defect"}
+    assert table(done.out)["defect/not_english"][0] == "100.00"
+    assert eva("score", "zh.jsonl", "--metrics", "overlap,diversity,length").code == 2
     write_rows(here / "mixed.jsonl", [row(), row(turn=2), row("b"), row("b", 2, response="我听到你说的了")])
     done = eva("score", "mixed.jsonl", "--metrics", "length")
     assert "note: length/words: 1 of 4 rows are in a script without blanks" in done.err

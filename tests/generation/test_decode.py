@@ -356,6 +356,14 @@ def test_what_is_odd_is_counted():
     cot = [response_at(turn, text, "cot", "stop") for text in thoughts]
     assert [one.response for one in cot] == ["I see.", "I see."]
     assert count(cot, "cot")["unmarked"] == 1
+    assert [one.marked for one in cot] == [True, False]
+    bare = [
+        response_at(turn, text, "cot", "stop")
+        for text in ("Response: I see.", "<think>Sad.</think>Response: I see.")
+    ]
+    assert [(one.response, one.marked) for one in bare] == [("I see.", False), ("I see.", True)], "no thought"
+    assert Response.from_dict(json.loads(json.dumps(bare[0].to_dict()))) == bare[0]
+    assert made[0].marked is None and "marked" not in made[0].to_dict()
 
 
 def test_layers_with_sliding_windows_do_not_share_prefixes(tiny):

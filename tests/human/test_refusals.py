@@ -35,7 +35,8 @@ def test_files_whose_histories_differ(eva: Eva, systems: tuple[Path, Path], tmp_
     rows[3]["history"] = [{"role": "user", "content": "Something else."}]
     other = write_lines(tmp_path / "other.jsonl", rows)
     done = refused(eva, "export", systems[0], other, "--out", "new")
-    assert f"dialogue 'dlg-00' turn 4: `history` on line 4 differs from that of line 4 of {other}" in done.err
+    assert "dialogue 'dlg-00' turn 4 has `history` message 1 'user: " in done.err
+    assert f"'user: Something else.' in {other}; 1 of 96 turns differ" in done.err
 
 
 def test_all_problems_of_both_files(eva: Eva, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ GOOD = {
     "response": "hello",
     "reference": "hey",
 }
+HI, HELLO = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}
 
 
 def write(path: Path, *rows: object) -> Path:
@@ -44,12 +45,14 @@ def test_every_problem_of_a_file_at_once_with_its_line(tmp_path: Path) -> None:
         GOOD | {"turn": 2, "n_turns": 5},
         "[]",
         GOOD | {"turn": 0},
+        GOOD | {"dialogue_id": "b", "finish": "eos", "marked": "yes"},
+        GOOD | {"dialogue_id": "c", "history": [HI, HELLO, HI]},
     )
     with pytest.raises(InputError) as caught:
         read_responses(path)
     message = str(caught.value)
     for expected in (
-        "bad.jsonl: 11 problems",
+        "bad.jsonl: 15 problems",
         "line 1: not JSON",
         "line 2: `response` is missing",
         "line 3: `turn` 3 is greater than `n_turns` 2",
@@ -61,6 +64,9 @@ def test_every_problem_of_a_file_at_once_with_its_line(tmp_path: Path) -> None:
         "line 10: `n_turns` of dialogue 'a' is 5 here but 2 on line 8",
         "line 11: expected an object, got list",
         "line 12: `turn` is 0",
+        "line 13: `finish` is 'eos', expected stop, length, filtered, or null",
+        "line 13: `marked` is 'yes', expected true, false or null",
+        "line 14: `turn` is 1 of 2, but its `history` already holds 1 turns of the supporter",
     ):
         assert expected in message
 

@@ -217,19 +217,19 @@ def test_prompt_sha_names_template_and_text(chatml):
 
 
 @pytest.mark.parametrize(
-    ("text", "response", "marked"),
+    ("text", "response", "thought", "marked"),
     [
-        ("They are sad. Level 2.\nResponse: That hurts.", "That hurts.", True),
-        ("Response: one Response: two", "two", True),
-        ("**Response:** I hear you.", "I hear you.", True),
-        ("I hear you.", "I hear you.", False),
-        ("They are sad.\nResponse:", "They are sad.", False),
-        ("Response:", "Response:", False),
-        ("", "", False),
+        ("They are sad. Level 2.\n\n**Response: That hurts.", "That hurts.", "They are sad. Level 2.", True),
+        ("Response: one Response: two", "two", "Response: one", True),
+        ("**Response:** I hear you.", "I hear you.", "", True),
+        ("I hear you.", "I hear you.", "", False),
+        ("They are sad.\nResponse:", "They are sad.", "", False),
+        ("Response:", "Response:", "", False),
+        ("", "", "", False),
     ],
 )
-def test_only_the_text_after_the_last_mark_is_the_response(text, response, marked):
-    assert chat.extract_response(text) == chat.Extracted(response, marked)
+def test_only_the_text_after_the_last_mark_is_the_response(text, response, thought, marked):
+    assert chat.extract_response(text) == chat.Extracted(response, thought, marked)
 
 
 def test_an_unknown_prompt_names_the_known_ones():

@@ -16,7 +16,7 @@ from eva.scorers.scorecard import scorecard
 from eva.settings.evaluate_section import Evaluate
 
 VARIANTS = ("base", "cot", "wo_acq", "wo_ali", "eva")
-FAMILIES = ("overlap", "diversity", "length", "epitome", "evaeval", "response_type", "repetition")
+FAMILIES = ("overlap", "diversity", "length", "epitome", "evaeval", "defect", "response_type", "repetition")
 SETTINGS = Evaluate(metrics=list(FAMILIES), bootstrap=3999, confidence=0.95, ngram=4)
 DIALOGUES, TURNS = 24, 8
 _HUMAN = (

@@ -171,7 +171,7 @@ def test_terminal_table_is_aligned_and_marked(report: Report) -> None:
         if line.startswith(synthetic.VARIANTS):
             numbers = [match.end() for match in re.finditer(r"\d+\.\d+", line)]
             assert numbers == ends, line
-    assert max(len(line) for line in lines) <= 120
+    assert max(len(line) for line in lines) <= 130
     assert "plug-in floor" in report.table and "same size" in report.table
 
 
@@ -232,7 +232,7 @@ def test_written_files_and_their_numbers(report: Report, tmp_path: Path) -> None
     tables = {"comparison.csv", "pairs.csv", "slices.csv", "levels.csv", "phrases.csv"}
     assert names == {"index.html", "report.json", "comparison.txt", "figures", *tables}
     rows = list(csv.DictReader(io.StringIO((tmp_path / "report" / "comparison.csv").read_text())))
-    assert len(rows) == 5 * (12 + 11)
+    assert len(rows) == 5 * (14 + 15)
     assert all(row["p_value"] and row["difference_low"] for row in rows if row["versus"] == "better")
     data = json.loads((tmp_path / "report" / "report.json").read_text())
     assert data["groups"][0]["rows"][4]["cells"]["epitome/ip"]["value"] == 2

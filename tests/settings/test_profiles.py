@@ -39,6 +39,12 @@ def test_only_what_the_difference_says_differs(profiles: Path) -> None:
     assert whole == {**_base(profiles), **changed}
 
 
+def test_every_profile_that_is_shown_gives_responses_room_to_end(root: Path) -> None:
+    for name in set(profile_names(root / "profiles")) - {"smoke"}:  # of random models, and shown to nobody
+        found = flat(yaml.safe_load(profile_text(root / "profiles", name)))
+        assert min(found["generate.max_new_tokens"], found["generate.cot_max_new_tokens"]) >= 200, name
+
+
 def test_null_is_a_value_in_a_section_and_takes_a_row_out_of_a_table(profiles: Path) -> None:
     whole = _mine(profiles, "preferences: {max_pairs: null}\nvariants: {cot: null, wo_acq: {prompt: cot}}\n")
     base = _base(profiles)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import digest_file
-from eva.data.responses import Response, check_same_turns, read_responses
+from eva.data.comparability import check_comparable
+from eva.data.responses import Response, read_responses
 from eva.data.thoughts import part_thoughts
 from eva.errors import InputError
 
@@ -29,9 +30,9 @@ class ResponseFile:
 
 
 def read_all(paths: Sequence[Path], *, allow_empty: bool) -> list[ResponseFile]:
-    """Read the responses and, after them, the baseline; one `InputError` has the problems of both.
+    """Read files that are to be compared; one `InputError` has the problems of all.
 
-    A baseline has to answer the same turns.
+    All have to answer the same turns, given the same histories.
     """
     files, problems = [], []
     for path in paths:
@@ -42,6 +43,5 @@ def read_all(paths: Sequence[Path], *, allow_empty: bool) -> list[ResponseFile]:
     if problems:
         raise InputError("\n".join(problems))
     for other in files[1:]:
-        names = str(files[0].path), str(other.path)
-        check_same_turns((row.key for row in files[0].rows), (row.key for row in other.rows), names)
+        check_comparable(files[0].rows, other.rows, (str(files[0].path), str(other.path)))
     return files

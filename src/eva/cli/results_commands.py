@@ -18,6 +18,9 @@ def report(
         Path | None,
         typer.Option(help="also write the results as Markdown, e.g. to docs/results/laptop.md"),
     ] = None,
+    latex: Annotated[
+        Path | None, typer.Option(help="write the comparison here as LaTeX (booktabs, amssymb)")
+    ] = None,
 ) -> None:
     """Print the comparison table and the path of the HTML report."""
     from eva.record.replay import settle_pending
@@ -29,6 +32,10 @@ def report(
         from eva.report.markdown import markdown as as_markdown
 
         write_text(markdown, as_markdown(read_json(folder / "report.json")))
+    if latex is not None:
+        from eva.report.latex import latex as as_latex
+
+        write_text(latex, as_latex(read_json(folder / "report.json")))
     print(read_text(table))
     settle_pending(Path.cwd())
     print(f"page (opens offline): {(folder / 'index.html').absolute()}")

@@ -1,4 +1,4 @@
-"""`eva score`: metrics of any file of responses, and a paired comparison of two."""
+"""`eva score`: metrics of any files of responses, side by side and against a baseline."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eva.artifacts import write_json
+from eva.artifacts import write_json, write_jsonl
 from eva.cli.evaluate_settings import evaluate_settings, metric_words
-from eva.errors import InputError
+from eva.cli.score_output import Format, as_dict, check_out, label_rows, show, system_names
 from eva.settings.evaluate_section import Evaluate
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def score(
-    responses: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="one response a line")],
+    responses: Annotated[
+        list[Path], typer.Argument(metavar="FILE.jsonl…", help="one response a line; one system a file")
+    ],
     metrics: Annotated[
         str | None,
         typer.Option(help="families or names of metrics, separated by commas; see `eva metrics`"),
@@ -31,6 +33,13 @@ def score(
     json: Annotated[
         Path | None, typer.Option("--json", help="write values, definitions and provenance here")
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jsonl", help="write every response's labels, type and own values here"),
+    ] = None,
+    format: Annotated[
+        Format, typer.Option(help="of the tables; latex takes booktabs and amssymb")
+    ] = Format.TEXT,
     baseline: Annotated[
         Path | None, typer.Option(metavar="OTHER.jsonl", help="compare with this file of the same turns")
     ] = None,
@@ -41,7 +50,9 @@ def score(
         bool, typer.Option("--allow-empty", help="accept empty responses; they have no words")
     ] = False,
 ) -> None:
-    """Score a file of responses, and compare it with another.
+    """Score files of responses, one system each, and compare them with a baseline.
+
+    All files have to answer the same turns, given the same histories.
 
     A line is an object with dialogue_id, turn, n_turns, history (a list of
     role and content), response and, if known, reference. `turn` counts the
@@ -52,8 +63,8 @@ def score(
     from eva.cli.response_files import read_all
     from eva.metrics.selection import select
 
-    paths = [responses] if baseline is None else [responses, baseline]
-    _check_out(json, paths)
+    paths = [*responses, *([] if baseline is None else [baseline])]
+    check_out(json, labels, paths)
     plugins = load_project_plugins("estimators", "metrics", params=params)
     settings, folder = evaluate_settings(params), scorer_folder(scorers)
     wanted = select(settings.metrics if metrics is None else metric_words(metrics))
@@ -61,30 +72,32 @@ def score(
     choice = choose(wanted, files, folder, only_possible=metrics is None)
     for line in choice.left_out:
         typer.echo(f"left out: {line}", err=True)
-    results = _results(files, choice, settings, folder, plugins)
-    differences = _differences(results, files, settings)
-    for file in files:
-        if file.thoughts:
-            typer.echo(
-                f"note: {file.path}: {file.thoughts} of {len(file.rows)} responses came with a thought, "
-                "which was cut out and is not scored",
-                err=True,
-            )
-    for line in dict.fromkeys(note for result in results for note in result.notes):
+    results = dict(zip(system_names(paths), _results(files, choice, settings, folder, plugins), strict=True))
+    differences = {} if baseline is None else _differences(results, settings)
+    for line in _notes(files, results):
         typer.echo(f"note: {line}", err=True)
-    _show(results, differences, files, settings)
+    show(results, differences, settings, format)
     if json is not None:
-        write_json(json, _as_dict(results, differences, files))
-        print(f"\nwritten: {json}")
+        write_json(json, as_dict(results, differences, files))
+    if labels is not None:
+        write_jsonl(labels, label_rows(results))
+    if written := [str(one) for one in (json, labels) if one is not None]:
+        typer.echo(f"\nwritten: {', '.join(written)}", err=format is not Format.TEXT)
 
 
-def _check_out(out: Path | None, inputs: Sequence[Path]) -> None:
-    if out is None:
-        return
-    if out.is_dir():
-        raise InputError(f"--json {out}: is a folder; name a file to write")
-    if out.resolve() in {path.resolve() for path in inputs}:
-        raise InputError(f"--json {out}: is a file of responses and would be overwritten; name another")
+def _notes(files: Sequence["ResponseFile"], results: Mapping[str, "ScoreResult"]) -> list[str]:
+    """What a reader of the values has to know, each once."""
+    from eva.data.comparability import missing_turns
+
+    lacking = missing_turns(files[0].rows)  # all files have the same turns
+    thoughts = [
+        f"{file.path}: {file.thoughts} of {len(file.rows)} responses came with a thought, which was cut out "
+        "and is not scored"
+        for file in files
+        if file.thoughts
+    ]
+    said = [note for result in results.values() for note in result.notes]
+    return list(dict.fromkeys([*thoughts, *([lacking] if lacking else []), *said]))
 
 
 def _results(
@@ -119,48 +132,15 @@ def _results(
     ]
 
 
-def _differences(
-    results: Sequence["ScoreResult"], files: Sequence["ResponseFile"], settings: Evaluate
-) -> list["Difference"]:
-    """Ours less the baseline; none without a baseline."""
-    from eva.metrics.compare import compare
+def _differences(results: Mapping[str, "ScoreResult"], settings: Evaluate) -> dict[str, list["Difference"]]:
+    """Each system less the baseline, which is the last; all judged as one family."""
+    from eva.metrics.compare import differences, judge
     from eva.statistics.bootstrap import Resampling
 
-    if len(results) < 2:
-        return []
-    ours, theirs = (result.measured for result in results)
-    names = (str(files[0].path), str(files[1].path))
-    return compare([ours], [theirs], Resampling.of(settings), names=names)
-
-
-def _show(
-    results: Sequence["ScoreResult"],
-    differences: Sequence["Difference"],
-    files: Sequence["ResponseFile"],
-    settings: Evaluate,
-) -> None:
-    from eva.cli.text_tables import comparison_table, score_table
-
-    sample = results[0].sample
-    print(
-        f"{files[0].path}\nresponses: {len(sample.rows)}, dialogues: {len(sample.dialogues)}; "
-        f"{settings.confidence:.0%} intervals over {settings.bootstrap} resamples of dialogues\n"
-    )
-    print(score_table(results[0]))
-    if differences:
-        print(f"\ncompared with {files[1].path}, paired by dialogue\n")
-        print(comparison_table(differences))
-
-
-def _as_dict(
-    results: Sequence["ScoreResult"], differences: Sequence["Difference"], files: Sequence["ResponseFile"]
-) -> dict[str, Any]:
-    """The content of `--json`."""
-    if len(results) < 2:
-        return results[0].to_dict()
-    comparison = {
-        "baseline": files[1].provenance(),
-        "metrics": {name: value.to_dict() for name, value in results[1].metrics.items()},
-        "differences": {row.metric: row.to_dict() for row in differences},
-    }
-    return {**results[0].to_dict(), "comparison": comparison}
+    resampling = Resampling.of(settings)
+    *systems, baseline = results
+    theirs = [results[baseline].measured]
+    found = [
+        differences([results[name].measured], theirs, resampling, names=(name, baseline)) for name in systems
+    ]
+    return dict(zip(systems, judge(found, resampling.confidence), strict=True))

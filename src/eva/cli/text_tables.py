@@ -1,11 +1,12 @@
 """Scores and comparisons as aligned text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from eva.metrics.compare import Difference
 from eva.metrics.score import ScoreResult
-from eva.statistics.verdicts import WORDS, verdict
+from eva.metrics.values import MetricValue
+from eva.statistics.verdicts import MARKS, WORDS, verdict
 from eva.text_columns import align
 
 if TYPE_CHECKING:
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
 
 NOT_MEASURED = "not measured"
+Layout = Callable[[Sequence[Sequence[str]], Collection[int]], list[str]]
 
 
-def score_table(result: ScoreResult) -> str:
+def score_table(result: ScoreResult, layout: Layout = align) -> str:
     """One line a metric; the column `noise` (what the reference itself gets) only where some have it."""
     values = result.metrics
     floors = any(value.noise_floor is not None for value in values.values())
@@ -26,10 +28,36 @@ def score_table(result: ScoreResult) -> str:
         floor = [_number(value.noise_floor)] if floors else []
         shown = [_number(value.value), _interval(value.ci)] if value.measured else [NOT_MEASURED, "-"]
         rows.append([name, *shown, *floor, str(value.n), value.about.unit])
-    return _table(rows, left=(0, len(rows[0]) - 1))
+    return _table(rows, (0, len(rows[0]) - 1), layout)
 
 
-def comparison_table(differences: Sequence[Difference]) -> str:
+def systems_table(
+    results: Mapping[str, ScoreResult], versus: Mapping[str, Sequence[Difference]], layout: Layout = align
+) -> str:
+    """One line a metric, a column a system: the value, its interval, and the mark against the baseline.
+
+    `versus` holds each system's differences from the baseline; none without one.
+    """
+    marks = {name: {one.metric: MARKS[one.verdict] for one in found} for name, found in versus.items()}
+    rows = [["metric", *results, "unit"]]
+    first = next(iter(results.values()))
+    for metric, described in first.metrics.items():
+        cells = [
+            _valued(result.metrics[metric], marks.get(name, {}).get(metric, ""))
+            for name, result in results.items()
+        ]
+        rows.append([metric, *cells, described.about.unit])
+    return _table(rows, (0, len(rows[0]) - 1), layout)
+
+
+def _valued(value: MetricValue, mark: str) -> str:
+    if not value.measured:
+        return NOT_MEASURED
+    interval = f" ({_interval(value.ci)})" if value.ci else ""
+    return f"{_number(value.value)}{interval} {mark}".rstrip()
+
+
+def comparison_table(differences: Sequence[Difference], layout: Layout = align) -> str:
     """One line a metric: both values, their difference, interval, p alone and after Holm, the verdict."""
     rows = [["metric", "ours", "baseline", "difference", "interval", "p", "p, Holm", "effect", "verdict"]]
     rows += [
@@ -46,7 +74,7 @@ def comparison_table(differences: Sequence[Difference]) -> str:
         ]
         for row in differences
     ]
-    return _table(rows, left=(0, len(rows[0]) - 1))
+    return _table(rows, (0, len(rows[0]) - 1), layout)
 
 
 def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> str:
@@ -135,5 +163,5 @@ def _interval(ci: tuple[float, float] | None) -> str:
     return "-" if ci is None else f"{_number(ci[0])} to {_number(ci[1])}"
 
 
-def _table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> str:
-    return "\n".join(align(rows, left))
+def _table(rows: Sequence[Sequence[str]], left: Sequence[int], layout: Layout = align) -> str:
+    return "\n".join(layout(rows, left))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from eva.errors import InputError, raise_if
 from eva.plain_text import parse_json
 
 _REQUIRED = {"dialogue_id": str, "turn": int, "n_turns": int, "history": list, "response": str}
-_OPTIONAL = ("reference", "raw", "finish")
+_OPTIONAL = ("reference", "raw", "finish", "marked")
+FINISHES = ("stop", "length", "filtered")
 _TYPE_WORDS = {str: "text", int: "a whole number", list: "a list of messages"}
 _LISTED = 100  # a file of another format has a problem on every line: the first hundred say enough
 
@@ -24,8 +26,9 @@ class Response:
     `turn` of `n_turns` counts the supporter's turns of the whole dialogue from 1. `reference` is
     what the human supporter said there and `reference_level` its weak level, if known. `raw` is the
     whole generated text where only a part of it is the response (chain of thought). `finish` is how a
-    generated one ended: `stop` by itself, `length` cut off, `filtered` withheld by a server. `line` is
-    where it stood in its file.
+    generated one ended: `stop` by itself, `length` cut off, `filtered` withheld by a server. `marked`
+    says of an answer that was to think first whether it did, and named its response. `line` is where
+    it stood in its file.
     """
 
     dialogue_id: str
@@ -38,6 +41,7 @@ class Response:
     reference_level: int | None = None
     raw: str | None = None
     finish: str | None = None
+    marked: bool | None = None
     line: int = field(default=0, compare=False)
 
     @property
@@ -51,7 +55,12 @@ class Response:
 
     @classmethod
     def at(
-        cls, turn: SupporterTurn, response: str, raw: str | None = None, finish: str | None = None
+        cls,
+        turn: SupporterTurn,
+        response: str,
+        raw: str | None = None,
+        finish: str | None = None,
+        marked: bool | None = None,
     ) -> "Response":
         """A response given at `turn`, with what the human supporter said there as its reference."""
         return cls(
@@ -65,10 +74,11 @@ class Response:
             reference_level=turn.gold.weak_level,
             raw=raw,
             finish=finish,
+            marked=marked,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Its line of a file; without `reference`, `raw` and `finish` where there is none."""
+        """Its line of a file; without `reference`, `raw`, `finish` and `marked` where there is none."""
         row = {**asdict(self), "history": [dict(message) for message in self.history]}
         del row["line"]
         return {name: value for name, value in row.items() if value is not None or name not in _OPTIONAL}
@@ -87,6 +97,7 @@ class Response:
             reference_level=row.get("reference_level"),
             raw=row.get("raw"),
             finish=row.get("finish"),
+            marked=row.get("marked"),
             line=line,
         )
 
@@ -159,11 +170,15 @@ def _wrong_types(raw: Mapping[str, Any]) -> Iterator[str]:
             yield f"`{name}` is missing"
         elif not isinstance(raw[name], kind) or isinstance(raw[name], bool):
             yield f"`{name}` is {raw[name]!r}, expected {_TYPE_WORDS[kind]}"
-    for name in _OPTIONAL:
+    for name in ("reference", "raw"):
         if not isinstance(raw.get(name), str | None):
             yield f"`{name}` is {raw[name]!r}, expected text"
     if not isinstance(raw.get("slices"), dict | None):
         yield f"`slices` is {raw['slices']!r}, expected an object of names and values"
+    if raw.get("finish") not in (None, *FINISHES):
+        yield f"`finish` is {raw['finish']!r}, expected {', '.join(FINISHES)}, or null"
+    if not isinstance(raw.get("marked"), bool | None):
+        yield f"`marked` is {raw['marked']!r}, expected true, false or null"
     if raw.get("reference_level") not in (None, NO_LEVEL, *LEVELS):
         yield f"`reference_level` is {raw['reference_level']!r}, expected 1 to 4, 0 for none, or null"
 
@@ -177,7 +192,8 @@ def _wrong_values(raw: Mapping[str, Any], allow_empty: bool) -> Iterator[str]:
         yield f"`turn` {raw['turn']} is greater than `n_turns` {raw['n_turns']}"
     if not allow_empty and not raw["response"].strip():
         yield "`response` is empty; leave the turn out of every compared file, or answer it"
-    yield from _wrong_history(raw["history"])
+    faults = list(_wrong_history(raw["history"]))
+    yield from faults or _wrong_place(raw)
 
 
 def _nothing_said(row: Response, allow_empty: bool) -> Iterator[str]:
@@ -197,6 +213,17 @@ def _wrong_history(history: Sequence[Any]) -> Iterator[str]:
         )
     elif not history or history[-1]["role"] != "user":
         yield "`history` does not end with a message of the user: there is nothing to respond to"
+
+
+def _wrong_place(raw: Mapping[str, Any]) -> Iterator[str]:
+    """A turn that comes after more supporter turns than it counts; its history may hold fewer."""
+    speakers = [role for role, _ in groupby(message["role"] for message in raw["history"])]
+    before = speakers.count("assistant")
+    if before >= raw["turn"]:
+        yield (
+            f"`turn` is {raw['turn']} of {raw['n_turns']}, but its `history` already holds {before} turns of "
+            "the supporter; turns count from the dialogue's first"
+        )
 
 
 def _is_message(message: Any) -> bool:

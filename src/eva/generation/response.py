@@ -35,11 +35,15 @@ def _silent_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class AnswerParts:
-    """An answer in parts: what is said, the whole text where that is more, and how it ended."""
+    """An answer in parts: what is said, the whole text where that is more, and how it ended.
+
+    `marked`: see `Response`; None where no chain of thought was asked for.
+    """
 
     response: str
     raw: str | None
     finish: str
+    marked: bool | None = None
 
 
 def part_answer(raw: str, prompt: str, finish: str) -> AnswerParts:
@@ -52,7 +56,9 @@ def part_answer(raw: str, prompt: str, finish: str) -> AnswerParts:
     if parted.unfinished and finish == "stop":
         finish = "length"
     if prompt == "cot":
-        return AnswerParts(extract_response(parted.answer).response, raw.strip(), finish)
+        found = extract_response(parted.answer)
+        marked = found.marked and bool(found.thought or parted.thoughts)
+        return AnswerParts(found.response, raw.strip(), finish, marked)
     whole = parted.thoughts or parted.unfinished
     return AnswerParts(parted.answer, raw.strip() if whole else None, finish)
 
@@ -60,7 +66,7 @@ def part_answer(raw: str, prompt: str, finish: str) -> AnswerParts:
 def response_at(turn: SupporterTurn, raw: str, prompt: str, finish: str) -> Response:
     """The response in an answer `raw`; the row keeps the whole answer where that is more."""
     found = part_answer(raw, prompt, finish)
-    return Response.at(turn, found.response, found.raw, found.finish)
+    return Response.at(turn, found.response, found.raw, found.finish, found.marked)
 
 
 def new_tokens(settings: Generate, prompt: str) -> int:
@@ -78,7 +84,7 @@ def count(responses: Sequence[Response], prompt: str) -> dict[str, float]:
     """The number of responses, their mean length in words, and the numbers of unusual ones.
 
     `truncated` were cut off; `empty` say nothing though they were neither cut off nor withheld;
-    `thoughts` came with one; `unmarked` (prompt `cot` only) lack the mark before the response.
+    `thoughts` came with one; `unmarked` (prompt `cot` only) lack a thought or the mark after it.
     """
     words = [len(one.response.split()) for one in responses]
     answers = [part_thoughts(one.raw or "") for one in responses]
@@ -90,7 +96,7 @@ def count(responses: Sequence[Response], prompt: str) -> dict[str, float]:
         "thoughts": sum(bool(one.thoughts or one.unfinished) for one in answers),
     }
     if prompt == "cot":
-        found["unmarked"] = sum(not extract_response(one.answer).marked for one in answers)
+        found["unmarked"] = sum(not one.marked for one in responses)
     return found
 
 
@@ -98,7 +104,7 @@ _ODD = {
     "truncated": "were cut off; raise `max_new_tokens`",
     "empty": "are empty",
     "thoughts": "came with a thought, which is no part of the response",
-    "unmarked": "have no `Response:`; their whole text counts",
+    "unmarked": "hold no thought with `Response:` after it; without the mark their whole text counts",
 }
 
 

@@ -96,7 +96,8 @@ def _decode(
         sampling,
         lora_request=LoRARequest("eva", 1, str(adapter)) if adapter else None,
     )
-    return [(list(one.outputs[0].token_ids), str(one.outputs[0].finish_reason)) for one in given]
+    written = [one.outputs[0] for one in given]
+    return [(list(one.token_ids), "length" if one.finish_reason == "length" else "stop") for one in written]
 
 
 def _refuse_penalty(settings: Generate) -> None:

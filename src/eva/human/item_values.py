@@ -1,7 +1,7 @@
 """Automatic metrics of single responses or dialogues, to be correlated with human scores."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,10 +32,7 @@ def response_values(result: ScoreResult, key: Key) -> Values:
         InputError: an item of the key has no response.
     """
     rows = result.sample.rows
-    apart = replace(
-        result.sample,
-        rows=tuple(replace(row, dialogue_id=f"{i:09d}") for i, row in enumerate(rows)),
-    )
+    apart = result.sample.apart()
     place = {row.key: i for i, row in enumerate(rows)}
     _check_covered(key, place)
     wanted = np.array([place[item.dialogue_id, item.turn] for item in key.items])

@@ -54,6 +54,8 @@ def metric(
     positional: bool = False,
     has_interval: bool = True,
     plug_in: str = "",
+    fault: str = "",
+    invalid_above: float | None = None,
 ) -> Callable[[Compute], Compute]:
     """Register the decorated function under `name`, which can be taken once; see `Description`.
 
@@ -80,6 +82,8 @@ def metric(
             positional=positional,
             has_interval=has_interval,
             plug_in=plug_in,
+            fault=fault,
+            invalid_above=invalid_above,
             compute=compute,
             needs=tuple(needs),
         )

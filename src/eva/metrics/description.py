@@ -28,6 +28,8 @@ class Description:
         positional: it needs whole dialogues.
         has_interval: False for a value that is biased, so that an interval around it would be wrong.
         plug_in: the metric that is its value before the bias was taken off; '' where there is none.
+        fault: of the share of responses with a defect: what is wrong with them, after "… of the responses".
+        invalid_above: a value from which a row of the report is no instance of what it is called.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Description:
     positional: bool = False
     has_interval: bool = True
     plug_in: str = ""
+    fault: str = ""
+    invalid_above: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it; the name is the key that it stands under."""

@@ -1,7 +1,7 @@
 """What a metric is computed on: responses, grouped by dialogue, with the labels that scorers gave."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -67,6 +67,12 @@ class Sample:
         mask = np.ones(len(values)) if counted is None else counted
         sums = self.per_dialogue(np.stack([values * mask, mask], axis=1))
         return Statistic(sums, n=int(mask.sum()))
+
+    def apart(self) -> "Sample":
+        """Every response as a dialogue of its own, in the order of the rows."""
+        return replace(
+            self, rows=tuple(replace(row, dialogue_id=f"{i:09d}") for i, row in enumerate(self.rows))
+        )
 
     def subset(self, mask: NDArray[np.bool_]) -> "Sample":
         """The responses where `mask` is true, with their labels."""

@@ -28,14 +28,19 @@ COT_PROMPT = (
     f"`{RESPONSE_MARK}` followed by the supporter's utterance at that level, and nothing after it."
 )
 
+_DECORATION = " \n\t*`#"  # that models put around the mark
 _SYSTEM = {"eva": SYSTEM_PROMPT, "cot": COT_PROMPT}
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """The part of a generated text that is scored; `marked` is false if the fallback was used."""
+    """The part of a generated text that is scored, and the thought before it.
+
+    `marked` is false if the fallback was used: then the response is the whole text.
+    """
 
     response: str
+    thought: str
     marked: bool
 
 
@@ -76,6 +81,6 @@ def extract_response(text: str) -> Extracted:
     before, mark, after = text.rpartition(RESPONSE_MARK)
     answer = after.strip().strip("*`").strip()
     if mark and answer:
-        return Extracted(answer, marked=True)
+        return Extracted(answer, before.strip(_DECORATION), marked=True)
     whole = before if mark and before.strip() else text
-    return Extracted(whole.strip(), marked=False)
+    return Extracted(whole.strip(), "", marked=False)

@@ -23,13 +23,14 @@ def _marked(cell: Cell, variant: str, best: Mapping[str, str | None]) -> Cell:
 
 
 def _best(name: str, group: Group, pairs: Sequence[Pair]) -> str | None:
-    """The variant that is better than each other that was measured; None without one."""
+    """The variant that is better than each other that was measured and is valid; None without one."""
+    valid = {row.variant: row for row in group.rows if not row.is_invalid}
     beaten: dict[str, int] = {}
-    for pair in pairs:
+    for pair in (one for one in pairs if {one.ours, one.theirs} <= valid.keys()):
         found = pair.differences.get(name)
         if found is not None and found.verdict in {Verdict.BETTER, Verdict.WORSE}:
             winner = pair.ours if found.verdict is Verdict.BETTER else pair.theirs
             beaten[winner] = beaten.get(winner, 0) + 1
-    cells = [row.cells[name] for row in group.rows if name in row.cells]
+    cells = [row.cells[name] for row in valid.values() if name in row.cells]
     others = sum(cell.measured and cell.value is not None for cell in cells) - 1
     return next((variant for variant, count in beaten.items() if count == others), None)

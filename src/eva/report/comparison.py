@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from statistics import fmean
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from eva.metrics.compare import Difference, differences, judge
 from eva.metrics.description import Description
 from eva.metrics.score_file import Scores
+from eva.report.cautions import Caution, cautions, length_notes
 from eva.report.paper_values import SignCell, compare_signs, paper_row
 from eva.report.runs import Runs
 from eva.statistics.bootstrap import mean_interval
@@ -46,13 +47,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One variant, its seeds averaged; no cells where the variant does not apply."""
+    """One variant, its seeds averaged; no cells where the variant does not apply.
+
+    Cells of an invalid row have no verdict: it is shown, and not compared.
+    """
 
     variant: str
     seeds: tuple[int, ...]
     n_dialogues: int
     n_responses: int
     cells: dict[str, Cell]
+    cautions: tuple[Caution, ...] = ()
+
+    @property
+    def is_invalid(self) -> bool:
+        return any(one.is_invalid for one in self.cautions)
 
     def in_paper(self, names: Sequence[str]) -> bool:
         """Whether the paper prints one of these metrics for the variant."""
@@ -70,6 +79,7 @@ class Group:
     `columns` are those of the comparison, `wording` those of the second table. Of the values without
     correction, `floor` is what random halves of the reference get against each other, `same_size` the median
     for as many dialogues of the reference as were scored. `paper` names the backbone of the paper's rows.
+    `notes` are sentences that belong under the comparison.
     """
 
     corpus: str
@@ -82,6 +92,7 @@ class Group:
     floor: dict[str, float]
     same_size: dict[str, float]
     about: Mapping[str, Description]
+    notes: tuple[str, ...] = ()
 
     @property
     def spans(self) -> list[tuple[str, int]]:
@@ -144,6 +155,7 @@ def group(runs: Runs, baseline: str, paper: str = "mistral", found: Differences 
         floor=_floor(base),
         same_size=_same_size(base),
         about={name: runs.about[name] for name in [*columns, *wording]},
+        notes=tuple(length_notes(rows)),
     )
 
 
@@ -191,7 +203,10 @@ def _row(
         for name in names
         if all(name in result.statistics for result in results)
     }
-    return Row(variant, seeds, results[0].n_dialogues, len(results[0].turns), cells)
+    said = cautions(cells, runs.about)
+    if any(one.is_invalid for one in said):
+        cells = {name: replace(cell, versus=None, agrees=None) for name, cell in cells.items()}
+    return Row(variant, seeds, results[0].n_dialogues, len(results[0].turns), cells, said)
 
 
 def _cell(

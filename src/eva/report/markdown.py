@@ -6,13 +6,16 @@ from typing import Any
 from eva.report.paper_values import PAPER_NAMES
 from eva.report.tables import NOT_MEASURED, SIGNS, format_change, format_interval, format_p
 from eva.statistics.verdicts import FEWEST_DIALOGUES, SYMBOLS
+from eva.text_columns import markdown as as_markdown
 
 _LEGEND = (
     "▲ better than the baseline, ▼ worse, ◆ changed where no direction is better, ≈ within the noise "
     f"(p above .05 after Holm's correction for all tests of the table), no mark below {FEWEST_DIALOGUES} "
     "dialogues, n/m not measured, on too little to be read; brackets: interval of the value. In the "
     "paper's rows = marks "
-    "a change of ours in its direction, x one against it; no mark where ours is within the noise."
+    "a change of ours in its direction, x one against it; no mark where ours is within the noise. ⚠ more "
+    "than 5 % of the row's responses have a defect, named below; (invalid) the row is not what it is called, "
+    "and is not compared."
 )
 
 
@@ -34,8 +37,7 @@ def markdown(data: Mapping[str, Any]) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table, names to the left and numbers to the right, and a blank line."""
-    bars = ["---", *("---:" for _ in head[1:])]
-    return [*(f"| {' | '.join(cells)} |" for cells in (head, bars, *rows)), ""]
+    return [*as_markdown([head, *rows]), ""]
 
 
 def _group(group: Mapping[str, Any]) -> Iterator[str]:
@@ -50,6 +52,8 @@ def _group(group: Mapping[str, Any]) -> Iterator[str]:
     for title, names in (("Comparison", group["columns"]), ("Wording", group["wording"])):
         if names:
             yield from _values(title, names, rows, group)
+        if names and title == "Comparison":
+            yield from _cautions(rows, group)
     yield from _differences(rows, group)
 
 
@@ -60,7 +64,7 @@ def _values(
     columns = [group["about"][name] for name in names]
     for row in rows:
         cells = [row["cells"].get(name) for name in names]
-        lines.append([f"**{row['variant']}**", *map(_value, cells, columns)])
+        lines.append([row_name(row), *map(_value, cells, columns)])
         if any(cell and cell["plug_in"] is not None for cell in cells):
             lines.append(
                 [
@@ -77,6 +81,24 @@ def _values(
     yield f"### {title}"
     yield ""
     yield from table(["", *(column["heading"] for column in columns)], lines)
+
+
+def row_name(row: Mapping[str, Any], strong: str = "**") -> str:
+    """The variant between marks of emphasis, with a word where its responses have defects."""
+    if not row["cautions"]:
+        return f"{strong}{row['variant']}{strong}"
+    return f"{strong}{row['variant']}{strong} {'(invalid)' if _is_invalid(row) else '⚠'}"
+
+
+def _is_invalid(row: Mapping[str, Any]) -> bool:
+    return any(one["is_invalid"] for one in row["cautions"])
+
+
+def _cautions(rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]) -> Iterator[str]:
+    said = [f"- {row_name(row)}: {one['text']}." for row in rows for one in row["cautions"]]
+    said += [f"- {note}" for note in group["notes"]]
+    if said:
+        yield from [*said, ""]
 
 
 def _value(cell: Mapping[str, Any] | None, about: Mapping[str, Any]) -> str:

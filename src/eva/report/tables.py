@@ -4,10 +4,11 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from textwrap import wrap
 from typing import Any
 
 from eva.report.analysis import Analysis
-from eva.report.comparison import Cell, Group
+from eva.report.comparison import Cell, Group, Row
 from eva.report.pairs import Pair
 from eva.report.paper_values import PAPER_NAMES
 from eva.report.parts import Part
@@ -16,6 +17,7 @@ from eva.text_columns import align
 
 SIGNS = {True: "=", False: "x", None: " "}
 NOT_MEASURED = "n/m"
+_WIDTH = 118  # of a sentence beneath a table
 _LONGEST = 4  # decimals from which a number needs the room of the zero before its point
 
 
@@ -53,7 +55,9 @@ def terminal_table(groups: Sequence[Group]) -> str:
         f"The paper's {paper} below ours: = same direction as ours, x opposite, unmarked within our noise.\n"
         "L1 to L4, Avg.: EVAEval in the sum form of the paper's tables, less its bias; plug-in: with it, as\n"
         "the paper has it. Joint: the form that also sees how often a level comes.\n"
-        "n/a: the variant does not apply; n/m: not measured, on too little to be read."
+        "n/a: the variant does not apply; n/m: not measured, on too little to be read.\n"
+        "!: more than 5 % of the responses have a defect, named below; (invalid): the row is not what it is\n"
+        "called, and is not compared."
     )
     return "\n\n".join([*blocks, legend]) + "\n"
 
@@ -62,7 +66,7 @@ def _block(group: Group) -> str:
     columns = [group.about[name] for name in group.columns]
     lines = [["", *(f"{column.heading} " for column in columns)]]
     for row in group.rows:
-        lines.append([row.variant, *(_plain(row.cells.get(one.name), one.decimals) for one in columns)])
+        lines.append([_name(row), *(_plain(row.cells.get(one.name), one.decimals) for one in columns)])
         if row.has_plug_in(group.columns):
             lines.append(["  plug-in", *(_plug_in(row.cells.get(one.name), one.decimals) for one in columns)])
         if row.in_paper(group.columns):
@@ -75,7 +79,14 @@ def _block(group: Group) -> str:
     counts = " or ".join(f"{d} dialogues, {r} responses" for d, r in sorted(sizes))
     seeds = ", ".join(str(seed) for seed in group.rows[0].seeds)
     title = f"{group.corpus}, {group.backbone} (seeds {seeds}; {counts}); baseline {group.baseline}"
-    return "\n".join([title, *align(lines, gap=" ")])
+    said = [f"{_name(row)}: {one.text}" for row in group.rows for one in row.cautions]
+    sentences = [line for text in (*said, *group.notes) for line in wrap(text, _WIDTH)]
+    return "\n".join([title, *align(lines, gap=" "), *sentences])
+
+
+def _name(row: Row) -> str:
+    """The variant, with a mark if its responses have defects."""
+    return f"{row.variant} {'(invalid)' if row.is_invalid else '!'}" if row.cautions else row.variant
 
 
 def _plain(cell: Cell | None, decimals: int) -> str:

@@ -11,7 +11,6 @@ from eva.statistics.estimators import Statistic
     "length/words",
     family="length",
     heading="Words",
-    table="wording",
     unit="words",
     decimals=1,
     needs=("spaces",),
