@@ -22,7 +22,7 @@ class Encoded:
 def encode(tokenizer: Any, texts: Sequence[Text], max_length: int) -> list[Encoded]:
     """Tokenise `texts` to at most `max_length` tokens each.
 
-    What does not fit costs the context its oldest part. A response gives up its end only beyond
+    Where a text does not fit the oldest context is dropped first. A response loses its end only beyond
     three quarters of the room.
     """
     return [_encode_one(tokenizer, text, max_length) for text in texts]

@@ -29,7 +29,7 @@ class Cleaned:
 
     `repeats` counts rows that repeat a pair with the same degree: one of each is kept. `conflicts`
     counts pairs that have two degrees: none of their rows is kept, since nothing says which is
-    right and a held-out copy would only measure the coin.
+    right and a held-out copy would measure chance only.
     """
 
     pairs: list[EpitomePair]
