@@ -23,7 +23,7 @@ def checkout(here: Path, root: Path) -> Path:
         ("laptop", "of device memory; the smallest known is"),
         ("study", "esconv as published, since data/raw/esconv is not here"),
         ("gpu", "the smallest known is RTX 3090 24 GB"),
-        ("paper", "8 cards with"),
+        ("paper", "8 GPUs with"),
     ],
 )
 def test_a_profile_says_which_card_disk_and_hours(eva: Eva, checkout: Path, profile: str, said: str) -> None:

@@ -58,8 +58,8 @@ def test_overlap_without_references(eva: Eva, here: Path) -> None:
 def test_unknown_metrics(eva: Eva, good: Path) -> None:
     done = refused(eva, good, "--metrics", "overlapp,length,diversity/dist_3")
     assert "metrics: 2 problems" in done.err
-    assert "'overlapp' is no metric and no family. Nearest: 'overlap'" in done.err
-    assert "'diversity/dist_3' is no metric and no family. Nearest: 'diversity/dist_" in done.err
+    assert "'overlapp' is neither a metric nor a family. Nearest: 'overlap'" in done.err
+    assert "'diversity/dist_3' is neither a metric nor a family. Nearest: 'diversity/dist_" in done.err
 
 
 @pytest.mark.parametrize("metrics", ["evaeval", "epitome", "epitome/er,evaeval_sum/avg"])

@@ -92,7 +92,7 @@ def test_all_unfit_scorers_are_named_before_any_is_used(
         "error: score: 2 problems\n"
         "  - scorer models/epitome/ex: it was trained for `level` and `epitome/ex` is asked for; "
         "give the right folder\n"
-        "  - scorer models/epitome/er: no config.json: not a scorer that this project trained\n"
+        "  - scorer models/epitome/er: no config.json: this is not a scorer trained by EVA\n"
     )
     assert not Path("out.json").exists()
 

@@ -142,7 +142,7 @@ def test_what_a_killed_process_left_is_shown_and_freed_and_what_is_being_written
     left = [next(out.parent.glob(f".{out.name}.*")) for out in outs]
     for path in left:
         os.utime(path, (10**9, 10**9))
-    assert _eva("list").count("[stays: a run is under way]") == 2
+    assert _eva("list").count("[stays: a run is using it]") == 2
     assert "nothing to free" in _eva("prune", "--yes")
 
     writing[0].kill()

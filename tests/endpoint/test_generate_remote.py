@@ -171,7 +171,7 @@ def test_faults_are_retried_and_retry_after_is_kept(
 def test_faults_that_do_not_pass_end_the_run(generation: Generation, tmp_path: Path) -> None:
     with (
         serving(tmp_path / "log", faults=(500,) * 50) as server,
-        pytest.raises(InputError, match=r"keeps failing \(HTTP 500, .*\), with up to 1 retries"),
+        pytest.raises(InputError, match=r"fails \(HTTP 500, .*\), with up to 1 retries"),
     ):
         generation(server, retries=1)
     assert len(server.asked) == 2

@@ -89,7 +89,7 @@ def test_a_server_that_says_nothing_is_refused_and_paid_once(
     with serving(tmp_path / "log", way=way) as server:
         for code, message in (ask(server), ask(server)):
             assert code == 2
-            assert f"none of {N} answers says anything {said}" in message
+            assert f"all {N} responses are empty {said}" in message
     assert len(server.paid) == N
     assert not (tmp_path / "out.jsonl").exists()
 
@@ -98,7 +98,7 @@ def test_a_server_that_says_nothing_is_refused_and_paid_once(
     ("way", "said"),
     [
         ("error", "the quota is exceeded"),
-        ("busy", "keeps failing (HTTP 503, "),
+        ("busy", "fails (HTTP 503, "),
         ("busy", "no provider is free"),
         ("page", "something else than a chat completion ('<html>Sign in</html>')"),
         ("nothing", "(an empty body)"),

@@ -106,7 +106,7 @@ def test_a_full_disk_is_refused(raw: Any, checkout: Path, monkeypatch: pytest.Mo
 
 def test_on_a_card_its_own_memory_counts(raw: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = Room("a card", 1e6, 64e9, 1e12)
-    with pytest.raises(InputError, match=r"on a card, and 0\.0 GB are free"):
+    with pytest.raises(InputError, match=r"on a card, but 0\.0 GB are free"):
         reported(raw, checkout, monkeypatch, card)
 
 

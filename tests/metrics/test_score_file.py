@@ -75,7 +75,7 @@ def test_a_variant_that_does_not_apply_has_no_scores(tmp_path: Path) -> None:
 
 def test_scores_without_sums_are_refused(result: ScoreResult, tmp_path: Path) -> None:
     write_json(tmp_path / "old.json", {**result.to_dict(), "labels": []})
-    with pytest.raises(InputError, match="holds no sums over dialogues; `dvc repro evaluate`"):
+    with pytest.raises(InputError, match="has no sums over dialogues; `dvc repro evaluate`"):
         read_scores(tmp_path / "old.json")
 
 

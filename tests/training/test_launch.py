@@ -61,7 +61,7 @@ def test_an_update_has_as_many_sequences_on_any_number_of_processes(sft: Sft, tm
     [
         (None, "is no file"),
         ("{", "not JSON"),
-        ("[]", "should hold a JSON object"),
+        ("[]", "must contain a JSON object"),
         (
             '{"train_micro_batch_size_per_gpu": 7, "train_batch_size": "auto"}',
             "sets train_micro_batch_size_per_gpu to 7",

@@ -31,7 +31,7 @@ def test_all_problems_are_named_at_once_with_the_nearest_field(dpo: Dpo, tiny: P
         plan(dpo.model_copy(update={"extra": extra}), pairs, pairs, tiny, ["q_proj"], 1)
     message = str(caught.value)
     assert message.startswith("dpo: 4 problems")
-    assert "`weight_dekay` is no field of TRL's DPOConfig. Nearest: `weight_decay`" in message
+    assert "`weight_dekay` is not a field of TRL's DPOConfig. Nearest: `weight_decay`" in message
     assert "`beta` cannot be set here: set `beta`" in message
     assert "`loss_type` cannot be set here: set `loss`" in message
     assert "`max_grad_norm` is 'much'" in message
@@ -59,4 +59,4 @@ def test_a_training_that_is_all_warm_up_is_refused(sft: Any, warmup: float, epoc
     settings = sft.model_copy(update={"warmup": warmup, "epochs": epochs})
     problems = training_problems("sft", settings, examples=2)
     assert (problems == []) is fine
-    assert fine or "0.1 of 1 optimizer step(s) is all of them" in problems[0]
+    assert fine or "0.1 covers all 1 optimizer step(s)" in problems[0]

@@ -157,7 +157,7 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
     "a part without a strategy": (
         lambda row: supporter(row, strategies=["Question"], parts=["one", "two"]),
         "schema",
-        "turn 2: 2 parts and 1 strategies: one each",
+        "turn 2: 2 parts but 1 strategies",
     ),
     "unlabelled supporter": (
         lambda row: supporter(row, strategies=[]),

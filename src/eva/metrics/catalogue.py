@@ -1,6 +1,6 @@
-"""Metrics by name. A metric is one decorated function; its description travels with its value.
+"""Registry of metrics by name. A metric is one decorated function; its description is stored with its value.
 
-Modules outside this package register theirs in the same way, see `eva.plugins`.
+Modules outside this package register their metrics in the same way, see `eva.plugins`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -57,10 +57,10 @@ def metric(
     fault: str = "",
     invalid_above: float | None = None,
 ) -> Callable[[Compute], Compute]:
-    """Register the decorated function under `name`, which can be taken once; see `Description`.
+    """Register the decorated function under `name`, which must be new; for the arguments see `Description`.
 
-    `definition` says tokeniser, smoothing and averaging; the unit is put at its end. Without a
-    `heading` the part of the name after the stroke is one.
+    `definition` states tokeniser, smoothing and averaging; the unit is appended to it. The default of
+    `heading` is the part of the name after the slash.
     """
     check_known(name, needs)
 
@@ -93,7 +93,7 @@ def metric(
 
 
 def detail(family: str) -> Callable[[Detail], Detail]:
-    """Register what else a family tells of a sample (under a resampling seed), as plain data for the JSON."""
+    """Register a function that gives further results of a family as JSON data, from sample and seed."""
 
     def register(tell: Detail) -> Detail:
         _DETAILS[family] = tell
@@ -103,7 +103,7 @@ def detail(family: str) -> Callable[[Detail], Detail]:
 
 
 def noise_floor(family: str) -> Callable[[Floor], Floor]:
-    """Register what a system without any fault would get, by metric of a family: the value of noise alone."""
+    """Register a function that gives, by metric, the value that a perfect system gets from noise alone."""
 
     def register(floor: Floor) -> Floor:
         _FLOORS[family] = floor
@@ -113,7 +113,7 @@ def noise_floor(family: str) -> Callable[[Floor], Floor]:
 
 
 def measure(sample: Sample, metrics: Sequence[Metric]) -> Measured:
-    """Compute the metrics on a sample."""
+    """Compute the metrics on a sample, as sums over dialogues."""
     return Measured(
         turns=tuple(row.key for row in sample.rows),
         statistics={metric.name: metric.compute(sample) for metric in metrics},
@@ -122,12 +122,12 @@ def measure(sample: Sample, metrics: Sequence[Metric]) -> Measured:
 
 
 def details_of(names: Sequence[str], sample: Sample, seed: int) -> dict[str, Any]:
-    """What the families tell of a sample, by family."""
+    """Further results of the families (see `detail`), by family."""
     return {name: dict(_DETAILS[name](sample, seed)) for name in names if name in _DETAILS}
 
 
 def floors_of(names: Sequence[str], sample: Sample, seed: int) -> dict[str, float]:
-    """The noise floors of the families' metrics, by metric."""
+    """The noise floors (see `noise_floor`) of the families' metrics, by metric."""
     return {
         metric_name: value
         for name in names

@@ -18,10 +18,10 @@ from eva.statistics.verdicts import FEWEST_DIALOGUES, Verdict, verdict
 class Difference:
     """`ours` minus `theirs` on one metric, see `Contrast`.
 
-    `p_adjusted` is the p-value after Holm's correction over the family that the comparison belongs to, see
-    `judge`; `within_noise` says whether that is above the level. None below twenty dialogues and without an
-    interval. `better` is `ours`, `theirs`, or None within the noise or without a direction. A metric that
-    rests on too little in one of the runs is not `measured`: it has no interval and no verdict.
+    `p_adjusted` is the p-value after Holm's correction, see `judge`; `within_noise` is true if it is above
+    the significance level. Both are None below twenty dialogues and without an interval. `better` is `ours`,
+    `theirs`, or None if the difference is within the noise or the metric has no direction. `measured` is
+    False if a run has too few items for the metric: then there is no interval and no verdict.
     """
 
     metric: str
@@ -53,7 +53,7 @@ def compare(
     names: tuple[str, str] = ("ours", "theirs"),
     same_seeds: bool = True,
 ) -> list[Difference]:
-    """Every metric that all runs have, as a family of its own; one `Measured` a training seed."""
+    """The difference of every metric that all runs have; each side has one `Measured` per training seed."""
     found = differences(ours, theirs, resampling, names=names, same_seeds=same_seeds)
     return judge([found], resampling.confidence)[0]
 
@@ -66,7 +66,7 @@ def differences(
     names: tuple[str, str] = ("ours", "theirs"),
     same_seeds: bool = True,
 ) -> list[Difference]:
-    """Every metric that all runs have, paired by dialogue, before `judge` gives verdicts."""
+    """The differences of all common metrics, paired by dialogue, without verdicts (see `judge`)."""
     if not ours or not theirs:
         raise InputError(f"comparing {names[0]} with {names[1]}: each needs at least one scored run")
     first = ours[0]
@@ -78,10 +78,10 @@ def differences(
 
 
 def judge(found: Sequence[Sequence[Difference]], confidence: float) -> list[list[Difference]]:
-    """Verdicts, with p-values corrected for the number of tests.
+    """The differences with verdicts, their p-values corrected for the number of tests (Holm).
 
-    A family is all tests of the metrics of one table in all the comparisons given; metrics of no table are
-    one of their own.
+    The correction counts together all tests of the metrics of one table in all given comparisons; metrics
+    that are in no table form one more group.
     """
     places: dict[Table | None, list[tuple[int, int]]] = {}
     for i, several in enumerate(found):
@@ -132,5 +132,5 @@ def _difference(
 
 
 def _number(value: float) -> float | None:
-    """None where a value is not defined: JSON has no NaN."""
+    """The value, or None for NaN, which JSON does not have."""
     return None if value != value else value

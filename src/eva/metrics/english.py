@@ -1,4 +1,4 @@
-"""Whether a text looks like English, by how many of its words are common English ones.
+"""Whether a text looks like English, by the share of its words that are common English words.
 
 A small model slips into another language, or into no language at all. Of the utterances of ESConv's
 supporters the rule takes one in a thousand for another language, mostly very short ones.
@@ -23,9 +23,9 @@ _COMMON = frozenset(
 
 
 def looks_english(text: str) -> bool:
-    """False for a text mostly in other letters than a to z, or with few common English words.
+    """False for a text mostly in letters other than a to z, or with few common English words.
 
-    Of fewer than five words nothing can be told: they count as English.
+    Texts of fewer than five words are too short to tell and count as English.
     """
     if not is_latin(text):
         return False

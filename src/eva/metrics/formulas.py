@@ -1,6 +1,6 @@
-"""The estimators of EVA's own metrics that are more than a ratio: corpus BLEU and the forms of EVAEval.
+"""The estimators of EVA's own metrics that are not ratios: corpus BLEU and the forms of EVAEval.
 
-They need sums only, so the report makes its intervals and comparisons with them and no metric's code.
+They need only sums over dialogues, so the report computes intervals and comparisons without a metric's code.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from eva.statistics.estimators import Array, estimator
 
 
 def bleu_of_counts(counts: Array) -> Array:
-    """BLEU-2, 0 to 1, of m x 6 counts as `_bleu_counts` gives them, single or summed."""
+    """BLEU-2 (0 to 1) of counts (m x 6), of single responses or summed over several; see `_bleu_counts`."""
     ones, n_ones, twos, n_twos, ours, theirs = counts.T
     precision = ones * twos / np.maximum(n_ones * n_twos, 1)
     shortfall = np.where(ours > theirs, 0.0, 1 - theirs / np.maximum(ours, 1))
@@ -31,9 +31,9 @@ def bleu_of_totals(totals: Array, _: Array) -> Array:
 
 @dataclass(frozen=True)
 class Form:
-    """One arithmetic of EVAEval: which shares, how they are scaled, and what the definition says.
+    """One form of EVAEval's formula: the shares it uses, their scale, and its definition in words.
 
-    `heading` is that of its mean over the levels.
+    `heading` is the column heading of its mean over the levels.
     """
 
     heading: str
@@ -42,7 +42,7 @@ class Form:
     text: str
 
 
-# The sum form first, as the paper's tables can only hold that one.
+# The sum form comes first: it is the only one that the paper's tables can contain.
 FORMS = {
     "evaeval_sum": Form(
         "Avg.", within_level, 1.0, "sum over the quartiles of (T - V)^2, shares pooled over dialogues"
@@ -64,7 +64,7 @@ FORMS = {
 
 
 def level_distances(form: Form, system: Array, reference: Array) -> Array:
-    """One form's value per level (m x 33 totals, twice -> m x 4); a level that is absent has T = 0."""
+    """One form's value per level (m x 33 totals of each sample -> m x 4); an absent level has T = 0."""
     squared = (form.shares(system) - form.shares(reference)) ** 2
     return np.asarray(form.scale * squared.sum(axis=-1), dtype=np.float64)
 
@@ -76,7 +76,7 @@ def joint_distance(system: Array, reference: Array) -> Array:
 
 
 def all_distances(system: Array, reference: Array) -> dict[str, Array]:
-    """Every metric of the family by name: m x 33 totals of `profile`, twice, to m values each."""
+    """All metrics of the family by name, m values each, from m x 33 totals of `profile` of both samples."""
     values: dict[str, Array] = {}
     for name, form in FORMS.items():
         distances = level_distances(form, system, reference)

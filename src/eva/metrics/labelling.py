@@ -1,4 +1,4 @@
-"""Labels for responses, from scorers of the kinds that the metrics need."""
+"""Labelling responses with the scorers that the chosen metrics need."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -15,21 +15,21 @@ class Scorers(Protocol):
     """Classifiers that label responses, by kind: `level`, `epitome/ip` and so on."""
 
     def problems(self, kinds: Iterable[str]) -> list[str]:
-        """Why they cannot give labels of these kinds; nothing is loaded."""
+        """Reasons why they cannot give labels of these kinds; loads nothing."""
 
     def labels(self, kind: str, rows: Sequence[Response]) -> Sequence[int]:
-        """One label a response, in order: a level 0 (none) to 4, or a degree 0 to 2."""
+        """One label per response, in order: a level 0 (none) to 4, or a degree 0 to 2."""
 
 
 def label(rows: Sequence[Response], kinds: Iterable[str], scorers: Scorers | None) -> Mapping[str, Labels]:
-    """The labels of every kind; an `InputError` if a scorer gives others than its kind's."""
+    """The labels of every kind; `InputError` if a scorer gives labels that its kind does not have."""
     if scorers is None:
         return {}
     return {kind: _checked(rows, scorers.labels(kind, rows), kind) for kind in kinds}
 
 
 def _checked(rows: Sequence[Response], labels: Sequence[int], kind: str) -> Labels:
-    """Labels as an array; an empty response gets 0 whatever the scorer said."""
+    """The labels as an array; an empty response always gets 0."""
     given = np.asarray(labels, dtype=np.int64)
     if len(given) != len(rows) or not np.isin(given, LABELS[kind]).all():
         found = sorted(set(given.tolist()))
@@ -42,7 +42,7 @@ def _checked(rows: Sequence[Response], labels: Sequence[int], kind: str) -> Labe
 
 
 def label_rows(sample: Sample) -> list[dict[str, Any]]:
-    """One row a response with its labels; a mechanism of EPITOME stands there by its short name."""
+    """One row per response with its labels; keys of EPITOME's mechanisms are their short names."""
     columns = {kind.removeprefix("epitome/"): column for kind, column in sample.labels.items()}
     return [
         {"dialogue_id": row.dialogue_id, "turn": row.turn}

@@ -1,4 +1,4 @@
-"""One system's metrics as sums over dialogues: all that intervals and comparisons need."""
+"""One system's metrics as sums over dialogues, from which intervals and comparisons are computed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from eva.statistics.estimators import Statistic
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The statistics of some of a system's responses.
+    """The statistics of a set of a system's responses.
 
-    `turns` are the (dialogue, supporter turn) that were answered, by which two systems are paired;
-    `statistics` and `about` go by the metric's name, in the order of the tables.
+    `turns` are the answered (dialogue, supporter turn), by which two systems are paired; `statistics` and
+    `about` (the descriptions) have the metrics' names as keys, in the order of the tables.
     """
 
     turns: tuple[tuple[str, int], ...]
@@ -25,13 +25,13 @@ class Measured:
         return len({dialogue for dialogue, _ in self.turns})
 
     def is_measured(self, name: str) -> bool:
-        """Whether a metric rests on enough to be read, see `Description.least`."""
+        """Whether a metric has enough items to be meaningful, see `Description.least`."""
         return self.statistics[name].support >= self.about[name].least
 
 
 @dataclass(frozen=True)
 class Part:
-    """The metrics on the responses that fall into one part of one axis."""
+    """The metrics on the responses of one part of one axis, such as one emotion."""
 
     axis: str
     part: str

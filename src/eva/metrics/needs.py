@@ -1,7 +1,7 @@
-"""What metrics need of their input, and why a file of responses does not give it.
+"""What metrics need of their input, and whether a file of responses has it.
 
-A need is a word: a kind of labels (`level`, `epitome/ip`), `V` (EVAEval's reference histogram),
-`references`, or a script that the metric's tokeniser can split (`spaces`, `latin`).
+A need is written as one word: a kind of labels (`level`, `epitome/ip`), `V` (EVAEval's reference
+histogram), `references`, or a script that the metric's tokeniser can split (`spaces`, `latin`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from eva.data.dialogue import LEVELS, NO_LEVEL
 from eva.data.responses import Response
 from eva.metrics.scripts import has_spaces, is_latin
 
-_LISTED = 10  # line numbers that a message names
+_LISTED = 10  # most line numbers in a message
 _DEGREES = (0, 1, 2)
 HISTOGRAM = "V"
 REFERENCES = "references"
@@ -24,12 +24,12 @@ LABELS: Mapping[str, tuple[int, ...]] = {
 # Scripts that a tokeniser can split: the test of a text, and what is wrong with one that fails it.
 SCRIPTS: Mapping[str, tuple[Callable[[str], bool], str]] = {
     "spaces": (has_spaces, "are in a script without blanks between words, which the tokeniser cannot split"),
-    "latin": (is_latin, "are not in Latin letters, the only ones that the tokeniser finds"),
+    "latin": (is_latin, "are not in Latin letters, the only ones that the tokeniser knows"),
 }
 
 
 def check_known(metric: str, needs: Sequence[str]) -> None:
-    """Refuse needs that nothing could meet (an error of the one who wrote the metric)."""
+    """Raise ValueError for unknown needs, which are an error in the metric's code."""
     known = [REFERENCES, HISTOGRAM, *SCRIPTS, *LABELS]
     strange = [need for need in needs if need not in known]
     if strange:
@@ -37,14 +37,14 @@ def check_known(metric: str, needs: Sequence[str]) -> None:
 
 
 def label_kinds(needs: Sequence[str]) -> list[str]:
-    """Those of the needs that are kinds of labels, each once."""
+    """The needs that are kinds of labels, without duplicates."""
     return [kind for kind in LABELS if kind in needs]
 
 
 def row_obstacles(needs: Sequence[str], rows: Sequence[Response], file: str = "") -> list[str]:
     """Why a metric with these needs cannot be computed on the rows (of `file`).
 
-    Every row needs its reference; of the scripts, more than half of the rows have to be readable.
+    Every row must have its reference; more than half of the rows must be in a suitable script.
     """
     bare = [row for row in rows if not row.reference] if REFERENCES in needs else []
     unread = [(why, failing) for why, failing in _unreadable(needs, rows) if 2 * len(failing) > len(rows)]
@@ -53,16 +53,16 @@ def row_obstacles(needs: Sequence[str], rows: Sequence[Response], file: str = ""
 
 
 def row_notes(needs: Sequence[str], rows: Sequence[Response]) -> list[str]:
-    """What to say of rows that a tokeniser cannot read where they are too few to be an obstacle."""
+    """Notes about rows in an unsuitable script, if they are too few to be an obstacle."""
     return [
-        f"{_sentence(why, failing, rows, '')}; they count as they are split, which is near 0"
+        f"{_sentence(why, failing, rows, '')}; they stay in the mean with values near 0"
         for why, failing in _unreadable(needs, rows)
         if 0 < 2 * len(failing) <= len(rows)
     ]
 
 
 def by_reason(reasons: Mapping[str, Sequence[str]], family_of: Mapping[str, str]) -> list[str]:
-    """One line a reason with the metrics that it holds for, as their family where they are several of it."""
+    """One line per reason with the metrics concerned; several metrics of one family appear as the family."""
     names: dict[str, list[str]] = {}
     for name, why in reasons.items():
         for reason in why:

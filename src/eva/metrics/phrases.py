@@ -1,4 +1,4 @@
-"""Frequent phrases as the scores hold them: which lengths and thresholds, and one phrase's row."""
+"""Frequent phrases in the score files: their lengths, thresholds and fields."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ ORDERS = (2, 3, 4, 5, 6)
 class Phrase:
     """A frequent phrase.
 
-    `count` occurrences in all responses; `response_share` percent of responses that have it;
-    `over_10` and so on: percent of dialogues where more than 10 % of the supporter's turns have it.
+    `count`: occurrences in all responses; `response_share`: percent of responses that contain it; `over_10`
+    and so on: percent of dialogues in which more than 10 % of the supporter's turns contain it.
     """
 
     phrase: str

@@ -1,4 +1,4 @@
-"""Every response with its labels, its type and its own value of each metric, for a reader's own analysis."""
+"""A table with one row per response: labels, type and its own value of each metric, for further analysis."""
 
 import math
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ _TYPE = "response_type"
 
 
 def response_rows(result: ScoreResult) -> list[dict[str, Any]]:
-    """One row a response: its place, labels, type and values; None where a metric says nothing of it.
+    """One row per response: dialogue, turn, labels, type and values; None if a metric does not apply.
 
-    Metrics of a whole corpus or dialogue (Dist-n, EVAEval, repetition) have no value of one response.
-    Phrases that a metric counts stay those of the whole file.
+    Metrics of a whole corpus or dialogue (Dist-n, EVAEval, repetition) have no value for one response.
+    Metrics of frequent phrases use the phrases of the whole file.
     """
     columns = dict(_columns(result))
     with_type = any(metric.family == _TYPE for metric in result.chosen)

@@ -1,4 +1,4 @@
-"""What a metric is computed on: responses, grouped by dialogue, with the labels that scorers gave."""
+"""The input of a metric: responses, grouped by dialogue, with the labels that scorers gave."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,9 +17,9 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Responses of one system; `labels` holds, by kind of labels, one a response.
+    """Responses of one system; `labels` has, for each kind of labels, one label per response.
 
-    Dialogues are in order of their ids, so that two systems on the same turns align.
+    Dialogues are sorted by id, so that two systems on the same turns align.
     """
 
     rows: tuple[Response, ...]
@@ -44,26 +44,26 @@ class Sample:
         return [row.response for row in self.rows]
 
     def labelled(self, kind: str) -> Labels:
-        """The labels of a kind; an `InputError` where no scorer gave any."""
+        """The labels of a kind; `InputError` if no scorer gave any."""
         if kind not in self.labels:
             raise InputError(f"the responses have no labels of the kind `{kind}`, which a metric needs")
         return self.labels[kind]
 
     @property
     def known_reference(self) -> Reference:
-        """V; an `InputError` where none was given."""
+        """EVAEval's reference histogram V; `InputError` if none was given."""
         if self.reference is None:
             raise InputError("EVAEval needs the reference histogram V (reference.json of `level_classifier`)")
         return self.reference
 
     def per_dialogue(self, values: Array) -> Array:
-        """Sum of a responses x k array over each dialogue's responses (dialogues x k)."""
+        """Sums of an array (responses x k) over the responses of each dialogue (dialogues x k)."""
         sums = np.zeros((len(self.dialogues), values.shape[1]))
         np.add.at(sums, self.dialogue_of, values)
         return sums
 
     def mean(self, values: Array, counted: Array | None = None) -> Statistic:
-        """The mean of one value a response, over the responses that are `counted` (all by default)."""
+        """The mean of one value per response, over the responses that are `counted` (all by default)."""
         mask = np.ones(len(values)) if counted is None else counted
         sums = self.per_dialogue(np.stack([values * mask, mask], axis=1))
         return Statistic(sums, n=int(mask.sum()))

@@ -24,8 +24,8 @@ from eva.statistics.bootstrap import Resampling, mean_interval
 class ScoreResult:
     """Values by metric name, the tables behind them, and what comparisons need.
 
-    `labels` has one row per response: dialogue, turn and every label that a scorer gave. `notes` say what
-    a reader of the values has to know.
+    `labels` has one row per response: dialogue, turn and every label that a scorer gave. `notes` are
+    sentences about limits of the values, for the reader.
     """
 
     metrics: dict[str, MetricValue]
@@ -57,7 +57,8 @@ def score(
 ) -> ScoreResult:
     """Score `rows` on `metrics` (families or single names); see `ScoreResult`.
 
-    Everything that cannot work is one `InputError`, before any scorer runs.
+    Raises:
+        InputError: before any scorer runs; lists everything that prevents a metric.
     """
     chosen = select(metrics)
     needs = list(dict.fromkeys(need for metric in chosen for need in metric.needs))
@@ -98,10 +99,10 @@ def _impossible(
 
 
 def _absent(metric: Metric, scorers: Scorers | None, reference: Reference | None) -> list[str]:
-    """What was not given."""
+    """Messages for the inputs of a metric that were not given."""
     problems = []
     if scorers is None and label_kinds(metric.needs):
-        problems.append("needs trained scorers: give them, or leave it out")
+        problems.append("needs trained scorers: give them, or leave this metric out")
     if reference is None and HISTOGRAM in metric.needs:
         problems.append("needs the reference histogram V (reference.json of `level_classifier`)")
     return problems

@@ -1,7 +1,7 @@
 """The file of one item's scores, as `evaluate` wrote it (`eva.metrics.score_writer`).
 
-Beside the values it holds every metric's sums over dialogues, of the whole and of each part, so that
-intervals and comparisons follow without the responses and without the code of any metric.
+Besides the values it holds every metric's sums over dialogues, in total and for each part, so that
+intervals and comparisons can be computed without the responses and without the code of any metric.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Scores:
 
     @property
     def resampling(self) -> Resampling:
-        """The settings that the item's own intervals were made with."""
+        """The bootstrap settings of the item's own intervals."""
         made = self.provenance
         return Resampling(made["resamples"], made["confidence"], made["bootstrap_seed"])
 
@@ -44,7 +44,7 @@ def read_scores(path: Path) -> Scores | None:
     if not raw["metrics"]:
         return None
     if "sums" not in raw:
-        raise InputError(f"{path}: holds no sums over dialogues; `dvc repro evaluate` writes it again")
+        raise InputError(f"{path}: has no sums over dialogues; `dvc repro evaluate` writes it again")
     metrics = {name: MetricValue.from_dict(name, raw["metrics"][name]) for name in raw["order"]}
     columns = [np.array(line.split(), dtype=np.float64) for line in raw["sums"]["columns"]]
     turns = [(row["dialogue_id"], row["turn"]) for row in raw["labels"]]

@@ -1,6 +1,6 @@
-"""Writing the file of one item's scores, which `eva.metrics.score_file` reads.
+"""Writing the score file of one item, which `eva.metrics.score_file` reads.
 
-A column of sums is one line of numbers, and stands in the file once however many metrics use it.
+A column of sums is one line of numbers and is stored once, even if several metrics use it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from eva.statistics.estimators import Array, Statistic
 
 
 def write_scores(path: Path, result: ScoreResult) -> None:
-    """Write a result with its labels, its sums and its parts."""
+    """Write a result with its labels, its sums over dialogues and its parts."""
     columns = _Columns()
     turns = {turn: place for place, turn in enumerate(result.measured.turns)}
     sums = columns.statistics(result.measured)
@@ -41,13 +41,13 @@ def write_scores(path: Path, result: ScoreResult) -> None:
 
 
 def write_inapplicable(path: Path, provenance: Mapping[str, Any]) -> None:
-    """Write the scores of a variant that does not apply to its backbone: none."""
+    """Write an empty score file for a variant that does not apply to its backbone."""
     nothing: dict[str, Any] = {"metrics": {}, "details": {}, "labels": [], "slices": []}
     write_json(path, {**nothing, "provenance": dict(provenance)})
 
 
 class _Columns:
-    """Columns of numbers, each once; they go by their place in `lines`."""
+    """Columns of numbers without duplicates; a column is referred to by its index in `lines`."""
 
     def __init__(self) -> None:
         self.lines: dict[str, int] = {}
@@ -75,5 +75,5 @@ class _Columns:
 
 
 def _written(numbers: Iterable[float]) -> str:
-    """Numbers in one line that give the same floats again; whole ones without a point."""
+    """Numbers in one line that are read back as the same floats; integers without a decimal point."""
     return " ".join(str(int(one)) if float(one).is_integer() else repr(float(one)) for one in numbers)

@@ -9,7 +9,7 @@ from eva.metrics.catalogue import Metric, registered
 
 
 def families() -> list[str]:
-    """The families there are: EVA's own first, then those of plugins that were imported."""
+    """The names of all families: EVA's own first, then those of imported plugins."""
     return list(dict.fromkeys(one.family for one in registered()))
 
 
@@ -19,7 +19,7 @@ def every_metric() -> list[Metric]:
 
 
 def select(names: Sequence[str]) -> list[Metric]:
-    """Metrics of the families or metric names given, in that order; unknown names are an `InputError`."""
+    """The metrics of the given families or metric names, in that order; `InputError` if one is unknown."""
     raise_if(_unknown(names), "metrics")
     chosen: dict[str, Metric] = {}
     for name in names:
@@ -28,11 +28,13 @@ def select(names: Sequence[str]) -> list[Metric]:
 
 
 def _unknown(names: Sequence[str]) -> list[str]:
-    """What is wrong with names that are no family and no metric."""
+    """One message for each name that is neither a family nor a metric."""
     known, metrics = families(), [one.name for one in registered()]
     return [_refusal(name, known, metrics) for name in names if name not in known and name not in metrics]
 
 
 def _refusal(name: str, known: Sequence[str], metrics: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(name, [*known, *metrics], n=1, cutoff=0.0)
-    return f"{name!r} is no metric and no family. Nearest: {nearest[0]!r}. Families: {', '.join(known)}."
+    return (
+        f"{name!r} is neither a metric nor a family. Nearest: {nearest[0]!r}. Families: {', '.join(known)}."
+    )

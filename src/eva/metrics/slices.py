@@ -13,7 +13,7 @@ _TURN_EDGES = (5, 10, 15)
 
 
 def bucket(number: int, edges: Sequence[int]) -> str:
-    """The range of whole numbers that `number` falls in, as text: edges end their range."""
+    """The range of integers that contains `number`, as text; each edge is the last of its range."""
     lower = 0
     for edge in edges:
         if number <= edge:
@@ -22,8 +22,8 @@ def bucket(number: int, edges: Sequence[int]) -> str:
     return f"over {lower}"
 
 
-# Axes every file has; the others come from the rows' own `slices`. Only what does not depend on the
-# response itself is an axis: parts of two systems could not be paired otherwise.
+# Axes that every file has; further ones come from the rows' own `slices`. An axis must not depend on the
+# response, otherwise the parts of two systems could not be paired.
 AXES: dict[str, Callable[[Response], str]] = {
     "quartile": lambda row: str(row.quartile),
     "dialogue_turns": lambda row: bucket(row.n_turns, _TURN_EDGES),
@@ -34,8 +34,8 @@ _SPLITS_DIALOGUES = ("quartile",)
 def parts_of(sample: Sample, metrics: Sequence[Metric]) -> Iterator[Part]:
     """Every metric on every part of every axis.
 
-    Metrics of whole dialogues (EVAEval, repetition within a dialogue) are left out on axes that cut
-    dialogues apart.
+    Metrics of whole dialogues (EVAEval, repetition within a dialogue) are left out on axes that split
+    dialogues.
     """
     for axis in [*AXES, *sorted({axis for row in sample.rows for axis in row.slices})]:
         usable = [m for m in metrics if not (m.positional and axis in _SPLITS_DIALOGUES)]
@@ -49,7 +49,7 @@ def _part(axis: str, row: Response) -> str:
 
 
 def _natural(part: str) -> tuple[int, str]:
-    """Ranges in the order of their numbers, open ends last."""
+    """Sort key: ranges by their numbers, open-ended ranges last."""
     digits = "".join(c if c.isdigit() else " " for c in part).split()
     number = int(digits[0]) if digits else 0
     opening = -1 if part.startswith("up to") else number

@@ -1,4 +1,4 @@
-"""A metric's value with all that is needed to read it."""
+"""A metric's value with everything that is needed to interpret it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from eva.metrics.description import Description
 
 @dataclass(frozen=True)
 class MetricValue:
-    """One value; None where there was nothing to compute it from.
+    """One value; None if there was nothing to compute it from.
 
-    `measured` is False where it rests on too little to be read, see `Description.least`. `noise_floor` is
-    what the reference itself gets.
+    `measured` is False if it is based on too few items, see `Description.least`. `noise_floor` is the value
+    that the reference data themselves get.
     """
 
     value: float | None
@@ -34,7 +34,7 @@ class MetricValue:
 
     @classmethod
     def from_dict(cls, name: str, raw: Mapping[str, Any]) -> "MetricValue":
-        """From what `to_dict` gave."""
+        """The inverse of `to_dict`."""
         return cls(
             value=raw["value"],
             n=raw["n"],

@@ -1,4 +1,4 @@
-"""One normal form of English chat text, for everything that looks for phrases in it."""
+"""Normalisation of English chat text before a search for phrases."""
 
 import re
 from functools import lru_cache
@@ -21,9 +21,9 @@ _SPELT_OUT = [
 
 @lru_cache(maxsize=1 << 16)
 def normalise(text: str) -> str:
-    """Lower case, straight apostrophes, contractions spelt out, single blanks; punctuation stays.
+    """The text in lower case, with straight apostrophes, contractions spelt out, single spaces.
 
-    Forms written without an apostrophe are spelt out only where they are no other word
+    Punctuation stays. Contractions without an apostrophe are spelt out only if they are not another word
     ("youre" but not "were"; "its" and "lets" stay).
     """
     text = " ".join(text.lower().translate(_APOSTROPHES).split())

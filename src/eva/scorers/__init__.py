@@ -1,1 +1,1 @@
-"""The trained scorers: validation levels and EPITOME's mechanisms, from encoder to scorecard."""
+"""The trained scorers of validation levels and of EPITOME's mechanisms: models, training and evaluation."""

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: every row is labelled by a model that saw nothing of its group."""
+"""Out-of-fold predictions: every row is labelled by a model that was not trained on its group."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -44,8 +44,8 @@ def cross_validate(
 ) -> CrossValidation:
     """Grouped, stratified k-fold over the fitter's rows.
 
-    A row without a label (None) trains nothing but is predicted like the others, by the model that
-    did not see its group. `take` is given each fold's classifier.
+    A row without a label (None) is not trained on but is predicted like the others, by the model that was
+    not trained on its group. `take` is called with each fold's classifier.
     """
     folds = fitter.settings.folds
     fold = assign_folds(labels, groups, folds, fitter.settings.seed)
@@ -64,7 +64,7 @@ def cross_validate(
 def assign_folds(
     labels: Sequence[int | None], groups: Sequence[str], folds: int, seed: int
 ) -> NDArray[np.int64]:
-    """The fold, from 0, of every row: a group has one, and class shares are as equal as can be."""
+    """The fold (from 0) of every row: one per group, with class shares as equal as possible."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     rows = [i for i, label in enumerate(labels) if label is not None]
@@ -79,6 +79,6 @@ def assign_folds(
     owner: dict[str, int] = {}
     for number, (_, held_out) in enumerate(splitter.split(kept_labels, kept_labels, kept_groups)):
         owner |= {kept_groups[i]: number for i in held_out}
-    for group in groups:  # those without a labelled row were seen by no model: any fold will do
+    for group in groups:  # groups without a labelled row are in no training set, so any fold is right
         owner.setdefault(group, len(owner) % folds)
     return np.array([owner[group] for group in groups], dtype=np.int64)

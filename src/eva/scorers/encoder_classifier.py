@@ -24,7 +24,7 @@ from eva.scorers.response_classifier import ResponseClassifier, from_encoder
 from eva.settings.scorer_section import Encoder
 
 _INFERENCE_BATCH = 64
-_LAYER_PACE = 20.0  # the linear layer's learning rate over the encoder's: it starts from nothing
+_LAYER_PACE = 20.0  # learning rate of the linear layer, which is new, relative to the encoder's
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 1.0
 _WARMUP = 0.1
@@ -32,7 +32,7 @@ _WARMUP = 0.1
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model in memory with what it needs to read text."""
+    """A model in memory with its tokenizer."""
 
     model: ResponseClassifier | LinearProbe
     tokenizer: Any
@@ -45,7 +45,7 @@ class Classifier:
 
 
 class Fitter:
-    """Trains classifiers on subsets of the same rows, each from the same untouched encoder."""
+    """Trains classifiers on subsets of the same rows, each starting from the same pretrained encoder."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Fitter:
         settings: Encoder,
         kept: Kept | None = None,
     ) -> None:
-        """Read the encoder; a finished fit is `kept`, so that an interrupted training need not repeat it."""
+        """Load the encoder; finished fits are stored in `kept`, so that an interruption loses none."""
         from transformers import AutoTokenizer
 
         self.settings, self.n_labels, self._kept = settings, n_labels, kept or Kept()
@@ -89,7 +89,7 @@ class Fitter:
 
 @dataclass(frozen=True)
 class _Run:
-    """One fine-tuning: AdamW, linear warm-up and decay."""
+    """One fine-tuning run: AdamW, linear warm-up and decay."""
 
     model: ResponseClassifier
     tokenizer: Any
@@ -127,18 +127,18 @@ class _Run:
 
 
 def _pace(step: int, steps: int) -> float:
-    """Share of the full learning rate: linear warm-up, then linear decay to zero."""
+    """Learning rate at a step, as a share of the maximum: linear warm-up, then linear decay to zero."""
     warm = max(1, round(_WARMUP * steps))
     return min((step + 1) / warm, (steps - step) / max(1, steps - warm))
 
 
 def _batches(rows: Sequence[Encoded], settings: Encoder, steps: int) -> Iterator[list[int]]:
-    """Row indices of `steps` batches: in random order, texts of similar length together."""
+    """Row indices of `steps` batches in random order; a batch holds texts of similar length."""
     generator = np.random.default_rng(settings.seed)
     lengths = np.array([len(row.input_ids) for row in rows], dtype=float)
     given = 0
     while given < steps:
-        # Stretching each length at random keeps batches different from one epoch to the next.
+        # Random factors on the lengths make batches differ from one epoch to the next.
         order = np.argsort(lengths * generator.uniform(0.8, 1.25, len(rows)), kind="stable")
         starts = np.arange(0, len(rows), settings.batch_size)
         generator.shuffle(starts)
@@ -148,7 +148,7 @@ def _batches(rows: Sequence[Encoded], settings: Encoder, steps: int) -> Iterator
 
 
 def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[np.float64]:
-    """In the order of `rows`."""
+    """Class probabilities [rows, labels] in the order of `rows`."""
     model = classifier.model.eval()
     found = np.zeros((len(rows), model.config.num_labels))
     for batch in by_length(rows, _INFERENCE_BATCH):
@@ -160,7 +160,7 @@ def _probabilities(classifier: Classifier, rows: Sequence[Encoded]) -> NDArray[n
 
 @contextmanager
 def _attention_for_training(model: ResponseClassifier) -> Iterator[None]:
-    """Eager attention on a CPU: the backward pass of the fused kernel is slower than all the rest."""
+    """Eager attention on a CPU, where the backward pass of the fused kernel is very slow."""
     before = attention_of(model.encoder)
     if best_device().type == "cpu":
         model.encoder.set_attn_implementation("eager")

@@ -1,4 +1,4 @@
-"""Turning responses and their contexts into tensors for an encoder, or for a causal model that is read."""
+"""Tokenising responses and their contexts for an encoder, or for a causal model that is probed."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -47,20 +47,22 @@ def _encode_one(tokenizer: Any, text: Text, max_length: int) -> Encoded:
 
 
 def _tokens(tokenizer: Any, parts: list[str]) -> tuple[dict[str, list[int]], list[int | None]]:
-    """Tokens of `parts`, and which part each is of (None: a special token)."""
-    read = functools.partial(tokenizer, verbose=False, split_special_tokens=True)  # a text holds none
+    """Tokens of `parts`, and the index of each token's part (None: a special token)."""
+    read = functools.partial(
+        tokenizer, verbose=False, split_special_tokens=True
+    )  # special tokens in a text stay plain text
     if tokenizer.num_special_tokens_to_add(pair=len(parts) > 1):
         found = read(*parts)
         return found, found.sequence_ids()
-    # A causal model's tokenizer. Nothing would part the texts, and the first token would draw all
-    # attention to itself, which must not be one of the response: its state says how long the text is.
+    # A causal model's tokenizer adds no separator. Its first token attracts most attention (attention sink),
+    # so it must not be a token of the response: its hidden state mostly encodes the length.
     found = read(*(f"{part}\n" for part in parts[:-1]), parts[-1])
     first = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
     return {"input_ids": [first, *found["input_ids"]]}, [None, *found.sequence_ids()]
 
 
 def by_length(rows: Sequence[Encoded], size: int) -> Iterator[list[int]]:
-    """Indices of all `rows` in batches of texts of similar length, which need little padding."""
+    """Indices of all `rows` in batches of texts of similar length, to reduce padding."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
     for start in range(0, len(order), size):
         yield order[start : start + size]

@@ -1,6 +1,6 @@
-"""Classifiers that label together: the mean of their log-probabilities.
+"""An ensemble of classifiers: the mean of their log-probabilities.
 
-Two models that learned differently err on different texts; what both find likely stays.
+Models that were trained differently err on different texts, so their mean errs less.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Ensemble:
 
 
 class EnsembleFitter:
-    """Fits one member with each of `fitters`, which hold the same rows."""
+    """Fits one member of the ensemble with each of `fitters`, which all hold the same rows."""
 
     def __init__(self, fitters: Sequence[Fitter], shares: Sequence[float]) -> None:
         self._fitters, self._shares = fitters, shares
@@ -57,10 +57,10 @@ class EnsembleFitter:
 def with_probe(
     fitter: Fitter, probe_dir: Path, texts: Sequence[Text], kept: Kept | None = None
 ) -> EnsembleFitter:
-    """`fitter`, and beside it the probe that its settings ask for, on the same rows' `texts`.
+    """A fitter of an ensemble: `fitter` and the linear probe from its settings, on the same rows' `texts`.
 
-    `probe_dir` has the model under the probe; at share 0 nothing of it is read. What it read
-    before an interruption is `kept`.
+    `probe_dir` has the probe's model; at `probe_share` 0 it is not loaded and `fitter` is returned. Features
+    computed before an interruption are taken from `kept`.
     """
     share = fitter.settings.probe_share
     if not share:

@@ -25,7 +25,7 @@ DEGREE_LABELS = ("0", "1", "2")
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Pairs fit for training, and what was left out.
+    """Pairs suitable for training, and counts of those left out.
 
     `repeats` counts rows that repeat a pair with the same degree: one of each is kept. `conflicts`
     counts pairs that have two degrees: none of their rows is kept, since nothing says which is
@@ -40,7 +40,7 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class ScorerResult:
-    """The trained scorer's figures; the model itself is in its folder."""
+    """The trained scorer's results; the model itself is in its folder."""
 
     scorecard: Scorecard
 
@@ -65,8 +65,8 @@ def train_scorer(
     levels = [pair.level for pair in cleaned.pairs]
     if len(set(levels)) < 2:
         raise InputError(
-            f"epitome/{mechanism}: all {len(levels)} pairs have the same degree, so there is nothing to "
-            "learn; give data with at least two of the degrees 0, 1, 2"
+            f"epitome/{mechanism}: all {len(levels)} pairs have the same degree, so nothing can be "
+            "learned; use data with at least two of the degrees 0, 1, 2"
         )
     for folder in [encoder_dir, *([probe_dir] if settings.probe_share else [])]:
         require_positions(folder, settings.max_length, "epitome.max_length")
@@ -126,7 +126,7 @@ def clean(pairs: Sequence[EpitomePair]) -> Cleaned:
 
 
 def _group(pair: EpitomePair) -> str:
-    """The seeker post's text: some posts appear under several ids."""
+    """The group of a pair: the seeker post's text, since some posts appear with several ids."""
     return pair.seeker_post.casefold()
 
 

@@ -1,7 +1,7 @@
-"""What an interrupted training of a scorer has done already: read features and finished fits.
+"""Resuming an interrupted scorer training: stored features and finished fits.
 
-They lie in the checkpoint store, in a folder named by everything that determines them, and go once the
-scorer is written.
+They are in the checkpoint store, in a folder named by the hash of everything that determines them, and are
+deleted when the scorer is written.
 """
 
 import logging
@@ -32,12 +32,12 @@ _LIBRARIES = ("torch", "transformers")
 
 @dataclass(frozen=True)
 class Kept:
-    """Parts of one training; nothing is kept where there is no folder."""
+    """The stored parts of one training; without a folder nothing is stored."""
 
     folder: Path | None = None
 
     def part(self, name: str, make: Callable[[], Tensors]) -> Tensors:
-        """The tensors of a part: as they were kept, or else as `make` gives them now."""
+        """The tensors of a part: the stored ones, or those that `make` returns, which are then stored."""
         if self.folder is None:
             return make()
         path = self.folder / f"{name}.safetensors"
@@ -52,9 +52,10 @@ class Kept:
 
 @contextmanager
 def keeping(place: Path | None, inputs: Mapping[str, Any]) -> Iterator[Kept]:
-    """The parts of the training that `inputs` determine, in the checkpoint store `place`.
+    """The stored parts of the training that `inputs` determine, in the checkpoint store `place`.
 
-    Without a store nothing is kept. An equal training waits outside. The parts go when the block ends well.
+    Without a store nothing is stored. A second training with the same inputs waits for the first. The parts
+    are deleted when the block ends without an error.
     """
     if place is None:
         yield Kept()
@@ -81,7 +82,7 @@ def known_inputs(stage: str, trainer: str, settings: Scorer) -> dict[str, Any]:
 def training_inputs(
     stage: str, trainer: str, settings: Scorer, models: Mapping[str, Path], rows: Any
 ) -> dict[str, Any]:
-    """Everything that determines a scorer's training, in clear; `models` are those that it reads."""
+    """Everything that determines a scorer's training, as plain data; `models` are the folders it loads."""
     return {
         **known_inputs(stage, trainer, settings),
         "precision": decide(settings.precision, "scorer precision").name,

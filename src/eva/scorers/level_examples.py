@@ -1,7 +1,7 @@
-"""What supporters said, with its levels: from a corpus's strategies, or from a level file.
+"""Supporter utterances with validation levels: from a corpus's strategies, or from a level file.
 
-Single utterances teach and test the classifier: each has one label. What it labels afterwards are
-whole turns, for that is what a system's response is.
+The classifier is trained and tested on single utterances, which have one label each. It is then applied to
+whole turns, because a system's response is a whole turn.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ from eva.errors import InputError, raise_if
 from eva.plain_text import parse_json
 from eva.scorers.encoding import Text
 
-_LISTED = 50  # a file of another format has a problem on every line
+_LISTED = 50  # most problems in a message; a file in another format has one on every line
 
 
 @dataclass(frozen=True, slots=True)
 class LevelExample:
-    """An utterance, or a `whole` turn; `level` is None if nobody labelled it.
+    """An utterance, or a whole turn (`whole`); `level` is None if it has no label.
 
-    `turn` of `n_turns` counts the supporter's turns from 1; it is 0 if the place is not known.
+    `turn` is the number, from 1 to `n_turns`, of the supporter turn; it is 0 if it is not known.
     """
 
     dialogue_id: str
@@ -38,7 +38,7 @@ class LevelExample:
 
 
 def text_of(context: Sequence[str], response: str, context_turns: int) -> Text:
-    """What a scorer is given: the last `context_turns` turns before the response, and it."""
+    """The input of a scorer: the last `context_turns` turns before the response, and the response."""
     if context_turns == 0:
         return response
     return " ".join(context[-context_turns:]), response
@@ -59,13 +59,13 @@ def from_turns(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelE
 
 
 def from_utterances(dialogues: Sequence[Dialogue], context_turns: int) -> list[LevelExample]:
-    """Every labelled supporter utterance with its weak level, in the place of its turn."""
+    """Every labelled supporter utterance with its weak level and the number of its turn."""
     return [one for turn in supporter_turns(dialogues) for one in _utterances(turn, context_turns)]
 
 
 def _utterances(turn: SupporterTurn, context_turns: int) -> Iterator[LevelExample]:
     before = _before(turn)
-    earlier: list[str] = []  # what the same turn said before: context, but no turn of its own
+    earlier: list[str] = []  # earlier utterances of the same turn: context, but not a turn of its own
     for utterance, level in turn.gold.labelled():
         context = [" ".join([*before[-context_turns:], *earlier])]
         text = text_of(context, utterance, min(context_turns, 1))
@@ -75,15 +75,15 @@ def _utterances(turn: SupporterTurn, context_turns: int) -> Iterator[LevelExampl
 
 
 def _before(turn: SupporterTurn) -> list[str]:
-    """The contents of all turns before it."""
+    """The texts of all turns before `turn`."""
     return [said.content for said in turn.dialogue.turns[: turn.index]]
 
 
 def read_level_file(path: Path, context_turns: int) -> list[LevelExample]:
     """Rows {text, level, context?, dialogue_id?} of a JSON-lines file.
 
-    `level` is 1 to 4, or 0 for none. Rows of one `dialogue_id` stay in one fold; a row without is
-    alone. One `InputError` lists every problem with its line.
+    `level` is 1 to 4, or 0 for none. Rows of one `dialogue_id` are in the same fold; a row without one is
+    its own group. One `InputError` lists all problems with their lines.
     """
     examples: list[LevelExample] = []
     problems: list[str] = []
@@ -96,7 +96,7 @@ def read_level_file(path: Path, context_turns: int) -> list[LevelExample]:
             examples.append(LevelExample(group, text, row["level"]))
     raise_if(problems, path, _LISTED)
     if not examples:
-        raise InputError(f"{path}: no rows; write one JSON object a line: text, level, context, dialogue_id")
+        raise InputError(f"{path}: no rows; one JSON object per line: text, level, context, dialogue_id")
     return examples
 
 

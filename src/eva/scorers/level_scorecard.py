@@ -1,4 +1,4 @@
-"""A level classifier's scorecard: the usual figures, and where on the scale and in time it errs."""
+"""A level classifier's scorecard: accuracy, F1, errors by distance of levels, agreement by quartile."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ LEVEL_LABELS = ("none", *(str(level) for level in LEVELS))
 
 @dataclass(frozen=True)
 class Distances:
-    """How far labels lie from the truth, over the `n` rows where both are one of the four levels.
+    """Distance between predicted and true levels, over the `n` rows where both are one of the four levels.
 
     Shares of these rows: `exact`, one level off (`adjacent`), two or three off (`distant`): the
     paper's limitation 5. `missed` is the share of rows with a level that were labelled `none`.
@@ -30,7 +30,7 @@ class Distances:
 
 @dataclass(frozen=True)
 class QuartileAgreement:
-    """Accuracy and Cohen's kappa on the turns of one quartile; kappa is 0 where chance explains all."""
+    """Accuracy and Cohen's kappa on the turns of one quartile; kappa is 0 if only one label occurs."""
 
     quartile: int
     n: int
@@ -40,10 +40,10 @@ class QuartileAgreement:
 
 @dataclass(frozen=True)
 class LevelEvidence:
-    """One set of held-out turns.
+    """Results on one set of held-out turns.
 
-    `five` has the class `none`; `four` looks only at turns with a level and lets the classifier
-    choose among the four (the paper's task, Appendix F). `quartiles` is empty where turns have no
+    `five` includes the class `none`; `four` covers only turns with a level, with the most probable of the
+    four levels as prediction (the paper's task, Appendix F). `quartiles` is empty if the turns have no
     position.
     """
 
@@ -65,11 +65,11 @@ class LevelEvidence:
 
 @dataclass(frozen=True)
 class LevelScorecard:
-    """Cross-validated figures, and those of the final model on the test split if it has labels.
+    """Results by cross-validation, and results of the final model on the test split if it has labels.
 
-    `test` has the utterances of the dialogues that systems are scored on, `test_all` also of those that
-    `prepare` dropped. `test_turns` has the whole turns of the former, as EVAEval labels them, against
-    the last level in each; `timing` is of them.
+    `test`: utterances of the test dialogues that systems are scored on; `test_all`: also those of the test
+    dialogues that `prepare` dropped. `test_turns`: whole turns of the former, as EVAEval labels them, with
+    the last level in the turn as truth; `timing` is measured on these turns.
     """
 
     cross_validated: LevelEvidence
@@ -82,7 +82,7 @@ class LevelScorecard:
         return asdict(self)
 
     def headline(self) -> dict[str, float]:
-        """Cross-validated numbers by their names, the others under the name of their evidence."""
+        """The main numbers of cross-validation; the others have the name of their set as prefix."""
         tested = {"test": self.test, "test_all": self.test_all, "test_turns": self.test_turns}
         return {
             **self.cross_validated.headline(),
@@ -96,7 +96,7 @@ class LevelScorecard:
         }
 
     def confusion_rows(self) -> list[dict[str, str]]:
-        """Of the cross-validated predictions over the five classes."""
+        """One {actual, predicted} per cross-validated row, over the five classes."""
         return self.cross_validated.five.confusion_rows()
 
 
@@ -114,7 +114,7 @@ def level_evidence(
     actual = np.asarray(truth, dtype=np.int64)
     levelled = actual != NO_LEVEL
     restricted = probabilities[levelled][:, 1:]
-    # A turn whose four levels all got probability 0 is as good as any guess.
+    # If all four levels of a turn have probability 0, any of them may be predicted.
     shares = (restricted + 1e-12) / (restricted + 1e-12).sum(axis=1, keepdims=True)
     return LevelEvidence(
         five=scorecard(
@@ -156,6 +156,6 @@ def _agreement(
 def _kappa(first: Labels, second: Labels) -> float:
     from sklearn.metrics import cohen_kappa_score
 
-    if len(np.union1d(first, second)) < 2:  # one label only: chance agrees always too
+    if len(np.union1d(first, second)) < 2:  # with a single label, chance agreement is 1
         return 0.0
     return float(cohen_kappa_score(first, second))

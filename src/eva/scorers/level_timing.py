@@ -1,6 +1,6 @@
-"""How much of the timing of predicted levels comes from the context instead of the response.
+"""Measures how much of the timing of predicted levels comes from the context instead of the response.
 
-EVAEval asks at which point of a dialogue a system uses a level. A classifier that guesses the point
+EVAEval measures at which point of a dialogue a system uses a level. A classifier that guesses the point
 from the context (a greeting comes first, thanks come last) gives every system the human timing. To
 measure this, the responses of the test turns are exchanged at random while the contexts stay. Labels
 that depend on the response alone then show no timing.
@@ -23,9 +23,9 @@ _DRAWS = 200  # random orders of the labels, for `chance`
 class Timing:
     """Squared distance of each level's quartile shares from those of all turns, mean over the 16 cells.
 
-    `own`: each response in its place; `swapped`: responses exchanged at random; `chance`: labels in
-    random order. `from_context` is (swapped - chance) / (own - chance): the share of the timing that
-    comes from the context, 0 if there is no timing.
+    `own`: responses with their own contexts; `swapped`: responses exchanged at random; `chance`: labels in
+    random order. `from_context` = (swapped - chance) / (own - chance) is the share of the timing that comes
+    from the context; it is 0 if there is no timing.
     """
 
     n: int
@@ -36,7 +36,7 @@ class Timing:
 
 
 def timing(label: Callable[[Sequence[Text]], Labels], rows: Sequence[LevelExample], seed: int) -> Timing:
-    """Measure on `rows` (each with its place); `label` gives texts their levels 0 to 4."""
+    """Measure on `rows`, which have positions; `label` returns the levels (0 to 4) of texts."""
     generator = np.random.default_rng(seed)
     quartiles = np.array([row.quartile for row in rows])
     order = generator.permutation(len(rows))
@@ -49,7 +49,7 @@ def timing(label: Callable[[Sequence[Text]], Labels], rows: Sequence[LevelExampl
 
 
 def unevenness(levels: Labels, quartiles: Labels) -> float:
-    """Mean squared gap between a level's shares over the quartiles and those of all turns."""
+    """Mean squared difference between each level's shares over the quartiles and the shares of all turns."""
     everywhere = _shares(quartiles)
     gaps = [_shares(quartiles[levels == level]) - everywhere for level in LEVELS if (levels == level).any()]
     return float(np.mean(np.square(gaps))) if gaps else 0.0

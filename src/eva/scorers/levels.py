@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LevelResult:
-    """The trained classifier's figures and V; the model itself is in its folder."""
+    """The trained classifier's results and V; the model itself is in its folder."""
 
     scorecard: LevelScorecard
     reference: Reference
@@ -52,11 +52,11 @@ def train_level_classifier(
     """Cross-validate, and write the mean of the folds' models, its scorecard and V to `out`.
 
     Rows are the utterances of train and valid with the level of their strategy, or those of the file
-    `labels`, as `settings.labels` says. `dropped` dialogues of these splits teach too, and those of
-    test are tested on: what makes a dialogue unfit for training a supporter says nothing against its
-    labels. V always covers the human turns of the training dialogues in `splits`, as a system's T
-    does of their like. `encoder_dir` and `probe_dir` have the models that `settings` names. An interrupted
-    training goes on from its finished folds, kept in the checkpoint store `store`.
+    `labels`, as `settings.labels` says. Dialogues that `prepare` dropped from these splits (`dropped`) are
+    also used for training, and those dropped from test for testing, because their labels are not worse. V
+    always covers the human turns of the training dialogues in `splits`. `encoder_dir` and `probe_dir` have
+    the models that `settings` names. An interrupted training continues after its finished folds, which are
+    in the checkpoint store `store`.
     """
     for folder in [encoder_dir, *([probe_dir] if settings.probe_share else [])]:
         require_positions(folder, settings.max_length, "level_classifier.max_length")
@@ -117,7 +117,7 @@ def _labelled(
 def _with_training_turns(
     labelled: Sequence[LevelExample], turns: Sequence[LevelExample]
 ) -> list[LevelExample]:
-    """`labelled`, and those of `turns` that are not among them, without a label of their own."""
+    """`labelled` plus the examples of `turns` that are not in it, without label."""
     known = {(row.dialogue_id, row.turn) for row in labelled if row.whole}
     return [
         *labelled,
@@ -146,7 +146,7 @@ def _tested(
     dropped: Sequence[Dialogue],
     settings: LevelClassifier,
 ) -> dict[str, Any]:
-    """The parts of a `LevelScorecard` that the test split gives, each None if it has no levels."""
+    """The parts of a `LevelScorecard` from the test split; each is None if the split has no levels."""
     rows = from_utterances(kept, settings.context_turns)
     more = from_utterances(dropped, settings.context_turns)
     turns = from_turns(kept, settings.context_turns)

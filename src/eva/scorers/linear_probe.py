@@ -1,8 +1,8 @@
-"""A linear probe: one layer over the states of an untouched model.
+"""A linear probe: one linear layer on the hidden states of a pretrained model, which is not fine-tuned.
 
-What an utterance does (asks, mirrors, advises) is best read off the middle of a language model; its
-last layers turn to the next token. So the layer reads the mean token state at three depths (probes:
-Alain and Bengio 2016, arXiv:1610.01644).
+The middle layers of a language model represent best what an utterance does (asks, mirrors, advises); its
+last layers specialise on the next token. The probe therefore uses mean hidden states at three depths
+(probes: Alain and Bengio 2016, arXiv:1610.01644).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _DEPTHS = (1 / 3, 3 / 5, 13 / 15)  # of the model's layers
 
 
 class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
-    """The probed model's own configuration, nested, and the layers whose output is read, from 1.
+    """The probed model's own configuration, nested, and the numbers, from 1, of the layers that are used.
 
     The last of them is the model's last here, so its output comes through the model's final norm.
     """
@@ -54,7 +54,7 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
         self.post_init()
 
     def embed(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """Mean states over what `response_mask` marks, 0 where it marks none: [texts, depths x hidden]."""
+        """Mean hidden states of the tokens in `response_mask`, 0 if it is empty: [texts, depths x hidden]."""
         states = self.encoder(output_hidden_states=True, **inputs).hidden_states
         return torch.cat([masked_mean(states[depth], response_mask) for depth in self.config.depths], dim=1)
 
@@ -66,7 +66,7 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
 
 
 def from_encoder(folder: Path, n_labels: int, dtype: str) -> LinearProbe:
-    """A probe of the model in `folder`, whose layer is still to be fitted; what lies above is left out."""
+    """A probe of the model in `folder`, not fitted yet; layers above the ones it uses are removed."""
     encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=dtype)
     depths = [max(1, round(depth * encoder.config.num_hidden_layers)) for depth in _DEPTHS]
     keep_layers(encoder, depths[-1])

@@ -1,4 +1,4 @@
-"""Fitting linear probes: the model reads every row once, for all folds."""
+"""Fitting linear probes; the model embeds every row once, for all folds."""
 
 import copy
 import logging
@@ -36,7 +36,7 @@ class Probe(Classifier):
 
 
 class ProbeFitter:
-    """Fits probes on subsets of the same rows, all on one untouched model."""
+    """Fits probes on subsets of the same rows, all on one pretrained model."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ProbeFitter:
         settings: Scorer,
         kept: Kept | None = None,
     ) -> None:
-        """Read the model, and all rows with it, unless they are `kept` from before an interruption."""
+        """Load the model and embed all rows, unless `kept` has them from before an interruption."""
         self.settings, self.n_labels = settings, n_labels
         self.compute = decide(settings.precision, "scorer precision")
         self._tokenizer = load_tokenizer(encoder_dir)

@@ -1,7 +1,6 @@
-"""V, the reference histogram of EVAEval: levels by quartile, kept per dialogue.
+"""V, the reference histogram of EVAEval: counts of levels by quartile, stored per dialogue.
 
-Per-dialogue counts are the stored truth. Every form of V follows from them, and so does the noise
-that V itself carries.
+Every form of V and the sampling error of V are computed from these counts.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,8 +33,8 @@ class LevelledTurn:
 class Reference:
     """Counts of level l in quartile q in each dialogue (`dialogues`: dialogues x 4 x 4).
 
-    `n_none` turns carry no level; EVAEval leaves them out. `provenance` names what was labelled
-    and by which labeller: T must come from the same one.
+    `n_none` turns have no level; EVAEval leaves them out. `provenance` names the labelled turns and the
+    labeller, which must be the same for T.
     """
 
     dialogues: NDArray[np.int64]
@@ -63,7 +62,7 @@ class Reference:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any], where: str = "reference") -> "Reference":
-        """Rebuild from `to_dict`; an `InputError` says what is missing or contradictory."""
+        """The inverse of `to_dict`; `InputError` if something is missing or inconsistent."""
         raise_if((f"`{key}` is missing" for key in ("dialogues", "counts") if key not in raw), where)
         try:
             dialogues = np.array(raw["dialogues"], dtype=np.int64).reshape(-1, 4, 4)
@@ -71,7 +70,7 @@ class Reference:
             raise InputError(f"{where}: `dialogues` is not a list of 4 x 4 counts ({error})") from None
         if (dialogues < 0).any() or by_level(dialogues.sum(axis=0)) != raw["counts"]:
             raise InputError(
-                f"{where}: `counts` are not the sum of `dialogues`; the file was edited: build it again"
+                f"{where}: `counts` is not the sum of `dialogues`; the file was edited: create it again"
             )
         return cls(dialogues, int(raw.get("n_none", 0)), dict(raw.get("provenance", {})))
 
@@ -81,14 +80,14 @@ class Reference:
 
     @classmethod
     def read(cls, path: Path) -> "Reference":
-        """Read what `write` wrote."""
+        """Read a file written by `write`."""
         return cls.from_dict(read_json(path), str(path))
 
 
 def reference_from_levels(
     turns: Iterable[LevelledTurn], provenance: Mapping[str, Any] | None = None
 ) -> Reference:
-    """V from levelled turns: the chosen responses of EVAD, or a labeller's levels of human turns."""
+    """V from turns with levels: the chosen responses of EVAD, or human turns labelled by a scorer."""
     listed = list(turns)
     if not listed:
         raise InputError("reference: no levelled turns, so there is no histogram; give at least one")
@@ -111,10 +110,10 @@ def count_levels(
 
 
 def profile(counts: NDArray[np.int64]) -> Array:
-    """What every form of EVAEval needs, additive over dialogues (dialogues x 33).
+    """The additive per-dialogue quantities that every form of EVAEval needs (dialogues x 33).
 
-    16 counts, 16 shares of a level's turns over the quartiles within the dialogue (zeros where
-    the level is absent), and 1.
+    16 counts, 16 shares of each level's turns over the quartiles within the dialogue (zeros if the level
+    is absent), and 1.
     """
     flat = counts.reshape(-1, 16).astype(np.float64)
     shares = _normalised(counts.astype(np.float64), axes=(-1,)).reshape(-1, 16)
@@ -127,7 +126,7 @@ def within_level(totals: Array) -> Array:
 
 
 def joint(totals: Array) -> Array:
-    """Shares of all sixteen cells (m x 33 -> m x 4 x 4), 0 where there is no level at all."""
+    """Shares of all sixteen cells (m x 33 -> m x 4 x 4), 0 if no turn has a level."""
     return _normalised(totals[:, :16].reshape(-1, 4, 4), axes=(-2, -1))
 
 
@@ -138,7 +137,7 @@ def averaged(totals: Array) -> Array:
 
 
 def by_level(matrix: NDArray[Any]) -> dict[str, list[Any]]:
-    """A 4 x 4 matrix as lists of quartiles under the level's number, as JSON has it."""
+    """A 4 x 4 matrix for JSON: level number -> list over quartiles."""
     return {str(level): matrix[level - 1].tolist() for level in LEVELS}
 
 

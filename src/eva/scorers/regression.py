@@ -1,10 +1,10 @@
-"""The optimum of a weighted, penalised logistic regression, as a linear layer."""
+"""Fitting a linear layer by weighted logistic regression with an L2 penalty."""
 
 import torch
 from torch.nn.functional import cross_entropy
 
 _STEPS = 100
-_TOLERANCE = 1e-4  # largest slope of the mean loss at which it stops; scikit-learn's too
+_TOLERANCE = 1e-4  # stops at this largest gradient of the mean loss, scikit-learn's default
 
 
 def class_weights(target: torch.Tensor, n_labels: int, power: float) -> torch.Tensor:
@@ -21,9 +21,10 @@ def fit_layer(
     weights: torch.Tensor,
     penalty: float | torch.Tensor,
 ) -> None:
-    """Weighted multinomial regression on standardised `features`, folded into `layer`.
+    """Fit `layer` in place: weighted multinomial logistic regression on `features` [rows, features].
 
-    `penalty`, of all features or of each, is L2 against the summed loss: 1 / (2 C) elsewhere.
+    The features are standardised for the fit, and the standardisation is then folded into the weights.
+    `penalty`, one or one per feature, is the L2 weight for the summed loss: 1 / (2 C) in scikit-learn.
     """
     mean, scale = features.mean(0), features.std(0, correction=0).clamp(min=1e-6)
     inputs, n_labels = (features - mean) / scale, len(weights)

@@ -1,9 +1,9 @@
-"""A sequence classifier that reads a response in its context, and judges the response.
+"""A sequence classifier for a response in its context.
 
-An ordinary Hugging Face model class: an encoder, the mean of its hidden states over the response's
-tokens only, one linear layer. The stock heads read the first token through a pooler, which sentence
-encoders such as MiniLM never trained; a mean needs no new weights but the linear layer. The context
-still reaches the response through attention.
+An ordinary Hugging Face model class: an encoder, the mean of its hidden states over the tokens of the
+response, and one linear layer. The standard heads use the first token and a pooler, which sentence encoders
+such as MiniLM never trained; a mean adds no weights except the linear layer. The context still affects the
+response's states through attention.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
         self.post_init()
 
     def pool(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """Mean of the hidden states that `response_mask` marks, 0 where it marks none: [batch, hidden]."""
+        """Mean of the hidden states of the tokens in `response_mask`, 0 if it is empty: [batch, hidden]."""
         return masked_mean(self.encoder(**inputs).last_hidden_state, response_mask)
 
     def forward(
@@ -61,7 +61,7 @@ class ResponseClassifier(PreTrainedModel):  # type: ignore[misc]
 
 
 def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> ResponseClassifier:
-    """A fresh classifier over the encoder's weights in `folder`, of which the first `layers` are kept."""
+    """A new classifier on the pretrained encoder in `folder`, with its first `layers` layers (None: all)."""
     encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
     if layers is not None:
         keep_layers(encoder, layers)
@@ -72,7 +72,7 @@ def from_encoder(folder: Path, n_labels: int, layers: int | None = None) -> Resp
 
 
 def masked_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean of the token `states` [batch, tokens, hidden] that `mask` marks, 0 where it marks none."""
+    """Mean of `states` [batch, tokens, hidden] over the tokens in `mask`, 0 if it is empty."""
     inside = mask.unsqueeze(-1).float()
     mean: torch.Tensor = (states.float() * inside).sum(1) / inside.sum(1).clamp(min=1)
     return mean
@@ -91,7 +91,7 @@ def keep_layers(encoder: Any, layers: int) -> None:
 
 
 def without_pooler(encoder: Any) -> Any:
-    """The encoder without its pooler, which nothing here reads."""
+    """The encoder without its pooler, which is not used."""
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder

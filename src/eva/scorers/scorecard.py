@@ -1,4 +1,4 @@
-"""How good a scorer is, from predictions on rows that it was not trained on."""
+"""The scorecard of a scorer: accuracy, F1 and calibration on rows that it was not trained on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ _BINS = 10
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class; a figure whose denominator is 0 is 0. `support` counts its true rows."""
+    """Results of one class; a ratio with denominator 0 is 0. `support` counts its true rows."""
 
     label: str
     precision: float
@@ -51,11 +51,11 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Figures of one scorer on `n` held-out rows.
+    """Results of one scorer on `n` held-out rows.
 
     `evidence` says how rows were held out. `confusion[i][j]` counts rows of class i labelled j.
-    `majority_accuracy` is what always saying the commonest class gets. `notes` hold what was done
-    to the data.
+    `majority_accuracy` is the accuracy of always predicting the most frequent class. `notes` describe how
+    the data were cleaned and weighted.
     """
 
     evidence: str

@@ -31,7 +31,7 @@ _PROBE = "probe"
 
 @dataclass(frozen=True)
 class LabelSet:
-    """What a scorer's outputs mean: `kind` is `level` or `epitome/<mechanism>`.
+    """The meaning of a scorer's outputs; `kind` is `level` or `epitome/<mechanism>`.
 
     `labels` names the outputs in order; `context_turns` is how many preceding turns it reads (a
     probe: none) and `max_length` how many tokens. `probe_share` is the share of the probe beside it;
@@ -101,14 +101,14 @@ def problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
 
 
 def _probe_problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
-    """What is wrong with the probe that `labels.json` promises: it must be a scorer of the same labels."""
+    """Problems of the probe that `labels.json` declares; it must have the same labels."""
     if not _read(folder).probe_share:
         return []
     probe = folder / _PROBE
     found = problems(probe, kind, expected)
     if found or read_json(probe / "config.json").get("model_type") == LinearProbeConfig.model_type:
         return found
-    return [f"scorer {probe}: no linear probe; train the scorer again"]
+    return [f"scorer {probe}: not a linear probe; train the scorer again"]
 
 
 def _read(folder: Path) -> LabelSet:
@@ -122,7 +122,7 @@ def _unreadable(folder: Path) -> Iterator[str]:
         return
     for name in ("labels.json", "config.json"):
         if not (folder / name).is_file():
-            yield f"no {name}: not a scorer that this project trained"
+            yield f"no {name}: this is not a scorer trained by EVA"
     if not list(folder.glob("*.safetensors")):
         yield "no *.safetensors: weights in other formats are not loaded (unpickling can run code)"
     if (folder / "labels.json").is_file():
@@ -138,4 +138,4 @@ def _mismatches(labels: LabelSet, kind: str, expected: list[str]) -> Iterator[st
     if labels.kind != kind:
         yield f"it was trained for `{labels.kind}` and `{kind}` is asked for; give the right folder"
     elif labels.labels != expected:
-        yield f"its labels are {labels.labels} and {expected} are asked for; train it again"
+        yield f"its labels are {labels.labels}, but {expected} are needed; train it again"

@@ -1,7 +1,7 @@
-"""Fitting a sentence scorer's two layers on an untouched encoder.
+"""Fitting the two linear layers of a sentence scorer on a pretrained encoder.
 
-The encoder reads every sentence once, for all folds. The response layer learns from judgements of
-sentences that the sentence layer did not see: else it would trust them more than it may.
+The encoder embeds every sentence once, for all folds. The response layer is fitted on out-of-fold predictions
+of the sentence layer: predictions on its own training sentences would be too confident.
 """
 
 import copy
@@ -37,7 +37,7 @@ _FOUND_PENALTY = 10.0
 
 @dataclass(frozen=True)
 class Pair:
-    """A post, a response, the rationales of its degree; pairs of one `group` share a fold."""
+    """A post, a response and the rationales of its degree; pairs of one `group` are in the same fold."""
 
     post: str
     response: str
@@ -47,14 +47,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Features:
-    """What the encoder made of some pairs, as `SentenceScorer.forward` takes it."""
+    """The embeddings of some pairs, as arguments of `SentenceScorer.forward`."""
 
     sentences: torch.Tensor
     owner: torch.Tensor
     posts: torch.Tensor
 
     def of(self, indices: Sequence[int]) -> tuple["Features", torch.Tensor]:
-        """The pairs `indices` in this order, and where their sentences stand in ours."""
+        """The features of the pairs `indices` in this order, and the indices of their sentences."""
         counts = torch.bincount(self.owner, minlength=len(self.posts))
         ends = counts.cumsum(0)
         places = torch.cat([torch.arange(int(ends[i] - counts[i]), int(ends[i])) for i in indices])
@@ -64,7 +64,7 @@ class Features:
 
 @dataclass(frozen=True)
 class SentenceClassifier:
-    """A sentence scorer in memory with what it needs to read text."""
+    """A sentence scorer in memory with its tokenizer."""
 
     model: SentenceScorer
     tokenizer: Any
@@ -72,9 +72,9 @@ class SentenceClassifier:
     compute: Decision
 
     def predict(self, texts: Sequence[Text]) -> NDArray[np.float64]:
-        """Class probabilities [texts, labels] in the order of `texts`; without a post: an empty one.
+        """Class probabilities [texts, labels] in the order of `texts`; a text without post has an empty one.
 
-        Of every sentence, and of the post, the first `max_length` tokens are read.
+        Every sentence and the post are truncated to their first `max_length` tokens.
         """
         if not texts:
             return np.zeros((0, self.model.config.num_labels))
@@ -83,7 +83,7 @@ class SentenceClassifier:
 
 
 class SentenceFitter:
-    """Fits sentence scorers on subsets of the same pairs, each over the same untouched encoder."""
+    """Fits sentence scorers on subsets of the same pairs, all on the same pretrained encoder."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class SentenceFitter:
         settings: Scorer,
         kept: Kept | None = None,
     ) -> None:
-        """Read the encoder, and all pairs with it, unless they are `kept` from before an interruption."""
+        """Load the encoder and embed all pairs, unless `kept` has them from before an interruption."""
         from transformers import AutoTokenizer
 
         self.settings, self.n_labels = settings, n_labels

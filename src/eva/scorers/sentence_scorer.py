@@ -1,10 +1,9 @@
-"""A scorer that judges a response sentence by sentence, given the post it answers.
+"""A scorer that classifies a response from its sentences and the post that it answers.
 
-A mechanism of empathy is usually in one sentence of a response, and EPITOME's annotators marked
-which. One linear layer judges every sentence alone; a second judges the response by what the first
-found, by its pooled sentences and by the post. The encoder stays as it is: what a sentence means is
-read off its token states' means at two depths, since the last layer alone keeps the topic and loses
-the wording.
+A mechanism of empathy is usually in one sentence of a response, which EPITOME's annotators marked. One linear
+layer classifies every sentence; a second classifies the response from the outputs of the first, the pooled
+sentence embeddings and the post. The encoder is not fine-tuned. A sentence is represented by the means of its
+hidden states at two depths, since the last layer mainly keeps the topic and loses the wording.
 """
 
 from pathlib import Path
@@ -39,7 +38,7 @@ class SentenceScorer(PreTrainedModel):  # type: ignore[misc]
         super().__init__(config)
         self.encoder = without_pooler(AutoModel.from_config(AutoConfig.for_model(**config.encoder)))
         hidden, labels = self.encoder.config.hidden_size, config.num_labels
-        self.found = 3 * labels + 1  # columns of `evidence` that come from the sentences' logits
+        self.found = 3 * labels + 1  # number of columns of `evidence` computed from the sentences' logits
         sentence = 2 * hidden + _CUES
         self.sentence_layer = torch.nn.Linear(sentence, labels)
         self.response_layer = torch.nn.Linear(self.found + 2 * sentence + hidden, labels)
@@ -55,10 +54,10 @@ class SentenceScorer(PreTrainedModel):  # type: ignore[misc]
     def evidence(
         self, logits: torch.Tensor, sentences: torch.Tensor, owner: torch.Tensor, posts: torch.Tensor
     ) -> torch.Tensor:
-        """What the response layer reads, [responses, features].
+        """The inputs of the response layer [responses, features].
 
-        Of the sentences' `logits` [sentences, labels] the maximum, mean and log of summed exponentials,
-        and how many sentences there are; mean and maximum of `sentences`; `posts`.
+        The maximum, mean and log-sum-exp of the sentences' `logits` [sentences, labels], the number of
+        sentences, the mean and maximum of `sentences`, and `posts`.
         """
         n = len(posts)
         counts = torch.bincount(owner, minlength=n).unsqueeze(1).float()
@@ -73,15 +72,15 @@ class SentenceScorer(PreTrainedModel):  # type: ignore[misc]
     ) -> SequenceClassifierOutput:
         """Logits [responses, num_labels].
 
-        `sentences` [sentences, 2 hidden + 2] are embeddings with their cues, `owner` [sentences] is the
-        response that each is of (all have one at least), `posts` [responses, hidden] the last layer's means.
+        `sentences` [sentences, 2 hidden + 2] are embeddings with cues, `owner` [sentences] the index of each
+        one's response (every response has at least one), `posts` [responses, hidden] the last layer's means.
         """
         read = self.evidence(self.sentence_layer(sentences), sentences, owner, posts)
         return SequenceClassifierOutput(logits=self.response_layer(read))
 
 
 def from_encoder(folder: Path, n_labels: int) -> SentenceScorer:
-    """A scorer over the encoder's weights in `folder`, whose two layers are still to be fitted."""
+    """A scorer on the pretrained encoder in `folder`; its two linear layers are not fitted yet."""
     encoder = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
     model = SentenceScorer(SentenceScorerConfig(encoder=encoder.config.to_dict(), num_labels=n_labels))
     model.encoder = without_pooler(encoder)

@@ -1,4 +1,4 @@
-"""The sentences of a response, and which of them EPITOME's rationales point at."""
+"""Splitting a response into sentences, and finding the sentences that EPITOME's rationales mark."""
 
 import math
 import re
@@ -6,26 +6,27 @@ from collections.abc import Sequence
 
 _ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _NOT_WORDS = re.compile(r"\W+")
-# A rationale that is no run of words of the response was edited: this share of the shorter's words will do.
+# An edited rationale is not a word sequence of the response: this share of the shorter's words must match.
 _SHARED = 0.6
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of `text` that have a word character; all of `text` if none has, so never empty."""
+    """The sentences of `text` with at least one word character; the whole text if there is none."""
     found = [part.strip() for part in _ENDS.split(text) if re.search(r"\w", part)]
     return found or [text]
 
 
 def cues(sentence: str) -> tuple[float, float]:
-    """What an encoder's mean says badly: 1 for a question mark, and the logarithm of 1 + words."""
+    """Features that an encoder's mean represents badly: 1 for a question mark, and log(1 + words)."""
     return float("?" in sentence), math.log1p(len(sentence.split()))
 
 
 def marked(parts: Sequence[str], rationales: Sequence[str]) -> list[bool]:
-    """Which sentences `parts` overlap a rationale, case and punctuation aside; all, if none does.
+    """Whether each sentence of `parts` overlaps a rationale, ignoring case and punctuation.
 
-    They overlap if one's words stand in the other in a row, or if they share three fifths of the
-    distinct words of the shorter. A degree that points nowhere is the whole response's.
+    They overlap if the words of one are contiguous in the other, or if they share three fifths of the
+    distinct words of the shorter. If no sentence overlaps, all are marked: the degree then concerns the
+    whole response.
     """
     spans = [words for words in map(_words, rationales) if words]
     hits = [any(_overlap(_words(part), span) for span in spans) for part in parts]

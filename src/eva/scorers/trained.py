@@ -1,4 +1,4 @@
-"""The trained scorers as `score` uses them: each loaded when it is first asked for."""
+"""The trained scorers for `score`; each is loaded when it is first used."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from eva.settings.precision import Precision
 if TYPE_CHECKING:
     from eva.scorers.scorer_folder import LabelSet, Trained
 
-# What the outputs of a scorer of each kind mean, in order.
+# The labels of each kind of scorer, in the order of its outputs.
 _EXPECTED = {f"epitome/{one}": list(DEGREE_LABELS) for one in MECHANISM_FILES}
 _EXPECTED["level"] = list(LEVEL_LABELS)
 
 
 @dataclass(frozen=True)
 class Scorers:
-    """A level classifier's folder, and a folder with one EPITOME scorer per mechanism."""
+    """The folder of a level classifier, and a folder with one EPITOME scorer per mechanism."""
 
     level_dir: Path
     epitome_dir: Path
@@ -38,15 +38,15 @@ class Scorers:
         return cls(folder / "level_classifier", folder / "epitome")
 
     def problems(self, kinds: Iterable[str]) -> list[str]:
-        """Why the folders cannot give labels of these kinds; reads `labels.json` only."""
+        """Reasons why the folders cannot give labels of these kinds; reads only `labels.json`."""
         from eva.scorers.scorer_folder import problems
 
         return [text for kind in kinds for text in problems(self._folder(kind), kind, _EXPECTED[kind])]
 
     def labels(self, kind: str, rows: Sequence[Response]) -> list[int]:
-        """Most probable label of each response.
+        """The most probable label of each response.
 
-        `level`: 0 to 4, in the response's history. `epitome/ip`, `/ex`, `/er`: degree 0 to 2, given the
+        `level`: 0 to 4, given the dialogue history. `epitome/ip`, `/ex`, `/er`: degree 0 to 2, given the
         user's last message.
         """
         from eva.scorers.scorer_folder import load
@@ -63,14 +63,14 @@ class Scorers:
         return found
 
     def reference(self) -> Reference:
-        """V as the level classifier labelled it."""
+        """The reference histogram V, stored with the level classifier."""
         path = self.level_dir / "reference.json"
         if not path.is_file():
-            raise InputError(f"{path}: no such file; EVAEval's V comes with the level classifier: train it")
+            raise InputError(f"{path}: no such file; it is written when the level classifier is trained")
         return Reference.read(path)
 
     def provenance(self) -> dict[str, Any]:
-        """Digests of the scorers that are there, by kind."""
+        """Digests of the available scorers, by kind, and their number format."""
         folders = {kind: self._folder(kind) for kind in _EXPECTED}
         from eva.devices import decide
 

@@ -1,1 +1,1 @@
-"""Resampling over dialogues, and what follows from it."""
+"""Statistics of dialogues: bootstrap intervals, p-values and comparisons of two systems."""

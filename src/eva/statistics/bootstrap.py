@@ -1,9 +1,10 @@
-"""Studentised bootstrap over dialogues: intervals and p-values of anything that has pseudo-values.
+"""Studentised bootstrap over dialogues: intervals and p-values of every statistic with pseudo-values.
 
-A statistic is reduced to what each dialogue moves it by (the jackknife's pseudo-values). Of a single value,
-dialogues are redrawn (Efron and Tibshirani 1993, chapter 12); of a difference of two systems, what each
-dialogue differs by changes its sign at random, as it would if the systems were alike (the wild bootstrap, Liu
-1988). A resample's mean over its own standard error is one draw of t; one set of draws gives interval and p.
+A statistic is reduced to the influence of each dialogue on it (the jackknife's pseudo-values). For a single
+value, dialogues are resampled (Efron and Tibshirani 1993, chapter 12); for a difference of two systems, the
+difference of each dialogue gets a random sign, as it would if the systems were equal (the wild bootstrap,
+Liu 1988). A resample's mean over its own standard error is one draw of t; the draws give both interval and
+p-value.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from eva.statistics.spread import Estimate, estimate
 if TYPE_CHECKING:
     from eva.settings.evaluate_section import Evaluate
 
-Bounds = tuple[float | None, float | None]  # lowest and highest possible value; None: no end
+Bounds = tuple[float | None, float | None]  # lowest and highest possible value; None: unbounded
 UNBOUNDED: Bounds = (None, None)
 _AT_ONCE = 2_000_000  # entries of the matrix of draws that are held as floats at a time
 _NO_SPREAD = 1e-12  # standard error, in units of the largest influence, below which there is none
@@ -28,7 +29,7 @@ _NO_SPREAD = 1e-12  # standard error, in units of the largest influence, below w
 
 @dataclass(frozen=True)
 class Resampling:
-    """How often and how dialogues are redrawn; equal ones draw equally, which pairs two systems."""
+    """Settings of the bootstrap; equal settings give equal draws, so that two systems are paired."""
 
     resamples: int
     confidence: float
@@ -41,7 +42,7 @@ class Resampling:
 
 @dataclass(frozen=True)
 class Inference:
-    """An interval, and the two-sided p-value of the hypothesis that the truth is 0; None: neither."""
+    """An interval and the two-sided p-value of the hypothesis "the true value is 0"; None: unavailable."""
 
     ci: tuple[float, float] | None
     p_value: float | None
@@ -52,7 +53,7 @@ NOTHING = Inference(None, None)
 
 @lru_cache(maxsize=4)
 def draw_weights(n_dialogues: int, resamples: int, seed: int) -> NDArray[np.uint8]:
-    """How often each dialogue is drawn (resamples x dialogues); equal arguments draw equally."""
+    """How often each resample contains each dialogue (resamples x dialogues); deterministic."""
     if n_dialogues < 1 or resamples < 1:
         return np.zeros((0, n_dialogues), dtype=np.uint8)
     shares = np.full(n_dialogues, 1 / n_dialogues)
@@ -61,7 +62,7 @@ def draw_weights(n_dialogues: int, resamples: int, seed: int) -> NDArray[np.uint
 
 @lru_cache(maxsize=4)
 def draw_signs(n_dialogues: int, resamples: int, seed: int) -> NDArray[np.int8]:
-    """A sign for each dialogue (resamples x dialogues)."""
+    """A random sign for each dialogue in each resample (resamples x dialogues)."""
     drawn = np.random.default_rng(seed).integers(0, 2, (resamples, n_dialogues), dtype=np.int8)
     return 2 * drawn - 1
 
@@ -163,15 +164,15 @@ def two_sided(t: float, drawn: Array) -> float:
 
 
 def resolution(n_dialogues: int) -> float:
-    """The smallest p that so few dialogues can support: chance that all differ in one direction.
+    """The smallest p-value that n dialogues allow: the probability that all differ in one direction.
 
-    A bootstrap of two or three dialogues knows nothing of the others and would call anything certain.
+    Without this limit a bootstrap of two or three dialogues would give a p-value near 0 for any difference.
     """
     return float(2.0 ** (1 - n_dialogues))
 
 
 def _weighted(weights: NDArray[Any], columns: Array) -> Array:
-    """`weights @ columns`, a block of resamples at a time: thousands of dialogues stay in small room."""
+    """`weights @ columns`, computed in blocks of resamples to limit memory."""
     step = max(1, _AT_ONCE // max(1, weights.shape[1]))
     blocks = [weights[i : i + step].astype(np.float64) @ columns for i in range(0, len(weights), step)]
     return np.concatenate(blocks) if blocks else np.zeros((0, columns.shape[1]))

@@ -1,4 +1,4 @@
-"""Two systems on the same dialogues: the difference of one statistic, and what resampling says of it."""
+"""Two systems on the same dialogues: the difference of one statistic, with interval and p-value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from eva.statistics.bootstrap import UNBOUNDED, Bounds, Resampling, infer
 from eva.statistics.estimators import Statistic
 from eva.statistics.spread import Estimate, difference, estimate
 
-_SAME = 1e-12  # a standard error below which all dialogues differ alike
+_SAME = 1e-12  # standard error below which all dialogues have the same difference
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """First system less the second, paired by dialogue, each averaged over its training seeds.
+    """First system minus second, paired by dialogue, each averaged over its training seeds.
 
-    `effect_size` is the difference over the standard deviation of one dialogue's contribution to it
+    `effect_size` is the difference divided by the standard deviation of one dialogue's contribution to it
     (for a mean over dialogues: Cohen's d of paired samples).
     """
 
@@ -34,7 +34,7 @@ def contrast(
     same_seeds: bool = True,
     bounds: Bounds = UNBOUNDED,
 ) -> Contrast:
-    """Paired by dialogue; one statistic a training seed, all on the same dialogues; see `infer`.
+    """Compare two systems, paired by dialogue; one statistic per training seed and side; see `infer`.
 
     With several seeds, the differences between runs count too. With one seed each, the interval covers the
     dialogues only.
@@ -52,7 +52,7 @@ def contrast(
 
 
 def effect_size(found: Estimate) -> float | None:
-    """Difference in standard deviations of one dialogue's contribution; None where that is 0."""
+    """The difference in standard deviations of one dialogue's contribution; None if the deviation is 0."""
     spread = float(found.influence.std(ddof=1))
     return found.value / spread if spread > _SAME else None
 

@@ -1,8 +1,8 @@
 """From sums over dialogues to a value: means, ratios of sums, distances of histograms.
 
-Turns of one dialogue depend on each other, so the dialogue is what is resampled and left out. A metric hands
-over what each dialogue contributes and the estimator that makes a value of their totals. Both can be stored,
-so that every interval and comparison follows later without the texts.
+Turns of one dialogue depend on each other, so the bootstrap and the jackknife resample and leave out whole
+dialogues. A metric returns the contribution of each dialogue and an estimator, which computes the value from
+the totals. Both can be stored, so that intervals and comparisons can be computed later without the texts.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from eva.errors import InputError
 
 Array = NDArray[np.float64]
-# Totals (m x k) and the statistic's constants (c, or m x c) to m values; NaN where a value is not defined.
+# From totals (m x k) and the statistic's constants (c, or m x c) to m values; NaN if a value is undefined.
 Function = Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """A named function of totals; the name is what is stored."""
+    """A named function of totals; files store the name."""
 
     name: str
     function: Function
@@ -31,7 +31,7 @@ _KNOWN: dict[str, Estimator] = {}
 
 
 def estimator(name: str) -> Callable[[Function], Estimator]:
-    """Make the decorated function an estimator that stored statistics can name; a name is taken once."""
+    """Register the decorated function as estimator `name`; ValueError if the name is already registered."""
 
     def register(function: Function) -> Estimator:
         if name in _KNOWN:
@@ -43,7 +43,7 @@ def estimator(name: str) -> Callable[[Function], Estimator]:
 
 
 def named(name: str) -> Estimator:
-    """The estimator of that name; an `InputError` if no imported module has one."""
+    """The estimator with that name; `InputError` if no imported module registered one."""
     if name not in _KNOWN:
         raise InputError(
             f"estimator {name!r} is in no imported module; put the one that has it into the folder "
@@ -54,7 +54,7 @@ def named(name: str) -> Estimator:
 
 @estimator("ratio")
 def ratio(totals: Array, _: Array) -> Array:
-    """First column over second (m x 2 -> m): a mean, or a share."""
+    """First column divided by the second (m x 2 -> m): a mean, or a share."""
     undefined = np.full(len(totals), np.nan)
     shares: Array = np.divide(totals[:, 0], totals[:, 1], out=undefined, where=totals[:, 1] > 0)
     return shares
@@ -62,20 +62,20 @@ def ratio(totals: Array, _: Array) -> Array:
 
 @estimator("linearised")
 def linear(totals: Array, value: Array) -> Array:
-    """The value of the whole (1,) moved by the mean influence of the dialogues drawn (m x 2 -> m)."""
+    """The full sample's value (1,) plus the mean influence of the resampled dialogues (m x 2 -> m)."""
     moved: Array = value[..., 0] + totals[:, 0] / np.maximum(totals[:, 1], 1)
     return moved
 
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """What an estimator makes of the totals of `sums` (dialogues x k).
+    """A value computed by an estimator from the totals of `sums` (dialogues x k).
 
-    `n` counts the items (mostly responses) that the value rests on, `support` the fewest that a part
-    of it does: a mean over four levels rests on its rarest one. `constant` (c,) is what the estimator
-    needs beside the totals. Where it is itself the total of a second, independent sample (EVAEval's V),
-    `second` (dialogues of that sample x c) holds that sample, and intervals cover its error too.
-    `corrected` takes the bias off the value by leaving out each dialogue of either sample once.
+    `n` is the number of items (mostly responses) behind the value, `support` the smallest number behind a
+    part of it: for a mean over four levels, the count of the rarest level. `constant` (c,) holds further
+    arguments of the estimator. If these are totals of a second, independent sample (EVAEval's V), `second`
+    (dialogues of that sample x c) holds that sample, and intervals include its sampling error. `corrected`
+    subtracts the jackknife's estimate of the bias, over the dialogues of both samples.
     """
 
     sums: Array
@@ -94,12 +94,12 @@ class Statistic:
 
     @property
     def value(self) -> float:
-        """The value on the dialogues as they are; NaN where it is not defined."""
+        """The value on all dialogues; NaN if it is undefined."""
         return self.plug_in - self.bias if self.corrected else self.plug_in
 
     @cached_property
     def plug_in(self) -> float:
-        """The estimator of the totals, as it is."""
+        """The estimator applied to the totals, without bias correction."""
         return float(self.of(self._totals[None], self.constant)[0])
 
     @cached_property
@@ -121,13 +121,13 @@ class Statistic:
 
     @property
     def by_dialogue(self) -> Array | None:
-        """The value of each dialogue alone; None where one dialogue has none of its own."""
+        """The value of each dialogue alone; None if the value is undefined for one dialogue."""
         if self.corrected or self.estimator is linear:
             return None
         return self.of(self.sums, self.constant)
 
     def of(self, totals: Array, constants: Array) -> Array:
-        """The estimator's values of any totals (m x k -> m) under constants (c,) or (m x c)."""
+        """The estimator's values for any totals (m x k -> m) with constants (c,) or (m x c)."""
         return self.estimator.function(totals, constants)
 
     @cached_property
@@ -137,16 +137,16 @@ class Statistic:
 
 
 def linearised(value: float, without: Array, n: int) -> Statistic:
-    """A value that is no function of sums (distinct n-grams), by what leaving each dialogue out changes.
+    """A value that is not a function of sums (such as distinct n-grams), linearised by the jackknife.
 
-    `without` (dialogues,) holds the value with each dialogue left out; any other total of dialogues has
-    the whole's value plus their mean influence.
+    `without` (dialogues,) holds the value with each dialogue left out. The value of a resample is the full
+    sample's value plus the mean influence of the resampled dialogues.
     """
     sums = np.stack([influence_of(without), np.ones(len(without))], axis=1)
     return Statistic(sums, n, linear, np.array([value]))
 
 
 def influence_of(without: Array) -> Array:
-    """How far each dialogue moves a value, from the values without it (n,): pseudo-values less their mean."""
+    """Each dialogue's influence on a value, from the values without it (n,): pseudo-values minus mean."""
     moved: Array = (len(without) - 1) * (without.mean() - without)
     return moved

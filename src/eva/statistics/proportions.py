@@ -2,10 +2,10 @@
 
 
 def clopper_pearson(hits: int, n: int, confidence: float) -> tuple[float, float]:
-    """Interval of a share from `hits` of `n` independent trials that covers it at least as often as said.
+    """Interval of a share with `hits` of `n` independent trials, with coverage of at least `confidence`.
 
     Clopper and Pearson 1934: the shares that a binomial test at level 1 - `confidence` does not reject.
-    Without a trial nothing is known: (0, 1).
+    Without a trial it is (0, 1).
     """
     from scipy.stats import beta
 

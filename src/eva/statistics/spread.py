@@ -1,4 +1,4 @@
-"""An estimate with everything that it varies with: dialogues, the second sample, training runs."""
+"""An estimate with all its sources of variance: dialogues, the second sample, training runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from eva.statistics.estimators import Array, Statistic, influence_of
 
 @dataclass(frozen=True)
 class Part:
-    """A source of variance beside the dialogues.
+    """A source of variance in addition to the dialogues.
 
-    Its `variance` is what it adds to the estimate's: `raw`, estimated with `degrees` of freedom (None: known
-    well), less what the dialogues' variance holds already (`shared`).
+    Its `variance` is its share of the estimate's variance: `raw`, estimated with `degrees` of freedom (None:
+    treated as known), minus the part that the dialogues' variance already contains (`shared`).
     """
 
     raw: float
@@ -26,7 +26,7 @@ class Part:
         return max(0.0, self.raw - self.shared)
 
     def draw(self, rng: np.random.Generator, size: int) -> Array:
-        """Deviations of the estimate (size,); the variance is drawn too, by what its estimate leaves open."""
+        """Random deviations of the estimate (size,), including the uncertainty of the variance itself."""
         deviates = rng.standard_normal(size)
         if self.degrees is None:
             return np.asarray(deviates * np.sqrt(self.variance))
@@ -37,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A value and its spread; `influence` (dialogues,) is how far each dialogue moves it, 0 on average."""
+    """A value and its spread; `influence` (dialogues,) is each dialogue's effect on it, with mean 0."""
 
     value: float
     influence: Array
@@ -45,13 +45,13 @@ class Estimate:
 
     @cached_property
     def dialogue_error(self) -> float:
-        """The standard error that dialogues alone give."""
+        """The standard error from dialogues alone."""
         n = len(self.influence)
         return float(np.sqrt((self.influence**2).sum() / (n * (n - 1)))) if n > 1 else float("nan")
 
     @cached_property
     def standard_error(self) -> float:
-        """Root of the summed variances of all sources."""
+        """Square root of the sum of the variances of all sources."""
         return float(np.sqrt(self.dialogue_error**2 + sum(part.variance for part in self.others)))
 
 
@@ -67,13 +67,13 @@ def estimate(runs: Sequence[Statistic]) -> Estimate:
 def difference(
     ours: Sequence[Statistic], theirs: Sequence[Statistic], *, same_seeds: bool = True
 ) -> Estimate:
-    """First system's mean over its runs less the second's, paired by dialogue.
+    """First system's mean over its runs minus the second's, paired by dialogue.
 
-    Runs are paired where both systems have the `same_seeds` (runs of one seed share data order and start).
+    Runs are paired if both systems have the `same_seeds` (runs of one seed share data order and start).
     """
     left, right = estimate(ours), estimate(theirs)
     gaps = (_reference(ours), _reference(theirs))
-    # Both are measured against one V: its error is that of the difference, not the sum of two.
+    # Both are measured against the same V, so its error enters the difference once, not twice.
     shared = gaps[0] - gaps[1] if len(gaps[0]) == len(gaps[1]) else np.concatenate(gaps)
     return Estimate(
         left.value - right.value,
@@ -94,10 +94,10 @@ def _runs_of_both(
 
 
 def _of_runs(values: Array, influence: Array) -> tuple[Part, ...]:
-    """Variance that training runs add: of their values (runs,), less what dialogues alone explain.
+    """Variance that training runs add: that of their values (runs,), minus the part explained by dialogues.
 
-    Runs differ on the same dialogues even where training does not matter, since each run answers each
-    dialogue anew; that part (`influence`, runs x dialogues, less its mean) is in the dialogues' variance.
+    Runs differ on the same dialogues even if training makes no difference, because each run generates new
+    responses; the dialogues' variance already contains that part (`influence`, runs x dialogues, minus mean).
     """
     runs, n = influence.shape
     if runs < 2 or n < 2:
@@ -109,7 +109,7 @@ def _of_runs(values: Array, influence: Array) -> tuple[Part, ...]:
 
 
 def _reference(runs: Sequence[Statistic]) -> Array:
-    """Mean influence of each dialogue of the second sample; empty without one."""
+    """Mean influence of each dialogue of the second sample; empty if there is none."""
     if not len(runs[0].second):
         return np.zeros(0)
     moved: Array = np.mean([influence_of(run.without_second) for run in runs], axis=0)

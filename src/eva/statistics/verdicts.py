@@ -1,18 +1,18 @@
-"""What a difference comes to, in one word: the same words and marks in every table, page and file."""
+"""The verdict on a difference: the same words and marks in every table, page and file."""
 
 from enum import StrEnum
 
-# Dialogues below which no difference is called better or worse: intervals and tests are held to their
-# level from there on (docs/studies/coverage.md).
+# With fewer dialogues no difference is called better or worse: intervals and tests keep their nominal level
+# only from this number on (docs/studies/coverage.md).
 FEWEST_DIALOGUES = 20
 
 
 class Verdict(StrEnum):
-    """A difference from a baseline; None stands for no verdict: too few dialogues, or no interval."""
+    """Verdict on a difference from a baseline; None: no verdict (too few dialogues, or no interval)."""
 
     BETTER = "better"
     WORSE = "worse"
-    CHANGED = "changed"  # beyond the noise, and neither direction is better as such
+    CHANGED = "changed"  # beyond the noise, for a metric of which neither direction is better
     NOISE = "noise"
 
 
@@ -40,7 +40,7 @@ WORDS: dict[Verdict | None, str] = {
 
 
 def verdict(difference: float, *, within_noise: bool | None, higher_is_better: bool | None) -> Verdict | None:
-    """The verdict on ours less theirs; `within_noise` is None where nothing can be said."""
+    """The verdict on the difference ours - theirs; `within_noise` is None if it is unknown."""
     if within_noise is None:
         return None
     if within_noise:

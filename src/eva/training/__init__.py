@@ -1,1 +1,1 @@
-"""Empathy acquisition, validation alignment and the scorers' encoders."""
+"""Training: empathy acquisition (SFT) and emotional validation alignment (DPO)."""

@@ -1,4 +1,4 @@
-"""Settings of a section as the arguments that TRL's trainers share."""
+"""Converts a section of the settings into the arguments that SFT's and DPO's trainers share."""
 
 import math
 import sys
@@ -19,7 +19,7 @@ def accumulated(settings: Training) -> int:
 
 
 def total_steps(settings: Training, examples: int) -> int:
-    """Optimizer steps of the whole training, counted as the trainer counts them."""
+    """Optimizer steps of the whole training, computed in the same way as in transformers' Trainer."""
     batches = math.ceil(math.ceil(examples / settings.processes) / settings.batch_size)
     return math.ceil(settings.epochs * max(1, math.ceil(batches / accumulated(settings))))
 
@@ -32,9 +32,9 @@ def warmup_steps(settings: Training, steps: int) -> int:
 def trainer_arguments(settings: Training, folder: Path, seed: int, examples: int) -> dict[str, Any]:
     """Keyword arguments for `SFTConfig` and `DPOConfig`.
 
-    Rows of like length are batched together (1.01x instead of 1.3x padding on ESConv), and the
-    rows come tokenised and cut, so the trainer must not cut them again. `settings.precision` is decided by
-    now: the processes of one training must not measure it each for itself. `settings.extra` is checked.
+    Rows of similar length share a batch (1.01x instead of 1.3x padding on ESConv). Rows are already tokenised
+    and truncated, so the trainer must not truncate them again. `settings.precision` must already be decided,
+    so that all processes of a training use the same one, and `settings.extra` must already be checked.
     """
     import torch
 
@@ -53,7 +53,7 @@ def trainer_arguments(settings: Training, folder: Path, seed: int, examples: int
         "bf16": settings.precision == "bf16",
         "max_length": None,
         "train_sampling_strategy": "group_by_length",
-        "remove_unused_columns": False,  # the sampler reads `length`; the collators take what they know
+        "remove_unused_columns": False,  # the sampler needs `length`, which the model does not take
         "seed": seed,
         "data_seed": seed,
         "save_strategy": "steps",

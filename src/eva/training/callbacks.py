@@ -33,14 +33,14 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._began: tuple[float, int] | None = None  # first step of this process: when, and which
+        self._began: tuple[float, int] | None = None  # time and number of this process's first step
         self._score_began = 0.0
-        self._scored = 0  # batches of the first held-out score
+        self._scored = 0  # batches done in the first held-out evaluation
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._score_began = time.monotonic()
         if state.is_world_process_zero and args.eval_on_start:
-            log.info("%s: first the held-out score of the start model", self._name)
+            log.info("%s: evaluating the start model on the held-out rows first", self._name)
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._scored += 1

@@ -26,7 +26,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
         fault = folder_fault(checkpoint)
         if fault is None:
             return checkpoint
-        log.warning("%s cannot be resumed: %s; an earlier one is taken if there is any", checkpoint, fault)
+        log.warning("%s cannot be resumed: %s; an earlier one is used if there is one", checkpoint, fault)
     return None
 
 

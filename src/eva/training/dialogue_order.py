@@ -1,4 +1,4 @@
-"""The order of preference pairs: dialogue by dialogue, so that a batch shares its histories."""
+"""The order of preference pairs: dialogue by dialogue, so that the pairs of a batch share histories."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -7,13 +7,13 @@ from torch.utils.data import Sampler
 
 
 class DialogueOrder(Sampler[int]):
-    """Row numbers of one epoch: dialogues in random order, the pairs of each together and in turn.
+    """Row numbers of one epoch: dialogues in random order, the pairs of each dialogue consecutive.
 
-    The order depends on seed and epoch alone, so a training resumed in mid-epoch goes on in it.
+    The order depends only on seed and epoch, so a training resumed within an epoch continues it.
     """
 
     def __init__(self, dialogues: Sequence[str], seed: int, epoch: Callable[[], int]) -> None:
-        """Take each row's dialogue, and a way to ask for the epoch."""
+        """Store the dialogue id of each row, and a function that returns the current epoch."""
         self._rows: dict[str, list[int]] = {}
         for row, dialogue in enumerate(dialogues):
             self._rows.setdefault(dialogue, []).append(row)

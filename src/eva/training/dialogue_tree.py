@@ -1,9 +1,9 @@
-"""Several responses to one dialogue as one sequence: the history once, each response as a branch.
+"""Dialogue trees: several responses to one dialogue in one sequence, with the history only once.
 
-The tokens of the longest prompt are the trunk. A response at an earlier turn starts where its own
-prompt ends: it sees that prefix of the trunk and its own tokens, and its position ids go on from
-there. Every log-probability is the one that prompt and response alone would give, while the history
-is read once instead of once a response (Equation 4 of the paper needs four such readings a pair).
+The tokens of the longest prompt are the trunk; each response is a branch. A branch attends to its own tokens
+and to the part of the trunk that is its prompt, and its position ids continue from there. Every
+log-probability equals that of prompt and response alone, but the history is computed once instead of once per
+response (Equation 4 of the paper needs four log-probabilities per pair).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Branch:
-    """One response: its tokens, how many tokens of the trunk it answers, and its number in the batch."""
+    """One response: its tokens, the length of its prompt in the trunk, and its number in the batch."""
 
     start: int
     ids: Sequence[int]
@@ -35,18 +35,18 @@ class Tree:
 
     @property
     def tokens(self) -> int:
-        """Length as the model reads it: the last token of a response predicts nothing, so it is left out."""
+        """Length of the sequence, without the last token of each response, which predicts nothing."""
         return len(self.trunk) + sum(len(branch.ids) - 1 for branch in self.branches)
 
 
 def grow_trees(
     prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[Sequence[int]]], limit: int
 ) -> list[Tree]:
-    """Trees that hold `responses[i]` after prompt i, each of at most `limit` tokens where that can be.
+    """Trees with `responses[i]` after prompt i, each of at most `limit` tokens if that is possible.
 
-    Prompts that are prefixes of one another share a trunk. A tree that would be longer is split by
-    turns: the responses to one prompt (the two of a pair, say) stay together, and nothing is cut.
-    Branches are numbered through all responses in order.
+    Prompts that are prefixes of one another share a trunk. A longer tree is split by turns: the responses to
+    one prompt (such as the two of a pair) stay together, and nothing is truncated. Branches are numbered over
+    all responses in order.
     """
     first = list(accumulate((len(held) for held in responses), initial=0))
     trees: list[Tree] = []
@@ -60,7 +60,7 @@ def grow_trees(
 
 
 def _split(trunk: Sequence[int], turns: Sequence[tuple[Branch, ...]], limit: int) -> Iterator[Tree]:
-    """`turns` by ascending start: as many consecutive ones into a tree as fit."""
+    """Split `turns` (in ascending order of start) into trees of as many consecutive turns as fit."""
     held: tuple[Branch, ...] = ()
     for turn in turns:
         if held and Tree(trunk[: turn[0].start], held + turn).tokens > limit:
@@ -71,7 +71,7 @@ def _split(trunk: Sequence[int], turns: Sequence[tuple[Branch, ...]], limit: int
 
 
 def pack(trees: Sequence[Tree], limit: int) -> list[list[Tree]]:
-    """Trees in groups of at most `limit` tokens, read together; a larger tree is a group of its own."""
+    """Group trees into sequences of at most `limit` tokens; a larger tree is a group of its own."""
     groups: list[list[Tree]] = []
     room = 0
     for tree in sorted(trees, key=lambda one: -one.tokens):
@@ -85,13 +85,12 @@ def pack(trees: Sequence[Tree], limit: int) -> list[list[Tree]]:
 
 @dataclass(frozen=True)
 class Forest:
-    """Trees laid out as one sequence of T tokens, none of which sees another tree.
+    """Several trees in one sequence of T tokens; no token attends to another tree.
 
-    `first` is each tree's first place in the sequence. Lists of length T: `input_ids`, `positions`
-    (what the model takes as position ids), `tree` and `branch` (which one a token belongs to; branch
-    -1 is the trunk) and `sees` (how many tokens of its trunk it sees). One entry for each response
-    token, S in all: `rows` (the place that predicts it), `targets` (the token) and `owners` (the
-    response's number).
+    `first` is the index of each tree's first token. Lists of length T: `input_ids`, `positions` (the position
+    ids), `tree` and `branch` (those of each token; branch -1 is the trunk) and `sees` (how many tokens of its
+    trunk it attends to). Lists with one entry per response token (S): `rows` (the index of the token that
+    predicts it), `targets` (the token) and `owners` (the number of its response).
     """
 
     input_ids: list[int]
@@ -105,7 +104,7 @@ class Forest:
 
     @classmethod
     def plant(cls, trees: Sequence[Tree]) -> "Forest":
-        """Lay the trees out one after another, each with its branches behind its trunk."""
+        """Concatenate the trees, each with its branches after its trunk."""
         forest = cls([], [], [], [], [], [], [], [])
         for number, tree in enumerate(trees):
             forest._add(number, tree)
@@ -129,11 +128,11 @@ class Forest:
 
     @property
     def plain(self) -> bool:
-        """Whether every token sees all before it, so that the model's own causal mask is right."""
+        """Whether every token attends to all tokens before it, so that a plain causal mask is right."""
         return self.positions == list(range(len(self.positions)))
 
     def visible(self, device: "torch.device") -> "torch.Tensor":
-        """Which token (column) each token (row) sees: bool [T, T]."""
+        """Attention mask: whether each token (row) attends to each token (column), bool [T, T]."""
         import torch
 
         tree, branch, sees, position = (
@@ -164,10 +163,10 @@ def token_log_probs(model: Any, forest: Forest) -> "torch.Tensor":
 
 
 def response_log_probs(model: Any, trees: Sequence[Tree]) -> "torch.Tensor":
-    """Summed log-probabilities of the responses of `trees` by ascending number: float32 [responses].
+    """Summed log-probability of each response of `trees`, in ascending order of number: float32 [responses].
 
-    `model` is a causal language model whose layers all see the whole context (`supports_branches`),
-    unless the trees have one branch each and are read one at a time.
+    `model` must be a causal language model without sliding windows (`supports_branches`), unless each tree
+    has one branch and is computed alone.
     """
     import torch
 

@@ -33,7 +33,7 @@ def train(
     seed: int,
     store: Path,
 ) -> TrainResult:
-    """Align the model of `model_dir` by preference pairs and write the adapter to `out`.
+    """Align the model in `model_dir` with preference pairs and write the LoRA adapter to `out`.
 
     Metrics: held-out `loss`, `margin` (of the rewards) and `accuracy` (ties count half) before and
     after, the loss of the first step (ln 2 by construction), and how many of the adapter's B
@@ -41,12 +41,12 @@ def train(
 
     Args:
         settings: section `dpo`.
-        train: pairs to learn from.
+        train: training pairs.
         valid: held-out pairs.
         model_dir: Hugging Face folder of the start model.
         out: folder to write; replaced only when the training is done.
-        lora_targets: names of the linear modules to adapt.
-        seed: of the adapter's start, shuffling and dropout.
+        lora_targets: names of the linear modules that get an adapter.
+        seed: random seed of the adapter's initialisation, shuffling and dropout.
         store: checkpoint store, shared by all trainings.
 
     Raises:
@@ -67,7 +67,7 @@ def plan(
     lora_targets: list[str],
     seed: int,
 ) -> Plan[Dpo]:
-    """Check and encode the inputs of one alignment."""
+    """Check and encode the inputs of one alignment; raises InputError, see `train`."""
     from eva.models.chat import check_chat_template
     from eva.models.loading import load_tokenizer
 

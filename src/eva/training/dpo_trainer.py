@@ -1,4 +1,4 @@
-"""One alignment run: on dialogue trees, or with TRL's DPOTrainer on the same token rows."""
+"""The process that runs one alignment: on dialogue trees, or with TRL's DPOTrainer on the same tokens."""
 
 import logging
 import time
@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 
 
 class PairTrainer(Repeatable, RowsAsEncoded, DPOTrainer):  # type: ignore[misc]
-    """DPOTrainer that takes rows as encoded, and scores held-out pairs one by one.
+    """TRL's DPOTrainer on already encoded rows, with results for each held-out pair.
 
-    The reference is computed in the same step as the policy, not beforehand: both then see equal
-    padding, so rounding in bf16 is the same for both and cancels.
+    The reference's log-probabilities are computed in the same step as the policy's, with the same padding, so
+    that rounding errors in bf16 are equal and cancel.
     """
 
     def prediction_step(
@@ -71,9 +71,9 @@ def _held_out(prediction: "EvalPrediction") -> dict[str, float]:
 
 
 def build(job: Job[Dpo], folder: Path) -> Any:
-    """The trainer that the settings ask for, its model wrapped in a fresh adapter."""
-    # The configuration first: under ZeRO-3 it decides how the model is loaded. The base is frozen, so
-    # bf16 loses no update; PEFT keeps the adapter in fp32.
+    """The trainer that the settings name, for the model with a new adapter."""
+    # The configuration comes first: under ZeRO-3 it determines how the model is loaded. The base model is
+    # frozen, so bf16 weights lose no update; PEFT keeps the adapter in fp32.
     config = _config(job, folder)
     model = load_model(job.model_dir, "bfloat16" if job.settings.precision == "bf16" else "float32")
     silence_dropout(model)
@@ -107,10 +107,10 @@ def _adapter(job: Job[Dpo]) -> LoraConfig:
 
 def _trees(job: Job[Dpo], folder: Path, config: DPOConfig, model: Any) -> TreeTrainer:
     train = job.train
-    if not divided(config):  # the parts of a divided model do not compute before its engine exists
+    if not divided(config):  # a partitioned model cannot compute before DeepSpeed's engine exists
         train = with_reference(model, train, job.settings, folder)
     if not supports_branches(model):
-        log.info("dpo: the model has sliding windows, so each response is read alone after its history")
+        log.info("dpo: the model has sliding windows, so every response is computed with its own history")
     with seeded(job.seed):
         adapted = get_peft_model(model, _adapter(job))
     return TreeTrainer(
@@ -136,7 +136,7 @@ def _pairs(job: Job[Dpo], folder: Path, config: DPOConfig, model: Any) -> PairTr
 
 
 def silence_dropout(model: Any) -> None:
-    """Turn off a model's own dropout: TRL runs the reference in training mode, and it must be exact."""
+    """Turn off a model's own dropout, since TRL computes the reference in training mode."""
     from torch.nn import Dropout
 
     for module in model.modules():

@@ -1,7 +1,7 @@
-"""Dialogues and preference pairs as the exact token sequences that a trainer gets.
+"""Encodes dialogues and preference pairs as the token sequences that the trainers use.
 
-Everything that could make a training silently worthless is refused here, before a model loads: no
-supervised token, a supporter turn without supervision, a response that the context would cut.
+Refuses, before a model is loaded, inputs that would make a training worthless without any error: no
+supervised token, a supporter turn without supervision, a response that would be truncated.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from eva.models.chat import IGNORE, Window, encode_dialogue, encode_responses
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_LISTED = 5  # problems of one kind that a message names
+_LISTED = 5  # most problems of one kind in a message
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Token rows of one split and what they hold; `supervised` tokens are those with a loss."""
+    """Token rows of one split with counts; `supervised` is the number of tokens with a loss."""
 
     rows: list[dict[str, Any]]
     sources: int
@@ -30,7 +30,7 @@ class Examples:
 
     @property
     def digest(self) -> str:
-        """Names the rows' content and order."""
+        """Digest of the rows' content and order."""
         return fingerprint(self.rows)
 
     def dataset(self) -> Any:
@@ -52,7 +52,7 @@ def dialogue_examples(
         where: what to call the split in a message.
 
     Raises:
-        InputError: no dialogue, zero supervised tokens, or a supporter turn left unsupervised.
+        InputError: no dialogue, no supervised token, or a supporter turn without supervision.
     """
     problems = [] if dialogues else ["no dialogue; lower the corpus's filters or choose another corpus"]
     rows: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ def dialogue_examples(
     raise_if(_shortened(problems), where)
     supervised = sum(label != IGNORE for row in rows for label in row["labels"])
     if supervised == 0:
-        raise InputError(f"{where}: zero supervised tokens in {len(dialogues)} dialogues; nothing to learn")
+        raise InputError(f"{where}: no supervised token in {len(dialogues)} dialogues; nothing to learn")
     return Examples(rows, len(dialogues), sum(row["length"] for row in rows), supervised)
 
 
@@ -76,8 +76,8 @@ def pair_examples(
 ) -> Examples:
     """Rows `{dialogue, prompt_ids, chosen_ids, rejected_ids, length}`; both responses answer one prompt.
 
-    A history that is too long loses its oldest turns; a response is never cut. `supervised` counts
-    both responses, `length` is that of the longer sequence.
+    If a history is too long, its oldest turns are removed; a response is never truncated. `supervised` counts
+    the tokens of both responses, `length` is that of the longer sequence.
 
     Raises:
         InputError: no pair, or a pair whose response does not fit or whose responses are equal.
@@ -119,7 +119,7 @@ def _pair_row(tokenizer: "PreTrainedTokenizerBase", pair: Preference, max_length
         raise InputError(f"a response does not fit into {max_length} tokens; raise `max_length`")
     return {
         "dialogue": pair.dialogue_id,
-        "prompt_ids": min(prompts, key=len),  # they differ only where a single user turn had to be cut
+        "prompt_ids": min(prompts, key=len),  # they differ only if a single user turn was truncated
         "chosen_ids": chosen,
         "rejected_ids": rejected,
         "length": max(len(w.input_ids) for w in windows),
@@ -133,7 +133,7 @@ def _response(window: Window) -> list[int]:
 def _whole(
     tokenizer: "PreTrainedTokenizerBase", pair: Preference, chosen: list[int], rejected: list[int]
 ) -> bool:
-    """Whether the context cut neither response."""
+    """Whether neither response was truncated."""
     uncut = encode_responses(tokenizer, pair.history[-1:], [pair.chosen, pair.rejected], max_length=1 << 30)
     return [_response(window) for window in uncut] == [chosen, rejected]
 

@@ -1,4 +1,4 @@
-"""What a model's configuration alone tells about a training: its modules and its size on disk."""
+"""Disk usage of a training and names of the linear modules, from the model's configuration alone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from eva.errors import InputError, raise_if
 from eva.settings.training_section import Training
 
-_CHECKPOINTS = 3  # two are kept while the next is written; the result alone is less than one of them
+_CHECKPOINTS = 3  # two are kept while the next is written; the final weights are smaller than one checkpoint
 _WEIGHT = 4  # float32
 _ADAM = 8  # its two moments, float32
 # Adafactor keeps a row and a column of each matrix, which is next to nothing.
@@ -36,15 +36,15 @@ def most_bytes(parameters: float, settings: Training) -> int:
 
 
 def full_bytes(model_dir: Path, settings: Training) -> int:
-    """Bytes that a full-parameter training of the model writes at most."""
+    """The most bytes that a full-parameter training of the model writes."""
     return most_bytes(sum(parameter.numel() for parameter in _skeleton(model_dir).parameters()), settings)
 
 
 def adapter_bytes(model_dir: Path, targets: Sequence[str], r: int, settings: Training) -> int:
-    """Bytes that a LoRA training of rank `r` writes at most.
+    """The most bytes that a LoRA training of rank `r` writes.
 
     Raises:
-        InputError: a target names no linear module of the model, or its language-model head.
+        InputError: a target is not the name of a linear module of the model, or is its language-model head.
     """
     linear = _linear_modules(model_dir)
     leaves = sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})

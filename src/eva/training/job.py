@@ -1,4 +1,4 @@
-"""What a trainer needs to know: handed over in this process, or as a folder to launched processes."""
+"""The inputs of a trainer, passed in memory or as a folder to launched processes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Job(Generic[SettingsT]):
     Attributes:
         settings: the section, with the precision decided and `extra` in TRL's types.
         model_dir: Hugging Face folder of the start model.
-        seed: of all that is drawn at random.
-        train: encoded rows to learn from, a `datasets.Dataset`.
-        valid: held-out rows.
-        counts: go into the metrics as they are.
-        lora_targets: names of the linear modules that an adapter is put on.
+        seed: random seed.
+        train: encoded training rows, a `datasets.Dataset`.
+        valid: encoded held-out rows, a `datasets.Dataset`.
+        counts: numbers that are copied into the metrics.
+        lora_targets: names of the linear modules that get an adapter.
     """
 
     settings: SettingsT
@@ -50,7 +50,7 @@ class Job(Generic[SettingsT]):
 
     @classmethod
     def read(cls, folder: Path, section: type[SettingsT]) -> Self:
-        """The job that `write` left; `section` is the class of its settings."""
+        """Read a job written by `write`; `section` is the class of its settings."""
         from datasets import load_from_disk
 
         told = read_json(folder / "job.json")
@@ -68,13 +68,13 @@ class Job(Generic[SettingsT]):
 
 @dataclass(frozen=True)
 class Plan(Generic[SettingsT]):
-    """A job, all that determines its result (in clear), and the bytes that it will write at most."""
+    """A job, everything that determines its result (as plain data), and the most bytes that it will write."""
 
     job: Job[SettingsT]
     inputs: Mapping[str, Any]
     needed: int
 
 
-# Trains a job in a folder, from a checkpoint or (None) from the start, and writes `final/` and then
-# `result.json` there. Its module is the program that a launcher starts, see `worker`.
+# A function that trains a job in a folder, from a checkpoint or (None) from the start, and writes `final/`
+# and then `result.json` there. A launcher runs its module as a program, see `worker`.
 Fit = Callable[[Job[Any], Path, Path | None], None]

@@ -1,4 +1,4 @@
-"""Starting a training on several devices: one place that builds and runs the command."""
+"""Starts the processes of a training on several devices."""
 
 import logging
 import os
@@ -25,28 +25,28 @@ LEAVE_SECONDS = (
 
 
 def is_distributed(settings: Training) -> bool:
-    """Whether the training runs in processes of its own."""
+    """Whether the training runs in separate processes, started by a launcher."""
     return settings.launcher != "single"
 
 
 def launch_problems(settings: Training) -> list[str]:
-    """What is wrong with the DeepSpeed file, if one is named; the section itself checks the launcher."""
+    """Problems of the DeepSpeed file, if the settings name one."""
     path = settings.deepspeed
     if path is None:
         return []
     if not path.is_file():
-        return [f"deepspeed: {path} is no file; infra/deepspeed/ holds two"]
+        return [f"deepspeed: {path} is not a file; infra/deepspeed/ has two examples"]
     try:
         given = read_json(path)
     except InputError as error:
         return [f"deepspeed: {problem}" for problem in error.problems]
     if not isinstance(given, dict):
-        return [f"deepspeed: {path} should hold a JSON object, as those in infra/deepspeed/ do"]
+        return [f"deepspeed: {path} must contain a JSON object, see the examples in infra/deepspeed/"]
     return list(_contradictions(path, given, settings))
 
 
 def _contradictions(path: Path, given: Mapping[str, Any], settings: Training) -> Iterator[str]:
-    """Numbers of the file that the settings say otherwise; transformers would refuse them in the training."""
+    """Numbers in the file that differ from the settings, which transformers would refuse later."""
     ours = {
         "train_micro_batch_size_per_gpu": settings.batch_size,
         "gradient_accumulation_steps": accumulated(settings),
@@ -55,7 +55,7 @@ def _contradictions(path: Path, given: Mapping[str, Any], settings: Training) ->
     for name, value in ours.items():
         if given.get(name, "auto") not in ("auto", value):
             yield (
-                f"deepspeed: {path} sets {name} to {given[name]} and the settings make it {value}; "
+                f"deepspeed: {path} sets {name} to {given[name]}, but the settings give {value}; "
                 'write "auto" there'
             )
 

@@ -1,4 +1,4 @@
-"""Which rows make a batch: those of like length, in an order that depends on seed and epoch alone."""
+"""Batches of rows of similar length, in an order that depends only on seed and epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,14 +8,14 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 
 class LengthGroups(Sampler[int]):
-    """Row numbers of one epoch, neighbours of like length.
+    """Row numbers of one epoch; consecutive rows have similar lengths.
 
-    The sampler of transformers draws its order from the global random state. A training that is
-    resumed in mid-epoch then gets another order, repeats rows and misses others.
+    The sampler of transformers takes its order from the global random state. A training that is resumed
+    within an epoch then has another order, repeats some rows and skips others.
     """
 
     def __init__(self, lengths: Sequence[int], batch: int, seed: int, epoch: Callable[[], int]) -> None:
-        """Take the rows' lengths, the rows of one optimizer step, and a way to ask for the epoch."""
+        """Store the rows' lengths, the rows per optimizer step, and a function that returns the epoch."""
         self._lengths = list(lengths)
         self._batch = batch
         self._seed = seed

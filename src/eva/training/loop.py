@@ -1,4 +1,4 @@
-"""One training: held-out score, training from a checkpoint or from the start, held-out score again."""
+"""The steps of a training: held-out evaluation, training (new or resumed), held-out evaluation."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from eva.training.result import Row
 
 @dataclass(frozen=True)
 class Trained:
-    """What a trainer measured; `before` and `after` are its evaluations on the held-out rows."""
+    """Results of a training; `before` and `after` are the evaluations on the held-out rows."""
 
     before: Row
     after: Row
@@ -27,10 +27,10 @@ class Trained:
 
 
 def run_training(trainer: Any, checkpoint: Path | None) -> Trained:
-    """Score, train, score; all processes of a distributed training call it together.
+    """Evaluate, train, evaluate; all processes of a distributed training must call it.
 
-    The first score is the trainer's own first act: under DeepSpeed a model cannot be evaluated
-    before its training engine exists. A resumed trainer finds that score in the log it restores.
+    The first evaluation happens inside the trainer: under DeepSpeed a model cannot be evaluated before its
+    training engine exists. A resumed trainer has it in its restored log.
 
     Raises:
         InputError: the loss or its gradient is no number any more.
@@ -61,7 +61,7 @@ class Repeatable(OwnOrder, SavesAside, ChecksSteps):
     aside = checkpoints.ASIDE
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Row:
-        """Score without using up the random numbers of the training."""
+        """Evaluate without advancing the random generators of the training."""
         import torch
 
         with torch.random.fork_rng():
@@ -112,7 +112,7 @@ class Repeatable(OwnOrder, SavesAside, ChecksSteps):
         return [f"{names[number]} (row {number})".strip() for number in numbers]
 
     def order(self, rows: Any) -> Any:
-        """Rows of like length share a batch, in an order that depends on seed and epoch alone."""
+        """The sampler: rows of similar length share a batch; the order depends only on seed and epoch."""
         trainer: Any = self
         arguments = trainer.args
         step = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size

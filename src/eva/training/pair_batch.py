@@ -1,4 +1,4 @@
-"""A batch of preference pairs as dialogue trees, and its scores under policy and reference."""
+"""A batch of preference pairs as dialogue trees, with log-probabilities under policy and reference."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairBatch:
-    """Rows of `pair_examples`, read `limit` tokens at a time.
+    """Rows of `pair_examples`, computed in groups of at most `limit` tokens.
 
-    `branching` is False for a model that cannot read trees (a sliding window hides the trunk): then
-    every response is read alone after its prompt, and `limit` bounds nothing.
+    `branching` is False for a model that does not support trees because of sliding windows: then every
+    response is computed alone after its prompt, and `limit` has no effect.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -27,7 +27,7 @@ class PairBatch:
 
     @cached_property
     def groups(self) -> list[list[Tree]]:
-        """Trees that are read together; both responses of a pair are always in one group."""
+        """Groups of trees, each computed in one forward pass; both responses of a pair are in one group."""
         prompts = [row["prompt_ids"] for row in self.rows]
         answers = [(row["chosen_ids"], row["rejected_ids"]) for row in self.rows]
         if self.branching:
@@ -36,7 +36,7 @@ class PairBatch:
 
     @property
     def tokens(self) -> int:
-        """Tokens that the model reads."""
+        """Number of tokens in the forward passes."""
         return sum(tree.tokens for trees in self.groups for tree in trees)
 
     @property
@@ -53,11 +53,11 @@ class PairBatch:
         return torch.cat([response_log_probs(model, [one]) for one in alone]).view(-1, 2)
 
     def members(self, trees: Sequence[Tree]) -> list[int]:
-        """Which rows a group holds, in ascending order."""
+        """The row numbers of a group, in ascending order."""
         return sorted({branch.number // 2 for tree in trees for branch in tree.branches})
 
     def scores(self, trees: Sequence[Tree], policy: "torch.Tensor", reference: "torch.Tensor") -> PairScores:
-        """What the loss takes of a group: log-probabilities [pairs, 2] of both models, and lengths."""
+        """The inputs of the loss for a group, from the log-probabilities [pairs, 2] of both models."""
         rows = [self.rows[i] for i in self.members(trees)]
         lengths = policy.new_tensor([[len(row["chosen_ids"]), len(row["rejected_ids"])] for row in rows])
         return PairScores(*policy.T, *reference.T, *lengths.T)
@@ -66,9 +66,9 @@ class PairBatch:
 def reference_log_probs(
     model: Any, rows: Sequence[Mapping[str, Any]], size: int, limit: int, branching: bool
 ) -> Iterator[tuple[list[int], "torch.Tensor"]]:
-    """Log-probabilities of all rows under the model as it is, `size` rows at a time.
+    """Log-probabilities of all rows under `model`, computed `size` rows at a time.
 
-    Yields row numbers and a float32 tensor [rows, 2], chosen first; the model is left in eval mode.
+    Yields row numbers and a float32 tensor [rows, 2], chosen first. Afterwards the model is in eval mode.
     """
     import torch
 
@@ -82,6 +82,6 @@ def reference_log_probs(
 
 
 def adapter_off(model: Any) -> AbstractContextManager[Any]:
-    """Within the block the model is the reference: itself without its adapter."""
+    """Context manager that turns the adapter off, so that the model is the reference."""
     switch = getattr(model, "disable_adapter", None)
     return switch() if switch else nullcontext()

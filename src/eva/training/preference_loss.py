@@ -1,6 +1,6 @@
-"""Losses on preference pairs, one implementation for every way of reading the pairs.
+"""Losses on preference pairs, for all trainers.
 
-Names and definitions are TRL's (`DPOConfig.loss_type`), so that a setting means the same in both.
+Names and definitions are those of TRL (`DPOConfig.loss_type`), so that a setting means the same in both.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairScores:
-    """Summed log-probabilities of n pairs under policy and reference, and token counts: each float [n]."""
+    """Summed log-probabilities of n pairs under policy and reference, and token counts: float [n] each."""
 
     chosen: "torch.Tensor"
     rejected: "torch.Tensor"

@@ -1,4 +1,4 @@
-"""What keeps a training from being worth its start, found from its settings before a model loads."""
+"""Checks of a training's settings, before a model is loaded."""
 
 import logging
 import math
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 
 def training_problems(stage: Stage, settings: Training, examples: int | None = None) -> list[str]:
-    """All that is wrong with a section, one line each.
+    """The problems of a section, one message each.
 
     Args:
         stage: `sft` or `dpo`.
         settings: its section.
-        examples: training rows (windows of dialogues, or pairs) where they are known.
+        examples: number of training rows (windows of dialogues, or pairs), if it is known.
     """
     few = [] if examples is None else learning_problems(settings, examples)
     return [*launch_problems(settings), *extra_problems(stage, settings.extra), *few]
@@ -41,25 +41,25 @@ def ready(stage: Stage, settings: SettingsT) -> SettingsT:
 
 
 def learning_problems(settings: Training, examples: int) -> list[str]:
-    """A training that ends before its learning rate has risen learns next to nothing."""
+    """A problem if the training would end during warm-up, before it reaches its full learning rate."""
     steps = total_steps(settings, examples)
     if warmup_steps(settings, steps) < steps:
         return []
     return [
-        f"warmup: {settings.warmup:g} of {steps} optimizer step(s) is all of them, so the learning rate "
+        f"warmup: {settings.warmup:g} covers all {steps} optimizer step(s), so the learning rate "
         f"never reaches {settings.lr:g} ({examples} examples, {settings.epochs:g} epochs, "
-        f"{settings.batch_size} x {settings.accumulation} a step); set warmup: 0, more epochs or a smaller "
+        f"{settings.batch_size} x {settings.accumulation} per step); set warmup: 0, more epochs or a smaller "
         "batch_size or accumulation"
     ]
 
 
 def require_learning(stage: Stage, settings: Training, examples: int) -> None:
-    """Refuse a training of too few steps; say how many there are.
+    """Refuse a training of too few steps; log the number of steps.
 
     Raises:
-        InputError: the warm-up would last to the end.
+        InputError: the warm-up would last until the end.
     """
     raise_if(learning_problems(settings, examples), stage)
     steps = total_steps(settings, examples)
     per_epoch = math.ceil(steps / settings.epochs)
-    log.info("%s: %d examples, %d optimizer steps (%d an epoch)", stage, examples, steps, per_epoch)
+    log.info("%s: %d examples, %d optimizer steps (%d per epoch)", stage, examples, steps, per_epoch)

@@ -1,4 +1,4 @@
-"""The reference's log-probabilities of all pairs: read once, before the first step, for all epochs."""
+"""The reference's log-probabilities of all pairs, computed once before the first step, for all epochs."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PAIRS = 64  # read together, as far as `tree_tokens` allows
+_PAIRS = 64  # pairs per forward pass, as far as `tree_tokens` allows
 _EVERY = 30.0  # seconds between progress lines
 
 
@@ -31,7 +31,7 @@ def with_reference(model: Any, rows: Any, settings: Dpo, folder: Path) -> Any:
         model: the start model, without an adapter.
         rows: a `datasets.Dataset` of `pair_examples`.
         settings: section `dpo`, its precision decided.
-        folder: of the training.
+        folder: folder of the training.
     """
     path = folder / "trainer" / "reference.safetensors"
     held = stored(path, folder.name)

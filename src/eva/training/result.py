@@ -1,4 +1,4 @@
-"""What a training returns, and how it is written down."""
+"""The result of a training, and its file."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,8 +12,8 @@ Row = dict[str, float]
 class TrainResult:
     """A finished training.
 
-    `metrics` and `history` (one row a logged step, from step 1) follow from the inputs alone;
-    `seconds`, `resumed_from` (step) and `reused` tell how this execution came by them.
+    `metrics` and `history` (one row per logged step, from step 1) depend only on the inputs. `seconds`,
+    `resumed_from` (step) and `reused` describe this execution: a training can be new, resumed or reused.
     """
 
     metrics: dict[str, float]
@@ -26,7 +26,7 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the training process leaves behind for the process that started it."""
+    """Results that the training process writes for the process that started it."""
 
     metrics: dict[str, float]
     history: list[Row]

@@ -1,9 +1,9 @@
 """The checkpoint store: one folder per training, named by everything that determines the result.
 
-A finished training is reused, an interrupted one goes on from its newest valid checkpoint, and two equal
-trainings never run at once. A folder holds `fingerprint.json` (the inputs in clear) and
-`trainer/checkpoint-<step>/` while it runs; once it is done, `result.json`, `final/` and, written last,
-`manifest.json`. `final/` goes as soon as DVC's cache holds the same files (ADR 18).
+A finished training is reused, an interrupted one continues from its newest valid checkpoint, and two
+trainings with the same inputs never run at the same time. During the training, a folder has
+`fingerprint.json` (the inputs) and `trainer/checkpoint-<step>/`; afterwards `result.json`, `final/` and,
+written last, `manifest.json`. `final/` is deleted as soon as DVC's cache has the same files (ADR 18).
 """
 
 import logging
@@ -45,21 +45,21 @@ class Run:
 
     @property
     def final(self) -> Path:
-        """The trained weights, complete; gone once DVC holds them."""
+        """Folder of the complete trained weights; deleted once DVC's cache has them."""
         return self.folder / "final"
 
     @property
     def result(self) -> Path:
-        """Metrics and history."""
+        """File with metrics and history."""
         return self.folder / "result.json"
 
     @property
     def finished(self) -> bool:
-        """Whether the training came to its end; `fault` says whether it is still whole."""
+        """Whether the training is finished; `fault` checks that its files are still unchanged."""
         return (self.folder / NAME).is_file()
 
     def finish(self) -> None:
-        """Seal the trained weights and the result; what only an unfinished training needs is deleted."""
+        """Write the manifest of weights and result, and delete what only an unfinished training needs."""
         files = [self.result, *(path for path in self.final.rglob("*") if path.is_file())]
         seal(self.folder, files, ("sha256", "md5"))  # md5 is DVC's name for the content
         for name in ("trainer", "examples"):
@@ -67,7 +67,7 @@ class Run:
         (self.folder / "job.json").unlink(missing_ok=True)
 
     def fault(self) -> str | None:
-        """Why a finished training cannot be used any more; None if every byte is what it was."""
+        """Why a finished training cannot be used; None if all its files are unchanged."""
         entries = read_manifest(self.folder)
         if entries is None:
             return f"{NAME} cannot be read"
@@ -75,13 +75,13 @@ class Run:
         return next((fault for fault in faults if fault is not None), None)
 
     def held_at(self, name: str, entry: Entry) -> Path:
-        """The file of a manifest's entry: here, or in DVC's cache."""
+        """Path of the file of a manifest's entry: in this folder, or in DVC's cache."""
         here = self.folder / name
         cache = None if here.is_file() else running_cache()
         return cached_file(cache, entry["md5"]) if cache else here
 
     def discard_result(self) -> None:
-        """Forget a finished training that is damaged."""
+        """Delete the result of a finished training that is damaged."""
         (self.folder / NAME).unlink()
         self.result.unlink(missing_ok=True)
         shutil.rmtree(self.final, ignore_errors=True)
@@ -99,11 +99,11 @@ class Run:
 
 @contextmanager
 def claim(store: Path, inputs: Mapping[str, Any], needed: int) -> Iterator[Run]:
-    """Hold the store's folder for `inputs` while the block runs; an equal training waits outside.
+    """Lock the store's folder for `inputs` during the block; another training with them waits.
 
     Raises:
-        InputError: before anything is written, if the training is not finished and the disk has not the
-            `needed` bytes, less those that its checkpoints take already.
+        InputError: before anything is written, if the training is not finished and the disk has less free
+            space than the `needed` bytes minus those of its existing checkpoints.
     """
     name = fingerprint(inputs)
     folder = store / name
@@ -115,7 +115,7 @@ def claim(store: Path, inputs: Mapping[str, Any], needed: int) -> Iterator[Run]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log.info("an equal training (%s) is running; waiting for it", name)
+        log.info("a training with the same inputs (%s) is running; waiting for it", name)
         lock.acquire()
     try:
         write_json(folder / "fingerprint.json", inputs)
@@ -125,18 +125,18 @@ def claim(store: Path, inputs: Mapping[str, Any], needed: int) -> Iterator[Run]:
 
 
 def lock_of(folder: Path) -> FileLock:
-    """Held by the process that trains in this folder of the store."""
+    """The lock that the process training in this folder of the store holds."""
     return FileLock(folder.with_name(f"{folder.name}.lock"))
 
 
 def run_inputs(
     stage: str, trainer: str, settings: Training, model_dir: Path, seed: int, examples: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Everything that determines a training's result, in clear.
+    """Everything that determines a training's result, as plain data.
 
-    `trainer` is the module that trains: its code counts, and all of EVA that it imports. `examples` are
-    the digests of the token sequences themselves, so that a change of prompt, template or masking code
-    makes another run only where it changes a token; so does another version of a training library.
+    `trainer` is the module that trains: its code and all EVA modules that it imports are included, and the
+    versions of the training libraries. `examples` are digests of the token sequences, so that a change of
+    prompt, template or masking code makes another run only if it changes a token.
     """
     return {
         **known_inputs(stage, trainer, settings),
@@ -159,19 +159,19 @@ def known_inputs(stage: str, trainer: str, settings: Training) -> dict[str, Any]
 
 
 def model_digests(model_dir: Path) -> dict[str, str]:
-    """sha256 of each file that decides what a model folder computes (not its provenance notes)."""
+    """sha256 of each file that determines the outputs of a model (not its provenance file)."""
     files = sorted(p for p in model_dir.iterdir() if p.is_file() and _MODEL_FILES.fullmatch(p.name))
     return {path.name: digest_file(path) for path in files}
 
 
 def release_committed(store: Path, cache: Path) -> int:
-    """Delete the weights of finished trainings that DVC's cache holds too; returns the bytes freed."""
+    """Delete the weights of finished trainings that DVC's cache has, too; returns the freed bytes."""
     runs = (Run(final.parent, final.parent.name) for final in sorted(store.glob("*/final")))
     return sum(release(run, cache) for run in runs)
 
 
 def release(run: Run, cache: Path) -> int:
-    """Delete the weights of one training if DVC's cache holds the same bytes and nobody is using them."""
+    """Delete the weights of a training if DVC's cache has the same bytes and no process uses them."""
     with held(run.folder) as free:
         entries = (read_manifest(run.folder) or {}) if free else {}
         weights = {name: entry for name, entry in entries.items() if name.startswith("final/")}
@@ -185,7 +185,7 @@ def release(run: Run, cache: Path) -> int:
 
 @contextmanager
 def held(folder: Path) -> Iterator[bool]:
-    """Hold a training's folder if it is free now; yields whether it is held."""
+    """Lock a training's folder if no process uses it; yields whether it was locked."""
     lock = lock_of(folder)
     try:
         lock.acquire(timeout=0)

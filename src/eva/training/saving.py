@@ -1,4 +1,4 @@
-"""Complete weights out of a trainer, whatever it did to them."""
+"""Saving complete weights from a trainer, also if it partitioned them."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 State = dict[str, "torch.Tensor"]
 
-# Files that fine-tuning does not change; saving them again would note where they were loaded from.
+# Files that fine-tuning does not change. They are copied: saving them again would add their source path.
 _KEPT = (
     "tokenizer*", "chat_template*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt",
     "generation_config.json",
@@ -19,9 +19,9 @@ _KEPT = (
 
 
 def whole_state(trainer: Any) -> State | None:
-    """Every parameter in full; `None` on all processes but the first where they were partitioned.
+    """All parameters in full; if they are partitioned, `None` on all processes except the first.
 
-    All processes must call it.
+    All processes of a training must call it.
     """
     if trainer.is_deepspeed_enabled:
         state: State | None = trainer.accelerator.get_state_dict(trainer.deepspeed)
@@ -31,9 +31,9 @@ def whole_state(trainer: Any) -> State | None:
 
 
 def save_model(model: Any, state: State, start: Path, folder: Path) -> None:
-    """Write a full Hugging Face folder in one step: the weights, and the tokenizer of `start` as it is."""
+    """Write a complete Hugging Face folder atomically: the weights, and the tokenizer files of `start`."""
     with new_folder(folder) as temporary:
-        model.config.use_cache = True  # the trainer turned it off; generation would crawl without
+        model.config.use_cache = True  # the trainer turned it off, but generation needs it
         model.save_pretrained(temporary, state_dict=state)
         for pattern in _KEPT:
             for path in start.glob(pattern):
@@ -42,7 +42,7 @@ def save_model(model: Any, state: State, start: Path, folder: Path) -> None:
 
 
 def save_adapter(model: Any, state: State, folder: Path) -> None:
-    """Write a LoRA adapter without notes of where and in which order it was made."""
+    """Write a LoRA adapter without the source path and with sorted module names, so that bytes repeat."""
     with new_folder(folder) as temporary:
         model.save_pretrained(temporary, state_dict=state)
         (temporary / "README.md").unlink(missing_ok=True)
@@ -54,7 +54,7 @@ def save_adapter(model: Any, state: State, folder: Path) -> None:
 
 
 def require_complete(folder: Path) -> None:
-    """Refuse a save with a partitioned (empty) or non-finite tensor.
+    """Refuse saved weights with an empty (partitioned) or non-finite tensor.
 
     Raises:
         RuntimeError: naming the first such tensors.

@@ -1,7 +1,7 @@
 """Empathy acquisition (ACQ): full-parameter fine-tuning on whole dialogues (paper section 4.1.1).
 
-Each dialogue is trained once, with a loss on every supporter turn and its end token (ADR 6).
-Weights stay in fp32, bf16 is an autocast.
+Each dialogue is one training sequence, with a loss on every supporter turn and its end token (ADR 6).
+Weights are in fp32; precision bf16 means autocast.
 """
 
 import logging
@@ -33,18 +33,18 @@ def train(
     seed: int,
     store: Path,
 ) -> TrainResult:
-    """Fine-tune the model of `model_dir` and write it, fp32 and complete, to `out`.
+    """Fine-tune the model in `model_dir` and write it to `out`, complete and in fp32.
 
     Metrics: held-out `nll_before`/`nll_after` (nats per supervised token) and their perplexities,
     `train_loss_first`/`train_loss_last`, and counts of dialogues, windows and tokens.
 
     Args:
         settings: section `sft`.
-        train: dialogues to learn from.
+        train: training dialogues.
         valid: held-out dialogues.
         model_dir: Hugging Face folder with chat template.
         out: folder to write; replaced only when the training is done.
-        seed: of shuffling and dropout.
+        seed: random seed of shuffling and dropout.
         store: checkpoint store, shared by all trainings.
 
     Raises:
@@ -60,7 +60,7 @@ def train(
 def plan(
     settings: Sft, train: Sequence[Dialogue], valid: Sequence[Dialogue], model_dir: Path, seed: int
 ) -> Plan[Sft]:
-    """Check and encode the inputs of one training."""
+    """Check and encode the inputs of one training; raises InputError, see `train`."""
     from eva.models.chat import check_chat_template
     from eva.models.loading import load_tokenizer
 

@@ -1,4 +1,4 @@
-"""One training from its plan to its weights: reused, resumed or trained, in this process or in several."""
+"""Runs one training: reused, resumed or new, in this process or in several."""
 
 import errno
 import logging
@@ -20,7 +20,7 @@ _FULL = 1 << 20  # bytes
 
 
 def train_or_reuse(plan: Plan[Any], fit: Fit, out: Path, store: Path) -> TrainResult:
-    """Train, resume or reuse, and put the weights into `out` (replaced only at the end).
+    """Train, resume or reuse, and write the weights to the folder `out` (replaced only at the end).
 
     Raises:
         InputError: no room for the checkpoints, or one that so many processes cannot read.
@@ -84,7 +84,7 @@ def _require_readable(job: Job[Any], checkpoint: Path) -> None:
 
 
 def _is_full(folder: Path, error: Exception) -> bool:
-    """Torch and safetensors have errors of their own for it, so the disk is asked as well."""
+    """Whether a full disk caused the error: by its errno, or, for other errors, by the free space."""
     return getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(folder).free < _FULL
 
 

@@ -1,4 +1,4 @@
-"""DPO on dialogue trees: every history of a batch is read once (Equation 4 of the paper)."""
+"""DPO on dialogue trees: every history of a batch is computed once (Equation 4 of the paper)."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """The objective: TRL's names of losses with their weights, beta, and tokens read at once."""
+    """The objective: losses (TRL's names) with their weights, beta, and most tokens per forward pass."""
 
     losses: Mapping[LossName, float]
     beta: float
@@ -30,11 +30,11 @@ class Objective:
 
 
 class TreeTrainer(Repeatable, Trainer):  # type: ignore[misc]
-    """Trains an adapter on rows of `pair_examples`, a batch of them as a few trees.
+    """Trains an adapter on rows of `pair_examples`; each batch becomes a few trees.
 
-    A row's `reference` holds its two log-probabilities under the reference; rows without it get them
-    in the same step, from the model with its adapter off. The loss of a batch is the mean over its
-    pairs however they are grouped, so gradients equal those of pair-by-pair training.
+    A row's `reference` has its two log-probabilities under the reference; for rows without it they are
+    computed in the same step, by the model with its adapter off. The loss of a batch is the mean over its
+    pairs, so the gradients equal those without trees.
     """
 
     def __init__(self, *, objective: Objective, **arguments: Any) -> None:
@@ -47,7 +47,7 @@ class TreeTrainer(Repeatable, Trainer):  # type: ignore[misc]
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> "torch.Tensor":
-        """Mean loss over the batch's pairs, in one graph."""
+        """Mean loss over the batch's pairs, in one autograd graph."""
         batch = self._batch(inputs)
         parts = [self._part(model, batch, trees) for trees in batch.groups]
         total = parts[0]
@@ -56,9 +56,9 @@ class TreeTrainer(Repeatable, Trainer):  # type: ignore[misc]
         return total
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> "torch.Tensor":
-        """Forward and backward group by group, so that memory holds one group's activations.
+        """Forward and backward pass per group, so that memory holds the activations of one group only.
 
-        DeepSpeed's engine takes one backward pass a step, so there the batch is one graph.
+        DeepSpeed's engine allows one backward pass per step, so there the batch is one graph.
         """
         if self.is_deepspeed_enabled:
             step: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
@@ -95,7 +95,7 @@ class TreeTrainer(Repeatable, Trainer):  # type: ignore[misc]
         return -logsigmoid(margins).mean(), margins, torch.zeros_like(margins)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the means of what the steps since the last line measured."""
+        """Add the means of the measures since the last log line."""
         if "loss" in logs:
             logs |= {name: sum(values) / len(values) for name, values in self._seen.items()}
             self._seen.clear()
@@ -105,7 +105,7 @@ class TreeTrainer(Repeatable, Trainer):  # type: ignore[misc]
         return PairBatch(inputs["pairs"], self.objective.tree_tokens, self._branching)
 
     def _part(self, model: Any, batch: PairBatch, trees: Sequence[Tree]) -> "torch.Tensor":
-        """What a group's pairs add to the mean loss of the batch."""
+        """The contribution of a group's pairs to the mean loss of the batch."""
         scores = self._scores(model, batch, trees)
         self._note(scores)
         names, weights = zip(*self.objective.losses.items(), strict=True)
@@ -131,10 +131,10 @@ class TreeTrainer(Repeatable, Trainer):  # type: ignore[misc]
         self._seen["logps/rejected"] += scores.rejected.detach().tolist()
 
     def order(self, rows: Any) -> DialogueOrder:
-        """The pairs of a dialogue together, dialogues in an order that depends on seed and epoch alone."""
+        """The sampler: pairs of a dialogue are consecutive; the order depends only on seed and epoch."""
         return DialogueOrder(rows["dialogue"], self.args.seed, lambda: int(self.state.epoch or 0))
 
 
 def _as_they_are(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Rows of a batch; trees are grown from them where they are read."""
+    """Collator that leaves the rows unchanged; trees are built from them later."""
     return {"pairs": rows}

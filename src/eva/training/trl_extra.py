@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 Stage = Literal["sft", "dpo"]
 
-# Why a field is not the user's to set -> the fields.
+# Reason why users cannot set a field here -> the fields.
 _REASONS = {
     "set `epochs`": "num_train_epochs max_steps",
     "set `lr`": "learning_rate",
@@ -25,7 +25,7 @@ _REASONS = {
     "set `launcher`, `processes` and `deepspeed`": (
         "deepspeed ddp_backend local_rank fsdp fsdp_config parallelism_config accelerator_config"
     ),
-    "the hardware decides it": "use_cpu dataloader_pin_memory",
+    "it depends on the hardware": "use_cpu dataloader_pin_memory",
     "EVA encodes, masks and orders the rows itself": (
         "dataset_kwargs dataset_num_proc dataset_text_field remove_unused_columns length_column_name "
         "train_sampling_strategy shuffle_dataset packing packing_strategy eval_packing padding_free "
@@ -50,7 +50,7 @@ _REASONS = {
         "report_to run_name project trackio_space_id trackio_static_space_id trackio_bucket_id disable_tqdm "
         "logging_steps logging_strategy logging_first_step logging_nan_inf_filter"
     ),
-    "nothing is fetched, run or published from here": (
+    "EVA downloads, publishes and executes nothing here": (
         "trust_remote_code model_init_kwargs push_to_hub hub_model_id hub_token hub_strategy hub_revision "
         "hub_private_repo hub_always_push"
     ),
@@ -59,9 +59,9 @@ OWNED = {field: reason for reason, fields in _REASONS.items() for field in field
 
 
 def extra_problems(stage: Stage, extra: Mapping[str, Any]) -> list[str]:
-    """Each field that TRL does not have, that EVA owns, or whose value cannot be, one line each.
+    """One message per field that TRL does not have, that EVA sets itself, or whose value is invalid.
 
-    Costs the seconds that importing TRL takes where there is any field.
+    If there is any field, this imports TRL, which takes seconds.
     """
     if not extra:
         return []
@@ -71,7 +71,7 @@ def extra_problems(stage: Stage, extra: Mapping[str, Any]) -> list[str]:
 
 
 def typed_extra(stage: Stage, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields' values in TRL's types (YAML reads `1e-5` as text); `extra_problems` found none."""
+    """The values in TRL's types (YAML reads `1e-5` as text); call `extra_problems` before."""
     if not extra:
         return {}
     types = get_type_hints(_config(stage))
@@ -92,7 +92,7 @@ def _problem(config: Any, name: str, value: Any) -> str | None:
     fields = {field.name for field in dataclasses.fields(config)}
     if name not in fields:
         nearest = difflib.get_close_matches(name, sorted(fields - OWNED.keys()), n=1, cutoff=0.0)
-        return f"extra: `{name}` is no field of TRL's {config.__name__}. Nearest: `{''.join(nearest)}`"
+        return f"extra: `{name}` is not a field of TRL's {config.__name__}. Nearest: `{''.join(nearest)}`"
     if name in OWNED:
         return f"extra: `{name}` cannot be set here: {OWNED[name]}"
     try:
@@ -103,7 +103,7 @@ def _problem(config: Any, name: str, value: Any) -> str | None:
 
 
 def _refused_by_trl(config: Any, values: Mapping[str, Any]) -> Iterator[str]:
-    """What TRL's own check of the whole configuration says."""
+    """Messages of TRL's own check of the whole configuration."""
     from tempfile import gettempdir
 
     try:

@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 
 def work(fit: Fit, section: type[Training]) -> None:
-    """Train the job written in the folder that the command line names; only the first process reports.
+    """Train the job in the folder given on the command line; only the first process writes log lines.
 
     A process that another one kept waiting in vain says so; torchrun then ends the rest, each of which shows
     where it was.
 
     Args:
-        fit: the trainer.
+        fit: function that trains.
         section: class of the job's settings.
     """
     end_with_parent()

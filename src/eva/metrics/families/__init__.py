@@ -1,4 +1,4 @@
-"""EVA's own metrics, a module a family, in the order of the tables; each registers its metrics itself."""
+"""EVA's own metrics, one module per family, in the order of the tables; importing it registers them."""
 
 # ruff: noqa: I001 - the order of the imports is that of the columns
 from eva.metrics.families import overlap

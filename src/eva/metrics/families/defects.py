@@ -1,7 +1,7 @@
-"""Responses that are not what they should be: cut off, empty, withheld, without a thought, not English.
+"""Metrics of defective responses: cut off, empty, withheld, without a thought, not English.
 
-They are measured like anything else, and a row of the report with many of them is marked: what it
-says of wording or of levels, it then says of fragments.
+A row of the report with many defective responses is marked, because its other metrics then describe
+fragments rather than responses.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from eva.metrics.english import looks_english
 from eva.metrics.sample import Sample
 from eva.statistics.estimators import Statistic
 
-# Whether a response has the defect; None where its file does not say.
+# Whether a response has the defect; None if its file does not say.
 Test = Callable[[Response], bool | None]
-_INVALID_WITHOUT_THOUGHT = 20.0  # percent: below 80 % of thoughts, a row is no chain of thought
+_INVALID_WITHOUT_THOUGHT = 20.0  # percent; with fewer thoughts the row does not show a chain of thought
 
 
 def _ended(row: Response, *ways: str) -> bool | None:
@@ -35,12 +35,12 @@ def is_withheld(row: Response) -> bool | None:
 
 
 def is_empty(row: Response) -> bool:
-    """Whether it says nothing though it was neither cut off nor withheld."""
+    """Whether it has no words although it was neither cut off nor withheld."""
     return not row.response.strip() and row.finish not in ("length", "filtered")
 
 
 def is_unmarked(row: Response) -> bool | None:
-    """Whether an answer that was to think first did not, or did not name its response."""
+    """Whether an answer to prompt `cot` lacks the thought or the mark before the response."""
     return None if row.marked is None else not row.marked
 
 
@@ -50,7 +50,7 @@ def is_foreign(row: Response) -> bool:
 
 
 def share(sample: Sample, test: Test) -> Statistic:
-    """Percent of the responses that have a defect, of those of which it is known."""
+    """Percent of responses with a defect, among those for which it is known."""
     found = [test(row) for row in sample.rows]
     hits = np.array([100.0 * bool(one) for one in found])
     return sample.mean(hits, counted=np.array([float(one is not None) for one in found]))

@@ -13,7 +13,7 @@ from eva.metrics.families.overlap import word_tokens
 from eva.metrics.sample import Sample
 from eva.statistics.estimators import Array, Statistic, linearised
 
-SIZE = 500  # bigrams at which systems of any length are compared; forty short responses have as many
+SIZE = 500  # bigrams at which systems of any length are compared; about forty short responses have as many
 _TOKENS = "Tokens: NLTK's word tokeniser on the whole response, lower-cased. No smoothing."
 
 
@@ -25,9 +25,9 @@ def ngrams(text: str, order: int) -> Sequence[object]:
 
 @dataclass(frozen=True)
 class Counts:
-    """How often each distinct n-gram comes (grams,), and how often in each dialogue that has it.
+    """Counts of each distinct n-gram (grams,), and its counts in each dialogue that contains it.
 
-    The three arrays of pairs go together: gram, dialogue and count of each pair that occurs.
+    `gram`, `dialogue` and `times` are parallel arrays: one entry per n-gram and dialogue that contains it.
     """
 
     totals: NDArray[np.int64]
@@ -38,7 +38,7 @@ class Counts:
 
     @property
     def left(self) -> NDArray[np.int64]:
-        """N-grams of all dialogues but one, for each (dialogues,)."""
+        """Number of n-grams when each dialogue is left out (dialogues,)."""
         own = np.bincount(self.dialogue, weights=self.times, minlength=self.n_dialogues)
         return np.asarray(self.totals.sum() - own, dtype=np.int64)
 
@@ -70,18 +70,18 @@ def corpus_distinct(sample: Sample, order: int) -> Statistic:
 
 
 def expected_distinct(totals: NDArray[np.int64], size: int) -> float:
-    """How many distinct n-grams `size` draws without replacement hold, in the mean.
+    """The expected number of distinct n-grams among `size` draws without replacement.
 
-    `totals` (grams,) says how often each comes. One that comes c times among n is missed with the
-    hypergeometric probability C(n - c, size) / C(n, size) (rarefaction, Hurlbert 1971; HD-D of McCarthy
-    and Jarvis 2007). Of fewer than `size` n-grams all are drawn.
+    `totals` (grams,) is the count of each. One with count c of n is missed with the hypergeometric
+    probability C(n - c, size) / C(n, size) (rarefaction, Hurlbert 1971; HD-D of McCarthy and Jarvis 2007).
+    If there are fewer than `size` n-grams, all are drawn.
     """
     times, grams = np.unique(totals, return_counts=True)
     return float(grams @ _held(int(totals.sum()), size, int(times.max(initial=0)))[times])
 
 
 def _held(n: int, size: int, most: int) -> Array:
-    """Probability that draws hold an n-gram that comes 0 to `most` times among `n` (most + 1,)."""
+    """Probability that the draws contain an n-gram with count 0 to `most` of `n` (most + 1,)."""
     # C(n - c, size) / C(n, size) is the product of 1 - size / (n - i) over i below c, and 0 from n - size on.
     steps = np.log1p(-size / (n - np.arange(min(most, max(n - size, 0)))))
     held = np.ones(most + 1)
@@ -90,7 +90,7 @@ def _held(n: int, size: int, most: int) -> Array:
 
 
 def fixed_distinct(sample: Sample) -> Statistic:
-    """Percent of `SIZE` bigrams drawn from those of all responses that are distinct: the mean over draws."""
+    """Percent of distinct ones among `SIZE` bigrams drawn from all responses: the mean over all draws."""
     counts = count(sample, 2)
     n = int(counts.totals.sum())
     value = 100 * expected_distinct(counts.totals, SIZE) / SIZE if n >= SIZE else np.nan
@@ -100,7 +100,7 @@ def fixed_distinct(sample: Sample) -> Statistic:
 
 
 def _expected_without(counts: Counts, size: int) -> Array:
-    """`expected_distinct` of all dialogues but one, for each (dialogues,)."""
+    """`expected_distinct` when each dialogue is left out (dialogues,)."""
     times, grams = np.unique(counts.totals, return_counts=True)
     order = np.argsort(counts.dialogue, kind="stable")
     ends = np.cumsum(np.bincount(counts.dialogue, minlength=counts.n_dialogues))

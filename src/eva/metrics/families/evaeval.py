@@ -1,13 +1,13 @@
-"""EVAEval: when a system validates at which level, against the reference (paper 4.2, equation 1).
+"""EVAEval: how close the timing of a system's validation levels is to the reference (paper 4.2, equation 1).
 
-Per level l, T is the share of the system's level-l turns in each quartile of the dialogue and V
-the same of the reference. Four forms are kept side by side: equation 1 as printed, four times that
-(the only scaling that can produce the constants of Tables 2 and 8), per-dialogue shares averaged,
-and the joint shares, which alone see how often a level comes.
+For each level l, T is the share of the system's level-l turns in each quartile of the dialogue, and V is the
+same share in the reference. There are four forms: equation 1 as printed, four times that (the only scaling
+that can produce the constants of Tables 2 and 8), the average of per-dialogue shares, and the joint shares,
+which are the only form that also depends on how often a level occurs.
 
-All four grow with the noise of T and V: a squared difference of two estimates is too large by their
-variances, so that a system which gives a level less often gets a larger value at the same timing. The
-sum and the joint form therefore have corrected twins, on which every interval and verdict rests.
+All four are biased upwards by the noise of T and V: the squared difference of two estimates is too large by
+their variances, so a system that gives a level less often gets a larger value for the same timing. The sum
+and the joint form therefore have bias-corrected versions, which intervals and verdicts use.
 """
 
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from eva.scorers.reference import Reference, averaged, by_level, count_levels, j
 from eva.statistics.estimators import Array, Estimator, Statistic, named
 
 _DRAWS = 400  # of the noise floors
-# Turns of a level below which its shares over the quartiles say nothing: five a quartile, the usual rule
-# for counts in cells. They stand in at least half as many dialogues, since turns of one depend on another.
+# Fewest turns of a level for which its shares over the quartiles are meaningful: five per quartile, the usual
+# rule for counts in cells, in at least half as many dialogues, since turns of one dialogue are dependent.
 LEAST = 20
 _CELLS = 4 * LEAST
-# Supporter turns below which a dialogue has empty quarters whatever a system says, and the share of responses
-# in such dialogues above which timing is not measured.
+# A dialogue with fewer supporter turns necessarily has empty quartiles; timing is not measured if a larger
+# share of the responses is in such dialogues.
 _SHORT, _SHORT_SHARE = 4, 0.1
 _SCOPE = (
     "Levels by the level classifier (its own tokeniser; most probable class, no smoothing); turns of "
@@ -73,7 +73,7 @@ def _statistic(
 
 
 def _enough(counts: NDArray[np.int64], level: int | None, rarest: bool) -> int:
-    """Turns, or twice the dialogues that hold one if these are fewer: of the level, of the rarest, of all."""
+    """Number of turns, or twice their dialogues if that is less: of one level, the rarest, or all."""
     turns, dialogues = counts.sum(axis=(0, 2)), (counts.sum(axis=2) > 0).sum(axis=0)
     each = np.minimum(turns, 2 * dialogues)
     if level is not None:
@@ -82,12 +82,12 @@ def _enough(counts: NDArray[np.int64], level: int | None, rarest: bool) -> int:
 
 
 def is_short(sample: Sample) -> bool:
-    """Whether the dialogues are too short for quarters: what is said there is told by `level_turns`."""
+    """Whether the dialogues are too short for quartiles; `level_turns` is for such dialogues."""
     return float(np.mean([row.n_turns < _SHORT for row in sample.rows])) > _SHORT_SHARE
 
 
 def _register(name: str, twin: str, heading: str, level: int | None, text: str, least: int) -> None:
-    """The plug-in `name`, and its corrected `twin` where it has one."""
+    """Register the uncorrected metric `name`, and its bias-corrected version `twin` unless that is ''."""
     for own in (name, twin) if twin else (name,):
         corrected = own == twin
         metric(
@@ -147,7 +147,7 @@ _register(
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """What a system equal to the reference would get.
+    """The values that a system equal to the reference would get, by metric.
 
     `split_half`: mean distance between random halves of the reference. `same_size`: median and
     95th percentile for as many dialogues as the system has, drawn from the reference.
@@ -176,14 +176,14 @@ def _median_and_tail(values: Array) -> tuple[float, float]:
     return float(np.median(values)), float(np.quantile(values, 0.95))
 
 
-@lru_cache(maxsize=4)  # the floors and the details of one sample ask for the same noise
+@lru_cache(maxsize=4)  # the floors and the details of one sample use the same noise
 def _noise(sample: Sample, seed: int) -> NoiseFloor:
     return reference_noise(sample.known_reference, len(sample.dialogues), seed)
 
 
 @noise_floor("evaeval")
 def split_half(sample: Sample, seed: int) -> dict[str, float]:
-    """What random halves of the reference get against each other, by metric."""
+    """The mean distance between random halves of the reference, by metric."""
     return _noise(sample, seed).split_half
 
 

@@ -1,8 +1,8 @@
-"""Shares of the levels at the first and the last supporter turn: what short dialogues can tell.
+"""Shares of the levels at the first and the last supporter turn, for dialogues too short for EVAEval.
 
-A dialogue of one or two supporter turns, as EmpatheticDialogues has them, has no quarters, and EVAEval
-against a reference of long dialogues would be large for people too. What each turn says is still there;
-the paper looks at levels 1 and 2 only on such dialogues (Appendix I.2).
+A dialogue of one or two supporter turns, as in EmpatheticDialogues, has no quartiles, and EVAEval against a
+reference of long dialogues would be large even for human responses. The level of each turn can still be
+measured; the paper reports only levels 1 and 2 on such dialogues (Appendix I.2).
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from eva.metrics.catalogue import detail, metric
 from eva.metrics.sample import Sample
 from eva.statistics.estimators import Statistic
 
-_TOLD = 8  # turns whose shares stand in the JSON
+_TOLD = 8  # number of first turns whose counts are in the JSON
 _PLACES = {"first": "the first", "last": "the last"}
 _TEXT = (
     "Levels by the level classifier (its own tokeniser; most probable class, no smoothing). A dialogue of "
@@ -30,7 +30,7 @@ def _at(sample: Sample, place: str) -> NDArray[np.bool_]:
 
 
 def share_at(sample: Sample, level: int, place: str) -> Statistic:
-    """Percent of the responses at that place of their dialogue that have the level."""
+    """Percent of the responses at `place` (`first`, `last`) of their dialogue that have the level."""
     hits = 100.0 * (sample.labelled("level") == level)
     return sample.mean(hits, counted=_at(sample, place).astype(np.float64))
 

@@ -1,8 +1,8 @@
 """BLEU-2 and ROUGE-L against the human reference (paper section 5.2, Appendix G).
 
-The paper names NLTK's BLEU and `rouge_score`, both with default settings. Values here equal those
-libraries' on the same tokens; counting is our own, because theirs builds fractions and quadratic
-tables row by row.
+The paper names NLTK's BLEU and `rouge_score`, both with default settings. The values here equal those of
+these libraries on the same tokens; EVA counts by itself, because the libraries are slow (fractions, and
+quadratic tables in Python).
 """
 
 import re
@@ -18,7 +18,7 @@ from eva.metrics.formulas import bleu_of_counts, bleu_of_totals
 from eva.metrics.sample import Sample
 from eva.statistics.estimators import Array, Statistic
 
-_CACHED = 1 << 16  # texts come again in slices and comparisons
+_CACHED = 1 << 16  # slices and comparisons use the same texts again
 _ROUGE_TOKEN = re.compile(r"[a-z0-9]+")
 _BLEU = (
     "BLEU with n-grams of 1 and 2, weights 1/2 each, one reference. Tokens: NLTK's word tokeniser on "
@@ -47,9 +47,9 @@ def rouge_tokens(text: str) -> tuple[str, ...]:
 
 
 def lcs_length(left: tuple[str, ...], right: tuple[str, ...]) -> int:
-    """Length of the longest common subsequence, a row of the table per integer operation.
+    """Length of the longest common subsequence; one integer operation computes a row of the table.
 
-    Bit i of the state is 0 where the table rises at position i (Hyyrö 2004).
+    Bit i of the state is 0 if the table increases at position i (Hyyrö 2004).
     """
     places: dict[str, int] = {}
     for i, token in enumerate(left):
@@ -101,10 +101,10 @@ def _counts(sample: Sample) -> Array:
     definition=f"{_BLEU}. Mean over responses of sentence BLEU; a response that shares no bigram counts 0.",
 )
 def bleu_2(sample: Sample) -> Statistic:
-    """Mean sentence BLEU-2. The comparison table shows this one.
+    """Mean sentence BLEU-2, which the comparison table shows.
 
-    The reason: the paper's values (0.3 to 4.4) are of the size that unsmoothed sentence scores
-    average to, and a mean over responses weighs a short reply as much as a long one.
+    The paper's values (0.3 to 4.4) have the magnitude of averaged sentence scores without smoothing, and a
+    mean over responses gives a short reply the same weight as a long one.
     """
     return sample.mean(100 * bleu_of_counts(_counts(sample)))
 
@@ -142,6 +142,6 @@ def bleu_2_corpus(sample: Sample) -> Statistic:
     ),
 )
 def mean_rouge_l(sample: Sample) -> Statistic:
-    """Mean ROUGE-L F."""
+    """Mean ROUGE-L F-measure."""
     scores = [rouge_l(row.response, row.reference or "") for row in sample.rows]
     return sample.mean(100 * np.array(scores, dtype=np.float64))

@@ -26,7 +26,7 @@ _PHRASES = (
 
 @lru_cache(maxsize=1 << 16)
 def phrases_of(text: str, order: int) -> tuple[tuple[str, ...], ...]:
-    """The n-word phrases of a response, none across the end of a sentence."""
+    """The phrases of `order` words of a response; none crosses the end of a sentence."""
     found: list[tuple[str, ...]] = []
     for sentence in _SENTENCE_END.split(normalise(text)):
         words = _WORD.findall(sentence)
@@ -34,7 +34,7 @@ def phrases_of(text: str, order: int) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=8)  # four metrics and the table ask for the same phrases
+@lru_cache(maxsize=8)  # four metrics and the table use the same phrases
 def top_phrases(sample: Sample, order: int) -> tuple[tuple[tuple[str, ...], int], ...]:
     """The `TOP_OVERALL` most frequent phrases with their counts; equal counts in alphabetical order."""
     counts = Counter(phrase for text in sample.responses for phrase in phrases_of(text, order))
@@ -42,7 +42,7 @@ def top_phrases(sample: Sample, order: int) -> tuple[tuple[tuple[str, ...], int]
 
 
 def occurrence(sample: Sample, order: int, size: int) -> Array:
-    """Whether each response has each of the top phrases (rows x up to `size`)."""
+    """Whether each response contains each of the top phrases (rows x up to `size`)."""
     top = [phrase for phrase, _ in top_phrases(sample, order)[:size]]
     held = [set(phrases_of(text, order)) for text in sample.responses]
     flags = [[float(phrase in own) for phrase in top] for own in held]
@@ -50,12 +50,12 @@ def occurrence(sample: Sample, order: int, size: int) -> Array:
 
 
 def phrased(sample: Sample) -> int:
-    """How many responses are long enough for a phrase; without any, repetition is not measured."""
+    """The number of responses that are long enough for a phrase; at 0, repetition is not measured."""
     return sum(bool(phrases_of(text, sample.ngram)) for text in sample.responses)
 
 
 def turn_shares(sample: Sample, flags: Array) -> Array:
-    """Percent of a dialogue's turns that have each phrase (dialogues x phrases)."""
+    """Percent of each dialogue's turns that contain each phrase (dialogues x phrases)."""
     turns = np.bincount(sample.dialogue_of, minlength=len(sample.dialogues))
     return np.asarray(100 * sample.per_dialogue(flags) / turns[:, None], dtype=np.float64)
 
@@ -64,7 +64,7 @@ def share_over(sample: Sample, threshold: int) -> Statistic:
     """Mean over the top phrases of the percent of dialogues above the threshold."""
     flags = occurrence(sample, sample.ngram, TOP_WITHIN)
     above = turn_shares(sample, flags) > threshold
-    hits = 100.0 * above.sum(axis=1) / TOP_WITHIN  # a phrase that is not there is above nothing
+    hits = 100.0 * above.sum(axis=1) / TOP_WITHIN  # a missing phrase counts as not above
     sums = np.stack([hits, np.ones(len(hits))], axis=1)
     return Statistic(sums, n=len(hits), support=phrased(sample))
 

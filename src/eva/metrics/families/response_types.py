@@ -22,7 +22,7 @@ RULE = (
 
 @lru_cache(maxsize=1)
 def _search() -> tuple[re.Pattern[str], dict[str, str]]:
-    """A pattern that finds the earliest, then longest phrase, and each phrase's type."""
+    """A pattern that finds the earliest and then longest phrase, and a map from phrase to type."""
     types = {normalise(phrase): name for name, phrases in PHRASES.items() for phrase in phrases}
     ordered = sorted(types, key=len, reverse=True)
     parts = [re.escape(phrase) + (r"(?!\w)" if phrase[-1].isalnum() else "") for phrase in ordered]
