@@ -37,7 +37,9 @@ def test_zero_spreads_them() -> None:
 
 @pytest.mark.parametrize(("stage", "over"), [("zero2", Sharding(1, 8, 8)), ("zero3", Sharding(8, 8, 8))])
 def test_sharding_is_that_of_the_deepspeed_file(root: Path, stage: str, over: Sharding) -> None:
-    given = settings(deepspeed=f"infra/deepspeed/{stage}.json", processes=8, launcher="torchrun")
+    given = settings(
+        deepspeed=f"infra/deepspeed/{stage}.json", launcher="torchrun", accumulation=8, processes=8
+    )
     assert sharding(given, root) == over
     assert sharding(settings(), root) == Sharding()
 

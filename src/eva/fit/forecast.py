@@ -8,6 +8,9 @@ from eva.fit.stage_cost import StageCost
 from eva.fit.startup import Begun
 from eva.fit.work import Group
 
+# What a process holds over what it uses: freed room between allocations of other sizes stays with it.
+_HOLES = 1.2
+
 Seconds = Callable[[StageCost], float]
 
 
@@ -30,7 +33,7 @@ class Forecast:
 
 def memory_of(cost: StageCost, begun: Callable[[Group], Begun], one_memory: bool) -> float:
     """Peak bytes of main memory: libraries, mapped files, and if `one_memory` also what is on the device."""
-    own = begun(cost.group).memory + cost.mapped + (cost.device if one_memory else 0.0)
+    own = begun(cost.group).memory + cost.mapped + (_HOLES * cost.device if one_memory else 0.0)
     return own * cost.processes
 
 

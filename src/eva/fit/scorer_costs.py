@@ -66,7 +66,7 @@ def evaluate_cost(name: str, inputs: Inputs, corpus: str, backbone: str) -> Stag
     settings = inputs.settings
     sample = inputs.sample(corpus, "test", backbone, settings.generate.max_dialogues)
     responses = sample.scale * sum(len(one.answers) for one in sample.said)
-    memory = 0.0
+    held, reading = 0.0, 0.0  # all scorers are there at once, and read one after the other
     parts: list[Part] = [Small(1.0 + responses * 0.01)]
     for section in (settings.level_classifier, settings.epitome, settings.epitome, settings.epitome):
         encoder = inputs.architecture(section.encoder)
@@ -74,10 +74,11 @@ def evaluate_cost(name: str, inputs: Inputs, corpus: str, backbone: str) -> Stag
             return StageCost(name, "scorers", unknown=f"the shape of {section.encoder}")
         read = _reading(responses * 2, 40)
         parts.append(Compute("forward", encoder, read.tokens, read.squares, 0, _BATCH, 40))
-        probe, held = _probe(inputs, section, responses, 40, 0)
-        memory += reading_memory(encoder, section) + held
+        probe, of_probe = _probe(inputs, section, responses, 40, 0)
+        own = reading_memory(encoder, section)
+        held, reading = held + 4 * encoder.parameters + of_probe, max(reading, own - 4 * encoder.parameters)
         parts += probe
-    return StageCost(name, "scorers", tuple(parts), steps=responses, device=memory)
+    return StageCost(name, "scorers", tuple(parts), steps=responses, device=held + reading)
 
 
 def register_cost(inputs: Inputs) -> StageCost:
@@ -100,7 +101,8 @@ def backbone_cost(name: str, inputs: Inputs, backbone: str) -> StageCost:
     size = model.parameters * (4.0 if row.source == "package" else 2.0)
     parts: tuple[Part, ...] = (Write(2 * size), *((Small(8.0),) if unpacked else ()))
     downloaded = size if row.source == "hub" else 0  # the hub's own cache
-    return StageCost(name, "models", parts, lasting=STORED * size + downloaded)
+    held = 1.5 * size if unpacked else 0.0
+    return StageCost(name, "models", parts, device=held, lasting=STORED * size + downloaded)
 
 
 def _probe(

@@ -27,6 +27,7 @@ Format = Literal["bf16", "fp32"]
 _START = 8.0  # start-up seconds of the group `models` on the reference machine of `Small`
 _DVC = 1.3  # seconds of DVC's own work for a stage on that machine
 _WRITE = 250e6  # bytes per second for writing, hashing and adding to DVC's cache
+_ROWS = (1, 8, 48)  # responses that grow together; between them a step's time is a straight line
 _LENGTHS = (32, 64, 128, 256, 512, 1024)
 
 
@@ -80,8 +81,9 @@ class MeasuredSpeeds:
             name = f"decode {_shape(model)} {precision} {n}"
             return float(self._kept(name, lambda: probing.decode_seconds(model, precision, n)))
 
-        one, eight = tried(1), tried(8)
-        return one + max(0.0, eight - one) * (rows - 1) / 7
+        few, many = _ROWS[:2] if rows <= _ROWS[1] else _ROWS[1:]
+        slope = max(0.0, tried(many) - tried(few)) / (many - few)
+        return max(tried(few) + slope * (rows - few), 1e-4)
 
     def _rate(self, name: Literal["update", "regression"]) -> float:
         from eva.fit import probing

@@ -18,11 +18,11 @@ _TRIED: dict[Group, tuple[str, ...]] = {
     "training": (*_MODELS, "datasets", "trl.trainer.dpo_trainer", "trl.trainer.sft_trainer"),
 }
 # The other groups are estimated from a measured one, because measuring all would take a minute.
-_LIKE: dict[Group, tuple[Group, float]] = {
-    "validation": ("models", 0.5),
-    "report": ("models", 0.35),
-    "scorers": ("models", 1.0),
-    "registry": ("models", 1.3),
+_LIKE: dict[Group, tuple[Group, float, float]] = {  # seconds, memory
+    "validation": ("models", 0.5, 0.6),
+    "report": ("models", 0.35, 0.25),
+    "scorers": ("models", 1.0, 1.2),
+    "registry": ("models", 1.3, 1.2),
 }
 _WAITING = 1.1  # wall time divided by CPU time of a process that imports libraries
 _PROGRAM = """\
@@ -46,8 +46,8 @@ def begin_all() -> dict[Group, Begun]:
     """Start-up time and memory of every group of stages."""
     tried = {group: _begin(names) for group, names in _TRIED.items()}
     like = {
-        group: Begun(tried[other].seconds * factor, round(tried[other].memory * 1.2))
-        for group, (other, factor) in _LIKE.items()
+        group: Begun(tried[other].seconds * longer, round(tried[other].memory * more))
+        for group, (other, longer, more) in _LIKE.items()
     }
     return {**tried, **like}
 
