@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Bounds = tuple[float | None, float | None]  # lowest and highest possible value; None: unbounded
 UNBOUNDED: Bounds = (None, None)
 _AT_ONCE = 2_000_000  # entries of the matrix of draws that are held as floats at a time
+_ROUNDING = 1e-9
 _NO_SPREAD = 1e-12  # standard error, in units of the largest influence, below which there is none
 
 
@@ -76,50 +77,73 @@ def infer(
     none either where no two dialogues differ, or so few that a resample often holds none of them (an end
     would be infinite). A difference that is the same in all dialogues is known as it is.
     """
+    return infer_all([found], resampling, bounds, difference=difference)[0]
+
+
+def infer_all(
+    several: Sequence[Estimate],
+    resampling: Resampling,
+    bounds: Bounds = UNBOUNDED,
+    *,
+    difference: bool = False,
+) -> list[Inference]:
+    """As `infer`, of several estimates over equally many dialogues at once."""
+    drawn = draws_of_t(several, resampling, difference)
+    pairs = zip(several, drawn, strict=True)
+    return [_inference(*pair, resampling.confidence, bounds, difference) for pair in pairs]
+
+
+def _inference(
+    found: Estimate, drawn: Array, confidence: float, bounds: Bounds, difference: bool
+) -> Inference:
     n, error, value = len(found.influence), found.standard_error, found.value
-    if n < 2 or resampling.resamples < 1 or np.isnan(value) or np.isnan(error):
+    if n < 2 or not len(drawn) or np.isnan(value) or np.isnan(error):
         return NOTHING
     if error <= _NO_SPREAD * max(1.0, abs(value)):
         nothing = abs(value) <= _NO_SPREAD
         return Inference((value, value), 1.0 if nothing else resolution(n)) if difference else NOTHING
-    drawn = _sorted_draws(found, resampling, difference)
-    low, high = _tails(drawn, resampling.confidence)
+    low, high = _tails(drawn, confidence, difference)
     if not np.isfinite([low, high]).all():
         return NOTHING
     ci = _within(value - error * high, bounds), _within(value - error * low, bounds)
-    return Inference(ci, max(resolution(n), two_sided(value / error, drawn)))
+    return Inference(ci, max(resolution(n), two_sided(value / error, drawn, difference)))
 
 
-def _sorted_draws(found: Estimate, resampling: Resampling, difference: bool) -> Array:
-    """Draws of t in their order; both signs of each where it is symmetric."""
-    drawn = draws_of_t(found, resampling, difference)
-    return np.sort(np.concatenate([drawn, -drawn]) if difference else drawn)
+def _tails(drawn: Array, confidence: float, difference: bool) -> tuple[float, float]:
+    """The draws that leave out the tails: of a difference, both at the same distance."""
+    places = len(drawn) + 1
+    if difference:
+        place = min(len(drawn), int(np.ceil(places * confidence - _ROUNDING))) - 1
+        high = float(np.partition(np.abs(drawn), place)[place])
+        return -high, high
+    place = max(1, int(places * (1 - confidence) / 2 + _ROUNDING))
+    ordered = np.partition(drawn, [place - 1, len(drawn) - place])
+    return float(ordered[place - 1]), float(ordered[-place])
 
 
-def _tails(drawn: Array, confidence: float) -> tuple[float, float]:
-    place = max(1, int((len(drawn) + 1) * (1 - confidence) / 2))
-    return float(drawn[place - 1]), float(drawn[-place])
-
-
-def draws_of_t(found: Estimate, resampling: Resampling, difference: bool = False) -> Array:
-    """Drawn distances of an estimate from the truth, in units of its standard error.
+def draws_of_t(several: Sequence[Estimate], resampling: Resampling, difference: bool = False) -> Array:
+    """Drawn distances of estimates from the truth, in units of their standard errors (estimates x resamples).
 
     Dialogues give a studentised draw of their own standard error. The other sources, of which there are many
     (V) or very few (training runs), add their own draws (the Behrens-Fisher solution for several variances).
     """
-    n, draw = len(found.influence), draw_signs if difference else draw_weights
-    weights = draw(n, resampling.resamples, resampling.seed)
-    if difference:
-        means = _weighted(weights, found.influence[:, None])[:, 0] / n
-        squares = np.full(len(means), (found.influence**2).mean())
-    else:
-        columns = np.stack([found.influence, found.influence**2], axis=1)
-        means, squares = (_weighted(weights, columns) / n).T
-    variance, floor = (squares - means**2) / (n - 1), _NO_SPREAD * float((found.influence**2).max())
+    influence = np.stack([found.influence for found in several], axis=1)
+    n, draw = len(influence), draw_signs if difference else draw_weights
+    weights = draw(n, resampling.resamples if n > 1 else 0, resampling.seed)
+    means = _weighted(weights, influence) / max(n, 1)
+    squares = (influence**2).mean(axis=0) if difference else _weighted(weights, influence**2) / max(n, 1)
+    variance, floor = (squares - means**2) / max(n - 1, 1), _NO_SPREAD * (influence**2).max(axis=0, initial=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = np.where(variance > floor, means / np.sqrt(variance), np.sign(means) * np.inf)
-    moved = found.dialogue_error * np.where(np.abs(means) <= floor, 0.0, drawn)
-    rng = np.random.default_rng([resampling.seed, 1])
+        drawn[np.abs(means) <= floor] = 0.0
+        return np.stack([_of_all(*pair, resampling.seed) for pair in zip(several, drawn.T, strict=True)])
+
+
+def _of_all(found: Estimate, drawn: Array, seed: int) -> Array:
+    """Draws with those of the sources beside the dialogues."""
+    if not found.others:
+        return drawn
+    rng, moved = np.random.default_rng([seed, 1]), found.dialogue_error * drawn
     for part in found.others:
         moved = moved + part.draw(rng, len(moved))
     return np.asarray(moved / found.standard_error, dtype=np.float64)
@@ -128,26 +152,35 @@ def draws_of_t(found: Estimate, resampling: Resampling, difference: bool = False
 def mean_interval(
     statistics: Sequence[Statistic], resampling: Resampling, bounds: Bounds = UNBOUNDED
 ) -> tuple[float, float] | None:
-    """Interval of the mean over training seeds, see `infer`; of squared distances by `squared_interval`."""
+    """Interval of the mean over training seeds; see `infer` and, of corrected values, `squared_intervals`."""
     found = estimate(statistics)
     if statistics[0].corrected:
         plug_in = float(np.mean([statistic.plug_in for statistic in statistics]))
-        return squared_interval(found, plug_in, resampling, bounds)
+        return squared_intervals([found], [plug_in], resampling, bounds)[0]
     return infer(found, resampling, bounds).ci
 
 
-def squared_interval(
-    found: Estimate, plug_in: float, resampling: Resampling, bounds: Bounds
-) -> tuple[float, float] | None:
-    """Interval of a squared distance whose bias, `plug_in` less the value, was taken off.
+def squared_intervals(
+    several: Sequence[Estimate], plug_ins: Sequence[float], resampling: Resampling, bounds: Bounds
+) -> list[tuple[float, float] | None]:
+    """Intervals of squared distances whose bias, the plug-in less the value, was taken off.
 
-    The variance of an estimated squared distance falls with the distance: of d it is the variance at
-    `plug_in` times (d + bias / 2) / plug_in. The interval holds every d from which the value is no further
+    The variance of an estimated squared distance falls with the distance: of d it is the variance at the
+    plug-in times (d + bias / 2) / plug-in. An interval holds every d from which the value is no further
     than its own standard error times t (a score interval), so that it is right at a distance of 0 too.
     """
-    if infer(found, resampling).ci is None or plug_in <= 0:
-        return None
-    tails = _tails(_sorted_draws(found, resampling, False), resampling.confidence)
+    drawn = draws_of_t(several, resampling)
+    return [
+        None
+        if _inference(found, own, resampling.confidence, bounds, False).ci is None or plug_in <= 0
+        else _squared(found, plug_in, _tails(own, resampling.confidence, False), bounds)
+        for found, plug_in, own in zip(several, plug_ins, drawn, strict=True)
+    ]
+
+
+def _squared(
+    found: Estimate, plug_in: float, tails: tuple[float, float], bounds: Bounds
+) -> tuple[float, float]:
     ends = []
     for sign, t in zip((1, -1), tails, strict=True):
         half = t**2 * found.standard_error**2 / (2 * plug_in)
@@ -156,11 +189,12 @@ def squared_interval(
     return _within(ends[1], bounds), _within(ends[0], bounds)
 
 
-def two_sided(t: float, drawn: Array) -> float:
-    """Twice the smaller share of sorted draws at or beyond `t`, the value itself counted as a draw."""
-    below = np.searchsorted(drawn, t, side="right")
-    above = len(drawn) - np.searchsorted(drawn, t, side="left")
-    return min(1.0, float(2 * (1 + min(below, above)) / (1 + len(drawn))))
+def two_sided(t: float, drawn: Array, difference: bool = False) -> float:
+    """Share of draws at or beyond `t`, itself counted: of both signs, or twice that of the smaller tail."""
+    if difference:
+        return float((1 + (np.abs(drawn) >= abs(t)).sum()) / (1 + len(drawn)))
+    beyond = min((drawn >= t).sum(), (drawn <= t).sum())
+    return min(1.0, float(2 * (1 + beyond) / (1 + len(drawn))))
 
 
 def resolution(n_dialogues: int) -> float:
