@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from os import killpg
 from typing import Any, Self
 
-TAIL = 25  # lines of output that reach the flow's state when a stage fails
-PATIENCE = 900.0  # seconds to wait for another DVC process that holds the stage's files
+TAIL = 25  # last lines of output that are shown in the state of a failed flow run
+PATIENCE = 900.0  # seconds to wait for another DVC process that has locked the stage's files
 LONGEST_PAUSE = 30.0
 # Signals and seconds to wait after each; Prefect's worker kills the flow run after 30.
 ENDINGS = ((signal.SIGINT, 20.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0))
@@ -72,7 +72,7 @@ class Children:
     def run(
         self, arguments: list[str], environment: Mapping[str, str], on_line: Callable[[str], None]
     ) -> DvcRun:
-        """Run `dvc <arguments>`, handing on its output line by line."""
+        """Run `dvc <arguments>`; `on_line` is called with each line of its output."""
         outcome, tail, unstored = None, deque[str](maxlen=TAIL), list[str]()
         child = self._start([sys.executable, "-m", "flows.dvc_hooks", *arguments], environment)
         with child:

@@ -39,7 +39,7 @@ def main(
     metrics: Path,
     plots: Path,
 ) -> None:
-    """Gather every variant's scores and lay them out as the paper's tables and figures."""
+    """Collect the scores of all variants and write them as the paper's tables and figures."""
     load_plugins(estimators)
     invented = [c for c in matrix.corpora if corpora[c].path.is_relative_to(SAMPLE)]
     inputs = pages.gather(

@@ -69,7 +69,7 @@ def _sha256(text: str) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step; parents are made."""
+    """Write `text` to `path` atomically; missing parent folders are created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     try:
@@ -192,7 +192,7 @@ def _swap(fresh: Path, path: Path) -> None:
         fresh.replace(path)
     else:
         old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=REPLACED))
-        path.replace(old)  # an empty folder may be replaced in one step
+        path.replace(old)  # allowed because `old` is an empty folder
         fresh.replace(path)
         shutil.rmtree(old)
     _to_disk(path.parent)

@@ -19,7 +19,7 @@ Entry = dict[str, Any]  # of one file: `size` in bytes, and a hex digest under t
 
 
 def seal(folder: Path, files: Iterable[Path], algorithms: Sequence[str] = ("sha256",)) -> None:
-    """Write the manifest of `files`, which lie below `folder`."""
+    """Write the manifest of `files`, which are inside `folder`, as `folder/manifest.json`."""
     write_json(folder / NAME, entries_of(folder, files, algorithms))
 
 

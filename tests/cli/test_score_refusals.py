@@ -34,7 +34,7 @@ def test_every_bad_line_of_a_file_at_once(eva: Eva, here: Path) -> None:
         "  - line 1: not JSON (Expecting property name enclosed in double quotes at column 2)\n"
         "  - line 2: `history` is missing\n"
         "  - line 3: `turn` 3 is greater than `n_turns` 2\n"
-        "  - line 4: `response` is empty; leave the turn out of every compared file, or answer it\n"
+        "  - line 4: `response` is empty; add the text, or remove this turn from every compared file\n"
     )
 
 

@@ -88,7 +88,7 @@ def test_an_undamaged_store(
     code, out, err = verify(monkeypatch, capsys)
     assert (code, err) == (0, "")
     assert "DVC cache: 3 objects" in out and "DVC remote: 3 objects" in out
-    assert out.endswith("everything stored is what was made\n")
+    assert out.endswith("all stored files match their digests\n")
 
 
 def test_every_damage_is_named_at_once(
@@ -116,7 +116,7 @@ def test_every_damage_is_named_at_once(
     assert "training" in err and "model.safetensors does not match its sha256 digest" in err
     assert f"{kept}: it was changed after it was written" in err
     assert "sft.0000.json: not the record of a run" in err
-    assert "everything stored" not in out
+    assert "all stored files" not in out
 
 
 @pytest.mark.parametrize("from_workspace", [False, True])

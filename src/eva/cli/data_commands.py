@@ -50,7 +50,7 @@ def show(
     tokenizer: Annotated[Path | None, typer.Option(help="backbone folder; its chat template is used")] = None,
     dialogue: Annotated[int, typer.Option(min=0, help="which training dialogue to render, from 0")] = 0,
 ) -> None:
-    """Print a corpus's counts and one rendered dialogue; [[ ]] marks what the loss covers."""
+    """Print the statistics of a corpus and one training dialogue; [[ ]] marks the tokens in the loss."""
     from eva.cli.project_plugins import load_project_plugins
     from eva.data.prepare import prepare
     from eva.data.show import corpus_summary
@@ -95,7 +95,7 @@ def responses(
 
     load_project_plugins("corpora")
     settings = read_settings(Path("params.yaml"))
-    problems = [] if corpus in settings.corpora else [f"--corpus {corpus!r}: no row of `corpora`"]
+    problems = [] if corpus in settings.corpora else [f"--corpus {corpus!r}: not a row of `corpora`"]
     problems += [] if split in SPLITS else [f"--split {split!r}: known are {', '.join(SPLITS)}"]
     problems += [] if of in OF else [f"--of {of!r}: known are {', '.join(OF)}"]
     raise_if(problems, "eva data responses")

@@ -24,7 +24,7 @@ def unconfigured() -> Evaluate:
 
 
 def metric_words(text: str) -> list[str]:
-    """The words of `--metrics`; an `InputError` if there is none."""
+    """The metric names in the value of `--metrics`; `InputError` if there is none."""
     from eva.metrics.selection import families
 
     words = [word.strip() for word in text.split(",") if word.strip()]

@@ -14,12 +14,12 @@ def fit(
         str | None,
         typer.Option(help="a file in profiles/, to print what machine it needs; by default params.yaml"),
     ] = None,
-    total: Annotated[bool, typer.Option("--total", help="print the total only")] = False,
+    total: Annotated[bool, typer.Option("--total", help="print only the total")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="compare with what the stages took here, by their records")
     ] = False,
 ) -> None:
-    """Forecast tokens, steps, memory, disk and time of every stage; refuse what cannot fit."""
+    """Forecast tokens, steps, memory, disk and time of every stage; fail if this machine is too small."""
     from eva.cli.project_plugins import load_project_plugins
     from eva.fit import machine_fit, profile_fit
     from eva.settings.params_file import read_settings

@@ -1,4 +1,4 @@
-"""Scores and comparisons as aligned text."""
+"""Scores, comparisons and human ratings as aligned text tables."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -20,7 +20,10 @@ Layout = Callable[[Sequence[Sequence[str]], Collection[int]], list[str]]
 
 
 def score_table(result: ScoreResult, layout: Layout = align) -> str:
-    """One line a metric; the column `noise` (what the reference itself gets) only where some have it."""
+    """One line per metric.
+
+    The column `noise`, the value that the reference itself would get, is there only if some metric has it.
+    """
     values = result.metrics
     floors = any(value.noise_floor is not None for value in values.values())
     rows = [["metric", "value", "interval", *(["noise"] if floors else []), "n", "unit"]]
@@ -129,7 +132,7 @@ def _net_verdict(ci: tuple[float, float] | None) -> str:
 
 
 def correlation_table(correlations: Sequence["Correlation"]) -> str:
-    """One line a metric, criterion and unit."""
+    """One line for each metric, criterion and unit (response or dialogue)."""
     rows = [["metric", "criterion", "unit", "rho", "interval", "p", "p, Holm", "n"]]
     rows += [
         [

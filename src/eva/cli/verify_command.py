@@ -1,4 +1,4 @@
-"""`eva verify`: is what is stored still what was made?"""
+"""`eva verify`: check stored files against their digests."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +27,7 @@ def verify(
     for line in [*found.checked, *(f"repaired: {one}" for one in found.repaired), *found.notes, *lines]:
         print(line)
     raise_if([*found.problems, *problems], "eva verify")
-    print("everything stored is what was made")
+    print("all stored files match their digests")
 
 
 def _registered(root: Path) -> tuple[list[str], list[str]]:

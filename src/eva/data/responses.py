@@ -16,7 +16,7 @@ _REQUIRED = {"dialogue_id": str, "turn": int, "n_turns": int, "history": list, "
 _OPTIONAL = ("reference", "raw", "finish", "marked")
 FINISHES = ("stop", "length", "filtered")
 _TYPE_WORDS = {str: "text", int: "a whole number", list: "a list of messages"}
-_LISTED = 100  # a file of another format has a problem on every line: the first hundred say enough
+_LISTED = 100  # problems shown per file; a file of another format has one on every line
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Response:
         finish: str | None = None,
         marked: bool | None = None,
     ) -> "Response":
-        """A response given at `turn`, with what the human supporter said there as its reference."""
+        """A response for `turn`, with what the human supporter said as its reference."""
         return cls(
             dialogue_id=turn.dialogue.id,
             turn=turn.ordinal,
@@ -191,7 +191,7 @@ def _wrong_values(raw: Mapping[str, Any], allow_empty: bool) -> Iterator[str]:
     if raw["turn"] > raw["n_turns"]:
         yield f"`turn` {raw['turn']} is greater than `n_turns` {raw['n_turns']}"
     if not allow_empty and not raw["response"].strip():
-        yield "`response` is empty; leave the turn out of every compared file, or answer it"
+        yield "`response` is empty; add the text, or remove this turn from every compared file"
     faults = list(_wrong_history(raw["history"]))
     yield from faults or _wrong_place(raw)
 

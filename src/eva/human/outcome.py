@@ -106,7 +106,7 @@ def _shares(ratings: Ratings, name: str, counts: Counts, dialogue_of: Counts) ->
             f"human/{name}/net",
             _share(100 * (counts @ np.array(form.scores)), totals, dialogue_of),
             "points",
-            f"Percent of `win` less percent of `lose` in {name}, ties counted in both bases. {_RESAMPLED}.",
+            f"Percent of `win` minus percent of `lose` of all ratings of {name}, with ties. {_RESAMPLED}.",
             higher_is_better=True,
             bounds=(-100, 100),
             difference=True,

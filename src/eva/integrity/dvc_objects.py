@@ -27,7 +27,7 @@ class Damaged:
     outputs: tuple[Output, ...]
 
     def described(self, root: Path) -> str:
-        """One line: the file, what it is part of, and that it is damaged."""
+        """One line: the damaged file, and the outputs that it belongs to."""
         used = ", ".join(f"{below(one.path, root)} ({one.stage})" for one in self.outputs[:3])
         more = f" and {len(self.outputs) - 3} more" if len(self.outputs) > 3 else ""
         what = f"it is {used}{more}" if used else "no output of this checkout needs it"

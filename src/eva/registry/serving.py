@@ -95,4 +95,4 @@ def _applied(tokenizer: "PreTrainedTokenizerBase", template: str) -> str | None:
             )
         )
     except TemplateError:
-        return None  # it refuses a system message: the other form is tried
+        return None  # it does not support a system message; the caller tries the other form

@@ -12,4 +12,4 @@ class Corpus(Section):
         description="layout of the files: esconv, failed_esconv, empathetic_dialogues, or one of a plugin"
     )
     path: Place = Field(description="folder with the files")
-    min_dialogues: Positive = Field(description="fewer than this in the train split fails the gate")
+    min_dialogues: Positive = Field(description="validation fails if the train split has fewer")

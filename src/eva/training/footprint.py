@@ -31,7 +31,7 @@ def checkpoint_bytes(settings: Training) -> float:
 
 
 def most_bytes(parameters: float, settings: Training) -> int:
-    """Bytes that the store takes at most while `parameters` are trained (benchmarks/disk.py measures it)."""
+    """The most bytes that the checkpoint store needs to train `parameters` (see benchmarks/disk.py)."""
     return round(parameters * _CHECKPOINTS * checkpoint_bytes(settings))
 
 
