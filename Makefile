@@ -17,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup run smoke test test-fast check fix up down ui deps lock clean
+.PHONY: help setup run smoke test test-fast check fix bench up down ui deps lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -73,6 +73,9 @@ fix: setup ## let ruff fix style and format
 
 deps: setup ## update the links to the code that each stage depends on (pipelines/code)
 	python -m pipelines.dependencies
+
+bench: setup ## what training and generation cost beside what they replace (BENCH=--quick: less work)
+	python -m benchmarks $(BENCH)
 
 up: setup ## start Prefect, MLflow and a worker per pool on 127.0.0.1, and deploy the flows
 	python -m flows.services up

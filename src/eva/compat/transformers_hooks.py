@@ -1,8 +1,9 @@
 """Private parts of transformers that EVA uses; tested with transformers 5.23.
 
-`Trainer._get_train_sampler`, `Trainer._prepare_inputs`, `Trainer._save_checkpoint`,
-`Trainer._maybe_log_save_evaluate`, `TrainingArguments.hf_deepspeed_config`,
-`config._attn_implementation`, `PreTrainedModel._supports_attention_backend`, `config._name_or_path`, and
+`Trainer._get_train_sampler`, `Trainer._get_num_items_in_batch`, `Trainer._prepare_inputs`,
+`Trainer._save_checkpoint`, `Trainer._maybe_log_save_evaluate`, `TrainingArguments.hf_deepspeed_config`,
+`config._attn_implementation`, `PreTrainedModel._supports_attention_backend`,
+`PreTrainedModel._supports_sdpa`, `config._name_or_path`, and
 the marks that loading a GGUF file leaves on a model.
 """
 
@@ -52,6 +53,24 @@ class ChecksSteps:
         super()._maybe_log_save_evaluate(tr_loss, grad_norm, *args, **kwargs)  # type: ignore[misc]
 
 
+class OwnCount:
+    """`Trainer` mixin: a step's loss is divided by what `count(batch)` gives over all its batches.
+
+    It is summed over processes, and `compute_loss` gets it as `num_items_in_batch`.
+    """
+
+    loss_is_scaled_for_ga = True  # by that division
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+        trainer: Any = self
+        if not batch_samples:
+            return None
+        total = sum(trainer.count(batch) for batch in batch_samples)
+        if trainer.args.world_size > 1:
+            return trainer.accelerator.gather(total.to(device)).sum()
+        return total.to(device)
+
+
 def on_device(trainer: Any, inputs: Any) -> Any:
     """A batch moved to the trainer's device, as the trainer gives it to its model."""
     return trainer._prepare_inputs(inputs)
@@ -71,6 +90,11 @@ def attention_of(model: Any) -> str:
 def takes_attention(model: Any) -> bool:
     """Whether a model calls the attention function that `set_attn_implementation` sets in all its layers."""
     return bool(getattr(model, "_supports_attention_backend", False))
+
+
+def takes_sdpa(model: Any) -> bool:
+    """Whether attention is softmax of scores and nothing else: no capped scores, no sinks."""
+    return bool(getattr(model, "_supports_sdpa", False))
 
 
 def call_model(model: Any, name: str) -> None:

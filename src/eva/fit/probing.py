@@ -17,6 +17,7 @@ from eva.devices import best_device
 from eva.fit.architecture import Architecture
 from eva.fit.room import busy
 from eva.fit.work import Compute, Kind
+from eva.training.attention import set_attention
 
 _LARGEST = 3e8
 _LARGEST_EMBEDDING = 1e8
@@ -98,6 +99,8 @@ def _built(model: Architecture, kind: Kind, precision: Format, whole: bool = Fal
         built = copy.deepcopy(built)
     if precision == "bf16" and (whole or kind == "adapt"):
         built = copy.deepcopy(built).bfloat16()
+    if not model.encoder:
+        set_attention(built, "sdpa" if kind == "forward" else "auto")
     if kind == "adapt":
         built = _with_adapter(built)
     return built.to(best_device()).train(kind != "forward")
@@ -124,7 +127,6 @@ def _decoder(model: Architecture) -> Any:
         vocab_size=model.vocab,
         tie_word_embeddings=model.tied,
         max_position_embeddings=8192,
-        attn_implementation="sdpa",
     )
     built = LlamaForCausalLM(config)
     torch.nn.init.normal_(built.get_output_embeddings().weight, std=_SCALE)

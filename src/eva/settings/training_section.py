@@ -8,6 +8,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from eva.settings.precision import PrecisionField
 from eva.settings.section import Place, Positive, Section
 
+AttentionName = Literal["auto", "eager", "sdpa", "flash_attention_2"]
+
 
 class Training(Section):
     """Settings of a training run."""
@@ -26,6 +28,9 @@ class Training(Section):
     precision: PrecisionField = "auto"
     gradient_checkpointing: bool = Field(
         description="recompute activations in the backward pass: less memory, about a third more time"
+    )
+    attention: AttentionName = Field(
+        "auto", description="attention kernel; auto: EVA's own in blocks on a CPU, torch's (sdpa) on a GPU"
     )
     save_steps: Positive = Field(description="optimizer steps between resumable checkpoints")
     launcher: Literal["single", "torchrun"] = Field(

@@ -26,6 +26,7 @@ _COLUMNS = {
 }
 _LAST = ("lr", "grad_norm", "epoch")
 _ROWS = 50  # about how many rows a history has
+_SAMPLED = ("sample_tokens", "sample_repetition")
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -80,16 +81,21 @@ def row_every(steps: int) -> int:
 def history(logged: Iterable[Mapping[str, Any]], every: int) -> list[Row]:
     """A trainer's log of each step as rows: the first step, then means over the steps up to each `every`-th.
 
-    Evaluations and times are left out; rate, gradient and epoch are those of a row's last step.
+    Evaluations and times are left out; rate, gradient and epoch are those of a row's last step. What was
+    sampled (`SampleWatch`) stands in the next row, or in the last one.
     """
     rows, gathered = list[Row](), list[Mapping[str, Any]]()
+    sampled: Row = {}
     for line in logged:
+        sampled |= {key: line[key] for key in _SAMPLED if key in line}
         if "loss" not in line:
             continue
         gathered.append(line)
         if _ends_row(line["step"], every):
-            rows.append(_row(gathered))
-            gathered = []
+            rows.append(_row(gathered) | sampled)
+            gathered, sampled = [], {}
+    if rows:
+        rows[-1] |= sampled
     return rows
 
 

@@ -154,9 +154,9 @@ def token_log_probs(model: Any, forest: Forest) -> "torch.Tensor":
     logits = model(
         input_ids=torch.tensor([forest.input_ids], device=device),
         position_ids=torch.tensor([forest.positions], device=device),
-        attention_mask=None if forest.plain else _additive(forest.visible(device), weights.dtype),
         logits_to_keep=rows,
         use_cache=False,
+        **_mask(model, forest, weights),
     ).logits[0]
     targets = torch.tensor(forest.targets, device=device)
     return -torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
@@ -177,9 +177,16 @@ def response_log_probs(model: Any, trees: Sequence[Tree]) -> "torch.Tensor":
     return torch.zeros(len(place), device=given.device).index_add(0, owners, given)
 
 
-def _additive(visible: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor":
-    """The mask as attention takes it: 0 where a token is seen, the dtype's minimum elsewhere [1, 1, T, T]."""
+def _mask(model: Any, forest: Forest, weights: "torch.Tensor") -> dict[str, Any]:
+    """What tells attention what a token sees: nothing, blocks, or a matrix of 0 and the dtype's minimum."""
     import torch
 
-    mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
-    return mask.masked_fill_(~visible, torch.finfo(dtype).min)[None, None]
+    from eva.models.block_attention import Visible, in_blocks
+
+    if forest.plain:
+        return {"attention_mask": None}
+    visible = forest.visible(weights.device)
+    if in_blocks(model):
+        return {"visible": Visible(visible)}
+    mask = torch.zeros(visible.shape, dtype=weights.dtype, device=weights.device)
+    return {"attention_mask": mask.masked_fill_(~visible, torch.finfo(weights.dtype).min)[None, None]}

@@ -73,7 +73,9 @@ def plan(
 
     settings = ready("dpo", settings)
     needed = adapter_bytes(model_dir, lora_targets, settings.r, settings)
-    require_positions(model_dir, settings.max_length, "dpo.max_length")
+    answer = settings.sample_tokens if settings.samples else 0
+    knob = "dpo.max_length" + (" with dpo.sample_tokens" if answer else "")
+    require_positions(model_dir, settings.max_length + answer, knob)
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)
     log.info("dpo: encoding %d training and %d held-out pairs", len(train), len(valid))

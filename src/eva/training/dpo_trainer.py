@@ -14,12 +14,14 @@ from eva.devices import seeded
 from eva.models.branching import supports_branches
 from eva.models.loading import load_model, load_tokenizer
 from eva.settings.dpo_section import Dpo
-from eva.training.arguments import effective_batch, trainer_arguments
+from eva.training.arguments import effective_batch, total_steps, trainer_arguments
+from eva.training.attention import set_attention
 from eva.training.callbacks import add_callbacks
 from eva.training.job import Job
 from eva.training.loop import Repeatable, Trained, run_training
 from eva.training.reference_scores import with_reference
 from eva.training.result import Outcome
+from eva.training.sample_watch import SampleWatch
 from eva.training.saving import State, save_adapter, whole_state
 from eva.training.tree_trainer import Objective, TreeTrainer
 from eva.training.worker import work
@@ -77,8 +79,12 @@ def build(job: Job[Dpo], folder: Path) -> Any:
     config = _config(job, folder)
     model = load_model(job.model_dir, "bfloat16" if job.settings.precision == "bf16" else "float32")
     silence_dropout(model)
-    trainer = (_trees if job.settings.trainer == "tree" else _pairs)(job, folder, config, model)
+    trees = job.settings.trainer == "tree"
+    set_attention(model, job.settings.attention, padded_left=not trees)
+    trainer = (_trees if trees else _pairs)(job, folder, config, model)
     add_callbacks(trainer, "dpo")
+    if job.settings.samples:
+        trainer.add_callback(SampleWatch(job))
     return trainer
 
 
@@ -177,6 +183,7 @@ def _metrics(job: Job[Dpo], trained: Trained, state: State) -> dict[str, float]:
         "lora_b_moved": sum(moved),
         "lora_b_total": len(moved),
         "steps": trained.steps,
+        "stopped_early": int(trained.steps < total_steps(job.settings, len(job.train))),
         "effective_batch": effective_batch(job.settings),
     }
 

@@ -4,7 +4,7 @@ Refuses, before a model is loaded, inputs that would make a training worthless w
 supervised token, a supporter turn without supervision, a response that would be truncated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from eva.artifacts import fingerprint
 from eva.data.dialogue import Dialogue, Preference
 from eva.errors import InputError, raise_if
 from eva.models.chat import IGNORE, Window, encode_dialogue, encode_responses
+from eva.settings.sft_section import LossWeighting
+from eva.training.turn_weights import token_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -41,15 +43,20 @@ class Examples:
 
 
 def dialogue_examples(
-    tokenizer: "PreTrainedTokenizerBase", dialogues: Sequence[Dialogue], max_length: int, where: str
+    tokenizer: "PreTrainedTokenizerBase",
+    dialogues: Sequence[Dialogue],
+    max_length: int,
+    where: str,
+    weighting: LossWeighting = "uniform",
 ) -> Examples:
-    """Rows `{dialogue, input_ids, labels, length}`: each dialogue once, in as many windows as it needs.
+    """Rows `{dialogue, input_ids, labels, weights, length}`: each dialogue once, in windows as it needs.
 
     Args:
         tokenizer: of the start model, with its chat template.
         dialogues: joined turns, the user first.
         max_length: tokens of a window.
         where: what to call the split in a message.
+        weighting: how much a supporter turn counts.
 
     Raises:
         InputError: no dialogue, no supervised token, or a supporter turn without supervision.
@@ -59,11 +66,11 @@ def dialogue_examples(
     for dialogue in dialogues:
         try:
             windows = encode_dialogue(tokenizer, dialogue.messages(), max_length=max_length)
+            rows.extend(_window_rows(dialogue.id, windows, weighting))
         except InputError as error:
             problems.append(f"dialogue {dialogue.id}: {error}")
             continue
         problems.extend(_lost_turns(dialogue, windows))
-        rows.extend(_window_row(dialogue.id, window) for window in windows)
     raise_if(_shortened(problems), where)
     supervised = sum(label != IGNORE for row in rows for label in row["labels"])
     if supervised == 0:
@@ -94,9 +101,17 @@ def pair_examples(
     return Examples(rows, len(pairs), answers + 2 * sum(len(row["prompt_ids"]) for row in rows), answers)
 
 
-def _window_row(dialogue: str, window: Window) -> dict[str, Any]:
-    ids = window.input_ids
-    return {"dialogue": dialogue, "input_ids": ids, "labels": window.labels, "length": len(ids)}
+def _window_rows(
+    dialogue: str, windows: Sequence[Window], weighting: LossWeighting
+) -> Iterator[dict[str, Any]]:
+    for window, weights in zip(windows, token_weights(weighting, windows), strict=True):
+        yield {
+            "dialogue": dialogue,
+            "input_ids": window.input_ids,
+            "labels": window.labels,
+            "weights": weights,
+            "length": len(window.input_ids),
+        }
 
 
 def _lost_turns(dialogue: Dialogue, windows: Sequence[Window]) -> list[str]:

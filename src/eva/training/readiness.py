@@ -8,8 +8,9 @@ from eva.devices import decide
 from eva.errors import raise_if
 from eva.settings.training_section import Training
 from eva.training.arguments import total_steps, warmup_steps
+from eva.training.attention import attention_problems
 from eva.training.launch import launch_problems
-from eva.training.trl_extra import Stage, extra_problems, typed_extra
+from eva.training.trl_extra import Stage, extra_problems, typed_extra, unread_problems
 
 SettingsT = TypeVar("SettingsT", bound=Training)
 
@@ -25,7 +26,10 @@ def training_problems(stage: Stage, settings: Training, examples: int | None = N
         examples: number of training rows (windows of dialogues, or pairs), if it is known.
     """
     few = [] if examples is None else learning_problems(settings, examples)
-    return [*launch_problems(settings), *extra_problems(stage, settings.extra), *few]
+    trees = getattr(settings, "trainer", None) == "tree"
+    attention = attention_problems(settings.attention, trees)
+    unread = unread_problems(settings.extra) if stage == "sft" or trees else []
+    return [*launch_problems(settings), *attention, *extra_problems(stage, settings.extra), *unread, *few]
 
 
 def ready(stage: Stage, settings: SettingsT) -> SettingsT:

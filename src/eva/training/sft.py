@@ -69,8 +69,9 @@ def plan(
     check_chat_template(model_dir)
     tokenizer = load_tokenizer(model_dir)
     log.info("sft: encoding %d training and %d held-out dialogues", len(train), len(valid))
-    rows = dialogue_examples(tokenizer, train, settings.max_length, "sft: train split")
-    held_out = dialogue_examples(tokenizer, valid, settings.max_length, "sft: valid split")
+    length, weighting = settings.max_length, settings.loss_weighting
+    rows = dialogue_examples(tokenizer, train, length, "sft: train split", weighting)
+    held_out = dialogue_examples(tokenizer, valid, length, "sft: valid split")
     require_learning("sft", settings, len(rows.rows))
     digests = {"train": rows.digest, "valid": held_out.digest}
     inputs = run_inputs("sft", TRAINER, settings, model_dir, seed, digests)

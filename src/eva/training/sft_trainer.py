@@ -1,23 +1,27 @@
-"""TRL's SFTTrainer with an exact held-out score, and one acquisition run with it."""
+"""Acquisition: one reading of each dialogue, a loss on supporter tokens alone, an exact held-out score."""
 
 import logging
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trl import SFTConfig, SFTTrainer
+from transformers import Trainer
+from trl import SFTConfig
 
-from eva.compat.transformers_hooks import on_device
-from eva.compat.trl_hooks import score_tokens
-from eva.models.loading import load_model, load_tokenizer
+from eva.compat.transformers_hooks import OwnCount, on_device
+from eva.models.chat import IGNORE
+from eva.models.loading import load_model
 from eva.settings.sft_section import Sft
 from eva.training.arguments import effective_batch, trainer_arguments
+from eva.training.attention import set_attention
 from eva.training.callbacks import add_callbacks
 from eva.training.job import Job
 from eva.training.loop import Repeatable, Trained, run_training
 from eva.training.result import Outcome
 from eva.training.saving import save_model, whole_state
+from eva.training.supervised_loss import TokenBatch
 from eva.training.worker import work
 
 if TYPE_CHECKING:
@@ -27,8 +31,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class DialogueTrainer(Repeatable, SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer whose evaluation is the mean over all supervised tokens, not over batches."""
+class DialogueTrainer(Repeatable, OwnCount, Trainer):  # type: ignore[misc]
+    """Trains on rows of `dialogue_examples`.
+
+    The loss of an optimizer step is the weighted mean over the supervised tokens of all its batches and
+    processes, as TRL's SFTTrainer has it with weights of 1. A held-out score is the mean over all tokens.
+    """
+
+    def count(self, batch: Any) -> "torch.Tensor":
+        """Sum of the weights of a batch's labels."""
+        rows = TokenBatch(**batch)
+        return rows.weights[:, 1:][rows.supervised].sum()
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> "torch.Tensor":
+        """What a batch adds to the loss of its step; processes are averaged, so each counts for all."""
+        batch = TokenBatch(**inputs)
+        total = batch.weighted_sum(batch.losses(model))
+        return total / num_items_in_batch * self.accelerator.num_processes
 
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: list[str] | None = None
@@ -36,10 +57,21 @@ class DialogueTrainer(Repeatable, SFTTrainer):  # type: ignore[misc]
         """Loss of the batch, and for each row its summed NLL and its number of supervised tokens."""
         import torch
 
-        inputs = on_device(self, inputs)
+        batch = TokenBatch(**on_device(self, inputs))
         with torch.no_grad(), self.compute_loss_context_manager():
-            outputs = score_tokens(model, inputs)
-        return outputs.loss.detach(), -outputs.log_probs.float().sum(1), outputs.label_mask.sum(1)
+            losses = batch.losses(model)
+        return losses.mean(), batch.row_sums(losses), batch.supervised.sum(1)
+
+
+def _padded(rows: Sequence[dict[str, Any]]) -> dict[str, "torch.Tensor"]:
+    """Rows as the fields of a `TokenBatch`."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    return {
+        name: pad_sequence([torch.tensor(row[name]) for row in rows], batch_first=True, padding_value=padding)
+        for name, padding in (("input_ids", 0), ("labels", IGNORE), ("weights", 0.0))
+    }
 
 
 def _held_out(prediction: "EvalPrediction") -> dict[str, float]:
@@ -49,15 +81,15 @@ def _held_out(prediction: "EvalPrediction") -> dict[str, float]:
 
 def build(job: Job[Sft], folder: Path) -> DialogueTrainer:
     """The trainer of a job; its rows reach the model exactly as they were encoded."""
-    shared = trainer_arguments(job.settings, folder, job.seed, len(job.train))
-    # With this, TRL neither cuts nor relabels rows that hold `input_ids` and `labels`.
-    config = SFTConfig(**shared, dataset_kwargs={"skip_prepare_dataset": True})
+    config = SFTConfig(**trainer_arguments(job.settings, folder, job.seed, len(job.train)))
+    model = load_model(job.model_dir, "float32")  # after the config, which may partition it (ZeRO-3)
+    set_attention(model, job.settings.attention)
     trainer = DialogueTrainer(
-        model=load_model(job.model_dir, "float32"),  # after the config, which may partition it (ZeRO-3)
+        model=model,
         args=config,
+        data_collator=_padded,
         train_dataset=job.train,
         eval_dataset=job.valid,
-        processing_class=load_tokenizer(job.model_dir),
         compute_metrics=_held_out,
     )
     add_callbacks(trainer, "sft")

@@ -55,6 +55,14 @@ _REASONS = {
         "hub_private_repo hub_always_push"
     ),
 }
+# What TRL's own trainers do with a batch, and EVA's do not.
+_TRLS = frozenset(
+    {
+        "router_aux_loss_coef", "pad_to_multiple_of", "activation_offloading", "label_smoothing_factor",
+        "label_smoothing", "ld_alpha", "f_divergence_type", "f_alpha_divergence_coef", "use_weighting",
+        "discopop_tau",
+    }
+)  # fmt: skip
 OWNED = {field: reason for reason, fields in _REASONS.items() for field in fields.split()}
 
 
@@ -68,6 +76,16 @@ def extra_problems(stage: Stage, extra: Mapping[str, Any]) -> list[str]:
     config = _config(stage)
     problems = [problem for name in extra if (problem := _problem(config, name, extra[name]))]
     return problems or list(_refused_by_trl(config, typed_extra(stage, extra)))
+
+
+def unread_problems(extra: Mapping[str, Any]) -> list[str]:
+    """Each field that EVA's own trainers (acquisition, and alignment on trees) would not read."""
+    return [
+        f"extra: `{name}` belongs to TRL's own trainers, which EVA's replace; remove it (for `dpo`, "
+        "`trainer: trl` reads it)"
+        for name in extra
+        if name in _TRLS
+    ]
 
 
 def typed_extra(stage: Stage, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+../../../src/eva/settings/sft_section.py

@@ -1,0 +1,1 @@
+../../../src/eva/training/turn_weights.py

@@ -1,0 +1,33 @@
+"""Which attention kernel a training uses."""
+
+import logging
+from importlib.util import find_spec
+from typing import Any
+
+from eva.devices import best_device
+from eva.models.block_attention import use_blocks
+from eva.settings.training_section import AttentionName
+
+log = logging.getLogger(__name__)
+
+
+def set_attention(model: Any, wanted: AttentionName, padded_left: bool = False) -> None:
+    """Let `model` use the kernel that the settings name.
+
+    `auto` is EVA's own in blocks on a CPU, where torch's fused one is slow backwards (docs/performance.md),
+    and torch's (`sdpa`) on a GPU, for models that are no plain attention, and for rows padded on the left.
+    """
+    if wanted == "auto" and best_device().type == "cpu" and not padded_left and use_blocks(model):
+        return
+    model.set_attn_implementation("sdpa" if wanted == "auto" else wanted)
+
+
+def attention_problems(wanted: AttentionName, trees: bool) -> list[str]:
+    """Why a kernel cannot be used here; `trees`: for dialogue trees, whose mask is no plain causal one."""
+    if wanted != "flash_attention_2":
+        return []
+    if trees:
+        return ["attention: flash_attention_2 takes no mask of a tree; set `attention: auto`"]
+    if find_spec("flash_attn") is None or best_device().type != "cuda":
+        return ["attention: flash_attention_2 needs a GPU and the package flash-attn; set `attention: auto`"]
+    return []
