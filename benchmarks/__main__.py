@@ -12,14 +12,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks import acquisition, alignment, answers, corpus, machine, memory
-from benchmarks.timing import Row, median
+from benchmarks.timing import Row, Seconds, median, ratios
 
 from eva.artifacts import write_json
 from eva.compat.chatter import silence_libraries
+from eva.data.dialogue import supporter_turns
+from eva.data.responses import Response
 
 _REAL = Path("../shared/data/esconv")
 _SAMPLE = Path("data/sample/esconv")
@@ -73,6 +76,26 @@ def _generation(bench: Bench) -> Iterator[Row]:
     yield from answers.compare(bench.model, dialogues, bench.rounds, 8 if bench.quick else 32)
 
 
+def _scorers(bench: Bench) -> Iterator[Row]:
+    from benchmarks import scorers
+
+    turns = supporter_turns([row.dialogue for row in bench.rows])[: 60 if bench.quick else 1000]
+    said = [Response.at(turn, turn.gold.content) for turn in turns]
+    row = Row("four scorers, each text read once", "fp32", 3, 5)
+    found = [
+        scorers.compare(corpus.model_folder("minilm"), bench.model, said)
+        for _ in range(1 if bench.quick else 2)
+    ]
+    row.seconds = {
+        "EVA": [Seconds(one.ours, one.ours) for one in found],
+        "a pass a scorer": [Seconds(one.theirs, one.theirs) for one in found],
+    }
+    row.tokens = {"EVA": found[0].our_tokens, "a pass a scorer": found[0].their_tokens}
+    row.ratio = ratios(*row.seconds.values())
+    row.note = f"{len(said)} responses, {found[0].equal:.1%} of labels equal; times on the clock only"
+    yield row
+
+
 SUBJECTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "sft": _sft,
     "share": _share,
@@ -80,6 +103,7 @@ SUBJECTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "evad": _evad,
     "memory": _memory,
     "generation": _generation,
+    **({"scorers": _scorers} if find_spec("benchmarks.scorers") else {}),
 }
 
 

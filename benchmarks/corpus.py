@@ -38,13 +38,13 @@ class Encoded:
         return sum(len(row["input_ids"]) for row in self.prefixes)
 
 
-def model_folder() -> Path:
-    """SmolLM2 as the stage `backbone` left it, or made now from the installed package."""
-    made = Path("models/backbone/smollm2")
+def model_folder(name: str = "smollm2") -> Path:
+    """A backbone as its stage left it, or made now from the installed package."""
+    made = Path("models/backbone") / name
     if not made.is_dir():
-        made = Path(".eva/bench/smollm2")
+        made = Path(".eva/bench") / name
         if not made.is_dir():
-            materialise("smollm2", read_settings(Path("params.yaml")).backbones["smollm2"], made)
+            materialise(name, read_settings(Path("params.yaml")).backbones[name], made)
     return made
 
 

@@ -112,7 +112,7 @@ def _folded(states: torch.Tensor, block: Block) -> torch.Tensor:
 
 
 def _unfolded(part: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-    return part.unflatten(1, (q.shape[1], -1))
+    return part.view(part.shape[0], q.shape[1], -1, part.shape[2])
 
 
 def _attend(
@@ -162,7 +162,7 @@ def use_blocks(model: Any) -> bool:
     from transformers import AttentionInterface
 
     plain = supports_branches(model) and takes_attention(model) and takes_sdpa(model)
-    if not plain or getattr(model.config, "attention_dropout", 0.0):
+    if not plain or model.config.to_dict().get("attention_dropout"):
         return False
     AttentionInterface.register(NAME, _attend)
     model.set_attn_implementation(NAME)

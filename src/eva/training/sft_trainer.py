@@ -40,16 +40,16 @@ class DialogueTrainer(Repeatable, OwnCount, Trainer):  # type: ignore[misc]
 
     def count(self, batch: Any) -> "torch.Tensor":
         """Sum of the weights of a batch's labels."""
-        rows = TokenBatch(**batch)
-        return rows.weights[:, 1:][rows.supervised].sum()
+        return TokenBatch(**batch).total_weight
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> "torch.Tensor":
         """What a batch adds to the loss of its step; processes are averaged, so each counts for all."""
         batch = TokenBatch(**inputs)
-        total = batch.weighted_sum(batch.losses(model))
-        return total / num_items_in_batch * self.accelerator.num_processes
+        share = batch.weighted_sum(batch.losses(model)) / num_items_in_batch
+        loss: torch.Tensor = share * self.accelerator.num_processes
+        return loss
 
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: list[str] | None = None

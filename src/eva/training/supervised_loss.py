@@ -27,6 +27,11 @@ class TokenBatch:
         """Where a position predicts a label: bool [B, T - 1]."""
         return self.labels[:, 1:] != IGNORE
 
+    @property
+    def total_weight(self) -> "torch.Tensor":
+        """How much all labels count together."""
+        return self.weights[:, 1:][self.supervised].sum()
+
     def losses(self, model: Any) -> "torch.Tensor":
         """Negative log-likelihood in nats of every label, row by row: float32 [S]."""
         from torch.nn.functional import cross_entropy
