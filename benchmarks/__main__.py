@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks import acquisition, alignment, answers, corpus, machine, memory
+from benchmarks import acquisition, alignment, answers, corpus, kernels, machine, memory
 from benchmarks.timing import Row, Seconds, median, ratios
 
 from eva.artifacts import write_json
@@ -103,6 +103,7 @@ SUBJECTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "evad": _evad,
     "memory": _memory,
     "generation": _generation,
+    "attention": lambda bench: kernels.compare(bench.rounds),
     **({"scorers": _scorers} if find_spec("benchmarks.scorers") else {}),
 }
 
@@ -125,7 +126,7 @@ def table(rows: Sequence[Row]) -> str:
             bars = [f"{1 / row.at_least:.0%}", f"{1 / row.aim:.0%}"] if row.at_least and row.aim else ["", ""]
         else:
             result = f"{row.ratio['wall']:.1f}x / {row.ratio['cpu']:.1f}x"
-            bars = [f"{row.at_least:g}x", f"{row.aim:g}x"]
+            bars = ["" if bar is None else f"{bar:g}x" for bar in (row.at_least, row.aim)]
         lines.append(f"| {row.work} | {own} | {other} | {tokens} | {result} | {bars[0]} | {bars[1]} |")
     return "\n".join(lines)
 
