@@ -3,8 +3,8 @@
 A block of queries is multiplied with the keys that any of them sees, and with no others: half of a causal
 square, and of a dialogue tree each branch with its own prefix. Backwards the weights are computed again
 from their logarithmic sums, as in FlashAttention (Dao et al. 2022), so no matrix of T x T is ever kept.
-torch's own fused kernel does the same, but its backward pass on a CPU is slow and takes no advantage of a
-tree's mask (docs/performance.md).
+torch's own fused kernel does the same, but on a CPU it takes no advantage of a tree's mask, which hides
+most of the square (docs/performance.md).
 """
 
 from collections.abc import Sequence

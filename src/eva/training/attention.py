@@ -14,8 +14,9 @@ log = logging.getLogger(__name__)
 def set_attention(model: Any, wanted: AttentionName, padded_left: bool = False) -> None:
     """Let `model` use the kernel that the settings name.
 
-    `auto` is EVA's own in blocks on a CPU, where torch's fused one is slow backwards (docs/performance.md),
-    and torch's (`sdpa`) on a GPU, for models that are no plain attention, and for rows padded on the left.
+    `auto` is EVA's own in blocks on a CPU, where torch's fused one computes what a tree's mask hides
+    (docs/performance.md), and torch's (`sdpa`) on a GPU, for models whose attention is not plain, and for rows
+    padded on the left.
     """
     if wanted == "auto" and best_device().type == "cpu" and not padded_left and use_blocks(model):
         return
