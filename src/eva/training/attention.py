@@ -15,8 +15,8 @@ def set_attention(model: Any, wanted: AttentionName, padded_left: bool = False) 
     """Let `model` use the kernel that the settings name.
 
     `auto` is EVA's own in blocks on a CPU, where torch's fused one computes what a tree's mask hides
-    (docs/performance.md), and torch's (`sdpa`) on a GPU, for models whose attention is not plain, and for rows
-    padded on the left.
+    (docs/performance.md), and torch's (`sdpa`) on a GPU, for models whose attention is not plain, and for
+    rows padded on the left.
     """
     if wanted == "auto" and best_device().type == "cpu" and not padded_left and use_blocks(model):
         return
