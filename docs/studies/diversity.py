@@ -26,7 +26,7 @@ from eva.statistics.bootstrap import Resampling, mean_interval
 from eva.statistics.contrast import contrast
 
 DIALOGUES = (20, 50, 100, 200)
-DRAWS, RESAMPLES = 400, 1000
+DRAWS, RESAMPLES = 200, 999
 WORDS = (8, 16, None)  # of a response; None: all
 Talk = Sequence[Response]
 
@@ -118,7 +118,7 @@ def _intervals(talks: Sequence[Talk], rng: np.random.Generator) -> Iterator[str]
             interval = mean_interval([ours], resampling, (0, 100))
             errors.append(ours.value - truth)
             held.append(interval is not None and interval[0] <= truth <= interval[1])
-            alarms.append(contrast([ours], [theirs], resampling).within_noise is False)
+            alarms.append((contrast([ours], [theirs], resampling).p_value or 1.0) < 0.05)
         if measured < DRAWS / 2:
             yield f"| {size} | {100 * measured / DRAWS:.0f} % | | | |"
             continue
