@@ -28,8 +28,8 @@ DIALOGUES, EVERY = 4, 3
 Messages = Sequence[dict[str, str]]
 TASK = (
     "You are a helpful and considerate supporter. Before you answer the help-seeker, write one line that "
-    "starts with `Thought:` and says what they feel and what would help. Then write one line that starts with "
-    "`Response:` with the supporter's utterance."
+    "starts with `Thought:` and says what they feel and what would help. Then write one line that starts "
+    "with `Response:` with the supporter's utterance."
 )
 EXAMPLES = (
     (
