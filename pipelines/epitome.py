@@ -30,5 +30,5 @@ def main(
     given = load_epitome(pairs, mechanism)
     result = train_scorer(epitome, mechanism, encoder, probe, given, out, run.checkpoint_store)
     artifacts.write_json(metrics, result.scorecard.headline())
-    write_table(plots, result.scorecard.confusion_rows(), CONFUSION)
+    write_table(plots, result.scorecard.cross_validated.confusion_rows(), CONFUSION)
     run.log_metrics(result.scorecard.headline())

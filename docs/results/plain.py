@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
 from eva.data.prepare import read_dropped, read_split
+from eva.scorers.ensemble import Ensemble
+from eva.scorers.labeller import Labeller
 from eva.scorers.level_examples import LevelExample, from_utterances
 from eva.scorers.level_scorecard import LEVEL_LABELS
-from eva.scorers.scorer_folder import Trained, load
+from eva.scorers.scorer_folder import load
 
 RESAMPLES = 1000
 SPLITS = ("train", "valid", "test")
@@ -36,7 +38,7 @@ def main(models: Path, prepared: Path) -> None:
     classifier, labels = load(models / "level_classifier", "level", list(LEVEL_LABELS))
     train, test = (_levelled(prepared, splits, labels.context_turns) for splits in (SPLITS[:2], SPLITS[2:]))
     truth = np.array([row.level for row in test])
-    ours, *members = (_levels(one, test) for one in (classifier, *getattr(classifier, "members", ())))
+    ours, *members = (_levels(one, test) for one in (classifier, *_apart(classifier)))
     start = time.perf_counter()
     plain = _plain(models / "backbone" / "minilm", train, test)
     lines = [
@@ -55,10 +57,17 @@ def _levelled(prepared: Path, splits: Sequence[str], context_turns: int) -> list
     return [row for row in from_utterances([*kept, *dropped], context_turns) if row.level]
 
 
-def _levels(classifier: Trained, rows: Sequence[LevelExample]) -> Labels:
+def _apart(labeller: Labeller) -> list[Labeller]:
+    """The encoders alone, and the probes alone."""
+    kinds = zip(*(member.members for member in labeller.members), strict=True)
+    return [Labeller([Ensemble([one], [1.0]) for one in kind]) for kind in kinds]
+
+
+def _levels(labeller: Labeller, rows: Sequence[LevelExample]) -> Labels:
     """The likeliest of the four levels of each row, from 1."""
-    found: Labels = 1 + classifier.predict([row.text for row in rows])[:, 1:].argmax(axis=1)
-    return found
+    found = labeller.predict([row.text for row in rows], [row.dialogue_id for row in rows])
+    levels: Labels = 1 + found[:, 1:].argmax(axis=1)
+    return levels
 
 
 def _line(name: str, truth: Labels, found: Labels) -> str:

@@ -46,11 +46,18 @@ def _epitome(cards: Mapping[str, Card]) -> Iterator[str]:
             "ECE",
             "Brier",
         ],
-        [[name.upper(), *_epitome_row(card, *REFERENCE[name])] for name, card in cards.items()],
+        [
+            [f"{name.upper()}, {held_out}", *_epitome_row(card[held_out], *REFERENCE[name])]
+            for held_out in ("cross_validated", "test")
+            for name, card in cards.items()
+        ],
     )
-    for name, card in cards.items():
+    for name, card in (
+        (name, card[one]) for name, card in cards.items() for one in ("cross_validated", "test")
+    ):
         yield from ("", f"### {name.upper()}: {card['evidence']}, seeds {card['seeds']}", "")
-        yield f"Accuracy by fold: {', '.join(f'{one:.3f}' for one in card['fold_accuracy'])}."
+        if card["fold_accuracy"]:
+            yield f"Accuracy by fold: {', '.join(f'{one:.3f}' for one in card['fold_accuracy'])}."
         yield from (f"- {key}: {value}" for key, value in card["notes"].items())
         yield from _confusion(card)
         yield from _reliability(card)

@@ -64,8 +64,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from eva.models.tiny import build_tiny
     from eva.scorers import response_classifier, sentence_scorer
     from eva.scorers.encoder_classifier import Classifier
+    from eva.scorers.ensemble import Ensemble
     from eva.scorers.epitome_scorer import DEGREE_LABELS
     from eva.scorers.level_scorecard import LEVEL_LABELS
+    from eva.scorers.reading import Reading
     from eva.scorers.reference import LevelledTurn, reference_from_levels
     from eva.scorers.scorer_folder import LabelSet, save
     from eva.scorers.sentence_fitter import SentenceClassifier
@@ -83,11 +85,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             model = sentence_scorer.from_encoder(folder / "encoder", len(labels))
             head = model.response_layer
-            classifier = SentenceClassifier(model, tokenizer, 64, Decision("fp32", "as set"))
+            reading = Reading(model, tokenizer, Decision("fp32", "as set"))
+            classifier = SentenceClassifier(model, tokenizer, 64, reading)
         mean = np.log(classifier.predict(VARIED)).mean(axis=0)
         head.bias.data -= torch.tensor(mean, dtype=head.bias.dtype)
         out = folder / ("level_classifier" if kind == "level" else kind)
-        save(classifier, LabelSet(kind, list(labels), 1, 64), out)
+        save([Ensemble([classifier], [1.0])], LabelSet(kind, list(labels), 1, 64), out)
     turns = [LevelledTurn(f"d{i}", turn, 4, turn) for i in range(6) for turn in (1, 2, 3, 4)]
     reference_from_levels(turns).write(folder / "level_classifier" / "reference.json")
     shutil.rmtree(folder / "encoder")

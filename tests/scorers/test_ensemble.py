@@ -47,7 +47,7 @@ def test_the_probe_learns_with_no_weight_of_its_model_changed(causal: Path, trai
     probe = trained.members[1]
     assert (probe.predict(TEXTS).argmax(axis=1) == np.array(LABELS)).mean() > 0.6
     given = load_file(causal / "model.safetensors")
-    for name, value in probe.model.encoder.state_dict().items():
+    for name, value in probe.reading.model.encoder.state_dict().items():
         assert torch.equal(value, given[f"model.{name}"].bfloat16())
 
 
@@ -73,9 +73,10 @@ def test_rows_are_labelled_as_texts_are(fitter: EnsembleFitter, trained: Ensembl
 
 
 def test_saved_and_loaded(trained: Ensemble, tmp_path: Path) -> None:
-    save(trained, NAMES, tmp_path / "levels")
+    save([trained], NAMES, tmp_path / "levels")
     assert (tmp_path / "levels" / "probe" / "model.safetensors").is_file()
-    again, labels = load(tmp_path / "levels", "level", NAMES.labels)
+    labeller, labels = load(tmp_path / "levels", "level", NAMES.labels)
+    (again,) = labeller.members
     assert labels == replace(NAMES, probe_share=0.25)
     assert read_json(tmp_path / "levels" / "probe" / "labels.json")["context_turns"] == 0
     assert again.shares == [0.75, 0.25]
@@ -95,7 +96,7 @@ def test_a_broken_probe_is_refused(
     trained: Ensemble, tmp_path: Path, break_it: Callable[[Path], object], message: str
 ) -> None:
     """Without it, T would come from another labeller than V."""
-    save(trained, NAMES, tmp_path)
+    save([trained], NAMES, tmp_path)
     break_it(tmp_path / "probe")
     with pytest.raises(InputError, match=message):
         load(tmp_path, "level", NAMES.labels)
@@ -119,7 +120,7 @@ def test_the_probes_fitter_reads_the_response_alone(causal: Path, level_settings
     lone = [response for _, response in TEXTS]
     fitters = [ProbeFitter(causal, texts, 3, level_settings) for texts in (lone, TEXTS)]
     one, other = (fitter.fit(LABELS, range(36), "all") for fitter in fitters)
-    assert torch.equal(one.model.classifier.weight, other.model.classifier.weight)
+    assert torch.equal(one.layer.weight, other.layer.weight)
 
 
 def test_no_share_no_probe(
@@ -129,15 +130,15 @@ def test_no_share_no_probe(
     nowhere, out = tmp_path / "nowhere", tmp_path / "out"
     train_level_classifier(settings, encoder, nowhere, splits, nowhere, out)
     assert not (out / "probe").exists()
-    assert isinstance(load(out, "level", list(LEVEL_LABELS))[0], Classifier)
+    (member, *_) = load(out, "level", list(LEVEL_LABELS))[0].members
+    assert [type(one) for one in member.members] == [Classifier]
 
 
 def test_fits_share_one_model_below(causal: Path, level_settings: LevelClassifier) -> None:
     fitter = ProbeFitter(causal, TEXTS, 3, level_settings)
     first, second = (fitter.fit(LABELS, range(start, 36, 2), "half") for start in range(2))
-    assert isinstance(first, Classifier)
-    assert first.model.encoder is second.model.encoder
-    assert not torch.equal(first.model.classifier.weight, second.model.classifier.weight)
+    assert first.reading is second.reading
+    assert not torch.equal(first.layer.weight, second.layer.weight)
 
 
 def test_the_layer_keeps_its_precision(causal: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.scorers.conftest import Models
 
 from eva.artifacts import read_json, write_jsonl
@@ -39,9 +40,14 @@ def test_v_is_of_predicted_training_turns(models: Models) -> None:
     assert "out-of-fold" in reference.provenance["labeller"]
     labels = read_json(out / "labels.json")
     assert (labels["kind"], labels["context_turns"], labels["probe_share"]) == ("level", 1, 0.25)
-    ensemble, _ = load(out, "level", list(LEVEL_LABELS))
-    assert ensemble.shares == [0.75, 0.25]
-    assert [type(one.model).__name__ for one in ensemble.members] == ["ResponseClassifier", "LinearProbe"]
+    labeller, _ = load(out, "level", list(LEVEL_LABELS))
+    assert len(labeller.members) == 2  # a fold each
+    for ensemble in labeller.members:
+        assert ensemble.shares == [0.75, 0.25]
+        assert [type(one).__name__ for one in ensemble.members] == ["Classifier", "Probe"]
+    first, second = (member.members[1] for member in labeller.members)
+    assert first.reading is second.reading
+    assert not torch.equal(first.layer.weight, second.layer.weight)
     assert read_json(out / "scorecard.json")["cross_validated"]["five"]["n"] == 100
 
 

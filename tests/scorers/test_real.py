@@ -26,8 +26,10 @@ def test_emotional_reactions(
     tmp_path: Path,
 ) -> None:
     pairs = load_epitome(shared_data / "epitome", "er")[::6]
-    card = train_scorer(settings.epitome, "er", minilm, minilm, pairs, tmp_path / "er").scorecard
-    assert card.n > 500
+    card = train_scorer(
+        settings.epitome, "er", minilm, minilm, pairs, tmp_path / "er"
+    ).scorecard.cross_validated
+    assert card.n > 400
     assert card.accuracy > card.majority_accuracy + 0.03
     assert card.macro_f1 > 0.5  # saying the commonest class gets .27
 

@@ -97,6 +97,6 @@ def test_epitome_beats_the_majority(
     pairs = load_epitome(root / settings.data.epitome, mechanism)
     card = train_scorer(
         settings.epitome, mechanism, minilm, tmp_path / "unread", pairs, tmp_path / mechanism
-    ).scorecard
+    ).scorecard.cross_validated
     assert card.accuracy > card.majority_accuracy + 0.15
     assert all(one.predicted for one in card.classes)

@@ -59,6 +59,16 @@ def test_only_what_is_asked_for_is_loaded(models: Models, rows: list[Response], 
         scorers.labels("epitome/ip", rows)
 
 
+def test_a_labeller_that_lacks_a_fold_is_refused(
+    models: Models, rows: list[Response], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(models.folder, tmp_path / "models")
+    shutil.rmtree(folder / "level_classifier" / "fold_2")
+    assert any("fold_2: no such folder" in text for text in Scorers.below(folder).problems(["level"]))
+    with pytest.raises(InputError, match="fold_2: no such folder"):
+        Scorers.below(folder).labels("level", rows)
+
+
 def test_folders_mixed_up(models: Models, rows: list[Response]) -> None:
     with pytest.raises(InputError, match="trained for `epitome/ip` and `level` is asked for"):
         Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").labels("level", rows)
@@ -69,7 +79,11 @@ def test_folders_mixed_up(models: Models, rows: list[Response]) -> None:
 def test_weights_that_do_not_fit_are_refused(models: Models, rows: list[Response], tmp_path: Path) -> None:
     """A layer that is not found would be filled with random numbers, and every response get a label."""
     weights = Path("level_classifier", "model.safetensors")
-    for part in (weights, Path("level_classifier", "probe", "model.safetensors")):
+    for part in (
+        weights,
+        Path("level_classifier", "fold_2", "model.safetensors"),
+        Path("level_classifier", "probe", "model.safetensors"),
+    ):
         folder = shutil.copytree(models.folder, tmp_path / part.parent.name)
         tensors(folder / part, lambda found: {f"{name}_": tensor for name, tensor in found.items()})
         with pytest.raises(InputError, match=r"missing from the weights"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from eva.scorers.ensemble import Ensemble
 from eva.scorers.scorer_folder import LabelSet, load, save
 from eva.scorers.sentence_fitter import Pair, SentenceClassifier, SentenceFitter
 from eva.scorers.sentence_scorer import from_encoder
@@ -60,8 +61,8 @@ def test_judgements_of_sentences_are_out_of_fold(
     assert logits[:, 0].tolist() == (fold + 1).tolist()
 
 
-def test_the_encoder_stays_as_it_is(fitter: SentenceFitter, trained: SentenceClassifier) -> None:
-    before, after = fitter._untouched.state_dict(), trained.model.state_dict()
+def test_the_encoder_stays_as_it_is(encoder: Path, trained: SentenceClassifier) -> None:
+    before, after = from_encoder(encoder, 3).state_dict(), trained.model.state_dict()
     moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
     layers = ("sentence_layer", "response_layer")
     assert moved == {f"{layer}.{part}" for layer in layers for part in ("weight", "bias")}
@@ -93,8 +94,9 @@ def test_odd_responses(trained: SentenceClassifier) -> None:
 
 def test_saved_and_loaded_it_says_the_same(trained: SentenceClassifier, tmp_path: Path) -> None:
     labels = LabelSet("epitome/ip", ["0", "1", "2"], 1, 64)
-    save(trained, labels, tmp_path)
-    loaded, found = load(tmp_path, "epitome/ip", labels.labels)
+    save([Ensemble([trained], [1.0])], labels, tmp_path)
+    labeller, found = load(tmp_path, "epitome/ip", labels.labels)
+    loaded = labeller.members[0].members[0]
     assert isinstance(loaded, SentenceClassifier)
     assert found == labels
     np.testing.assert_allclose(loaded.predict(TEXTS), trained.predict(TEXTS), atol=1e-6)

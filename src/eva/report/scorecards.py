@@ -28,15 +28,15 @@ class Card:
 
 
 def cards(scorecards: Mapping[str, Mapping[str, Any]]) -> list[Card]:
-    """Cards of every scorer; the level classifier has one per set of turns and per task."""
+    """Cards of every scorer: one a set of held-out rows, of the level classifier one more a task."""
     return [card for name, raw in scorecards.items() for card in _cards(name, raw)]
 
 
 def _cards(name: str, raw: Mapping[str, Any]) -> Sequence[Card]:
-    if "cross_validated" not in raw:
-        return [_card(name, raw)]
-    evidences = (raw["cross_validated"], raw["test"], raw["test_all"], raw["test_turns"])
-    found = [evidence for evidence in evidences if evidence is not None]
+    sets = ("cross_validated", "test", "test_all", "test_turns")
+    found = [raw[one] for one in sets if raw.get(one) is not None]
+    if "five" not in raw["cross_validated"]:
+        return [_card(name, evidence) for evidence in found]
     return [
         _card(f"{name}, {task}", evidence[key])
         for evidence in found

@@ -17,7 +17,6 @@ from eva.compat.transformers_hooks import attention_of
 from eva.devices import Decision, autocast, best_device, decide, seeded
 from eva.scorers.encoding import Encoded, Text, by_length, collate, encode
 from eva.scorers.kept_parts import Kept, Tensors
-from eva.scorers.linear_probe import LinearProbe
 from eva.scorers.progress import Progress
 from eva.scorers.regression import class_weights
 from eva.scorers.response_classifier import ResponseClassifier, from_encoder
@@ -34,7 +33,7 @@ _WARMUP = 0.1
 class Classifier:
     """A model in memory with its tokenizer."""
 
-    model: ResponseClassifier | LinearProbe
+    model: ResponseClassifier
     tokenizer: Any
     max_length: int
     compute: Decision

@@ -14,7 +14,7 @@ from eva.scorers.cross_validation import Fitter
 from eva.scorers.encoder_classifier import Classifier
 from eva.scorers.encoding import Text
 from eva.scorers.kept_parts import Kept
-from eva.scorers.probe_fitter import ProbeFitter
+from eva.scorers.probe_fitter import Probe, ProbeFitter
 from eva.scorers.sentence_fitter import SentenceClassifier
 from eva.settings.scorer_section import Scorer
 
@@ -25,7 +25,7 @@ Probabilities = NDArray[np.float64]
 class Ensemble:
     """Members, and the share of each in the mean (they sum to 1)."""
 
-    members: Sequence[Classifier | SentenceClassifier]
+    members: Sequence[Classifier | SentenceClassifier | Probe]
     shares: Sequence[float]
 
     def predict(self, texts: Sequence[Text]) -> Probabilities:
@@ -71,6 +71,8 @@ def with_probe(
 
 def blend(probabilities: Sequence[Probabilities], shares: Sequence[float]) -> Probabilities:
     """The weighted geometric mean of several [texts, labels], each row summing to 1 again."""
+    if len(probabilities) == 1:
+        return probabilities[0]
     logs = [share * np.log(one) for one, share in zip(probabilities, shares, strict=True)]
     product = np.exp(np.sum(logs, axis=0))
     blended: Probabilities = product / product.sum(axis=1, keepdims=True)

@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from eva.artifacts import new_folder, write_json
 from eva.data.epitome import EpitomePair
 from eva.errors import InputError
 from eva.models.positions import require_positions
 from eva.scorers.cross_validation import cross_validate
-from eva.scorers.ensemble import EnsembleFitter, with_probe
+from eva.scorers.ensemble import Ensemble, EnsembleFitter, with_probe
 from eva.scorers.kept_parts import keeping, training_inputs
+from eva.scorers.labeller import share_of
 from eva.scorers.scorecard import Scorecard, scorecard
 from eva.scorers.scorer_folder import LabelSet, save
 from eva.scorers.sentence_fitter import Pair, SentenceFitter
@@ -21,6 +23,7 @@ log = logging.getLogger(__name__)
 
 
 DEGREE_LABELS = ("0", "1", "2")
+_SHARES = 10_000  # how finely `test_share` divides
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,29 @@ class Cleaned:
 
 
 @dataclass(frozen=True)
+class EpitomeScorecard:
+    """Cross-validated figures, and those of the scorer itself on posts that it never saw (None: no test).
+
+    Which posts are tested on follows from their text alone. No setting was chosen by them.
+    """
+
+    cross_validated: Scorecard
+    test: Scorecard | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def headline(self) -> dict[str, float]:
+        """Cross-validated numbers by their names, those of the test under `test/`."""
+        tested = self.test.headline() if self.test else {}
+        return self.cross_validated.headline() | {f"test/{name}": value for name, value in tested.items()}
+
+
+@dataclass(frozen=True)
 class ScorerResult:
     """The trained scorer's results; the model itself is in its folder."""
 
-    scorecard: Scorecard
+    scorecard: EpitomeScorecard
 
 
 def train_scorer(
@@ -54,15 +76,16 @@ def train_scorer(
     out: Path,
     store: Path | None = None,
 ) -> ScorerResult:
-    """Cross-validate, train on all pairs, and write the model and its scorecard to `out`.
+    """Cross-validate and train on all pairs but the tested ones; write model and scorecard to `out`.
 
     The sentence scorer reads post and response, and the rationales teach it which sentences count; the
-    probe beside it reads the response alone. All pairs of a seeker post are in one fold. `encoder_dir`
-    and `probe_dir` have the models that `settings` names. An interrupted training goes on from what they
-    have read, kept in the checkpoint store `store`.
+    probe beside it reads the response alone. All pairs of a seeker post are in one fold, or tested on.
+    `encoder_dir` and `probe_dir` have the models that `settings` names. An interrupted training goes on
+    from what they have read, kept in the checkpoint store `store`.
     """
     cleaned = clean(pairs)
-    levels = [pair.level for pair in cleaned.pairs]
+    learnt, tested = _divide(cleaned.pairs, settings.test_share)
+    levels = [pair.level for pair in learnt]
     if len(set(levels)) < 2:
         raise InputError(
             f"epitome/{mechanism}: all {len(levels)} pairs have the same degree, so nothing can be "
@@ -70,9 +93,7 @@ def train_scorer(
         )
     for folder in [encoder_dir, *([probe_dir] if settings.probe_share else [])]:
         require_positions(folder, settings.max_length, "epitome.max_length")
-    rows = [
-        Pair(pair.seeker_post, pair.response_post, pair.rationales, _group(pair)) for pair in cleaned.pairs
-    ]
+    rows = [Pair(pair.seeker_post, pair.response_post, pair.rationales, _group(pair)) for pair in learnt]
     models = {"encoder": encoder_dir, **({"probe": probe_dir} if settings.probe_share else {})}
     told = [
         [row.post, row.response, list(row.rationales), level] for row, level in zip(rows, levels, strict=True)
@@ -81,21 +102,26 @@ def train_scorer(
     with keeping(store, inputs) as kept:
         sentence_fitter = SentenceFitter(encoder_dir, rows, len(DEGREE_LABELS), settings, kept)
         fitter = with_probe(sentence_fitter, probe_dir, [row.response for row in rows], kept)
-        return _cross_validated(fitter, settings, mechanism, rows, cleaned, out)
+        final, crossed = _fitted(fitter, settings, mechanism, rows, levels, cleaned)
+        card = EpitomeScorecard(crossed, _tested(final, tested, settings) if tested else None)
+        with new_folder(out) as folder:
+            labels = LabelSet(f"epitome/{mechanism}", list(DEGREE_LABELS), 1, settings.max_length)
+            save([final], labels, folder)
+            write_json(folder / "scorecard.json", card.to_dict())
+    return ScorerResult(card)
 
 
-def _cross_validated(
+def _fitted(
     fitter: EnsembleFitter,
     settings: Epitome,
     mechanism: str,
     rows: Sequence[Pair],
+    levels: Sequence[int],
     cleaned: Cleaned,
-    out: Path,
-) -> ScorerResult:
-    """The scorer fitted on all pairs, written with its scorecard."""
-    levels = [pair.level for pair in cleaned.pairs]
+) -> tuple[Ensemble, Scorecard]:
+    """The scorer fitted on all rows, and its figures by cross-validation."""
     validation = cross_validate(fitter, levels, [row.group for row in rows], mechanism)
-    card = scorecard(
+    crossed = scorecard(
         validation.probabilities,
         levels,
         DEGREE_LABELS,
@@ -104,11 +130,27 @@ def _cross_validated(
         fold=validation.fold,
         notes=_notes(cleaned, settings),
     )
-    final = fitter.fit(levels, range(len(levels)), f"{mechanism}, final model")
-    with new_folder(out) as folder:
-        save(final, LabelSet(f"epitome/{mechanism}", list(DEGREE_LABELS), 1, settings.max_length), folder)
-        write_json(folder / "scorecard.json", card.to_dict())
-    return ScorerResult(card)
+    return fitter.fit(levels, range(len(levels)), f"{mechanism}, final model"), crossed
+
+
+def _divide(pairs: Sequence[EpitomePair], share: float) -> tuple[list[EpitomePair], list[EpitomePair]]:
+    """Pairs to learn from, and pairs to test on: about `share` of the posts, known by their text."""
+    tested = {_group(pair) for pair in pairs if share_of(_group(pair), _SHARES) < share * _SHARES}
+    return (
+        [pair for pair in pairs if _group(pair) not in tested],
+        [pair for pair in pairs if _group(pair) in tested],
+    )
+
+
+def _tested(final: Ensemble, pairs: Sequence[EpitomePair], settings: Epitome) -> Scorecard:
+    return scorecard(
+        final.predict([(pair.seeker_post, pair.response_post) for pair in pairs]),
+        [pair.level for pair in pairs],
+        DEGREE_LABELS,
+        evidence="pairs of posts that taught nothing and chose nothing",
+        seeds=[settings.seed],
+        notes={"posts": len({_group(pair) for pair in pairs})},
+    )
 
 
 def clean(pairs: Sequence[EpitomePair]) -> Cleaned:

@@ -2,7 +2,8 @@
 
 V is counted from the classifier's own out-of-fold labels of the human training turns, because a
 system's T is counted from the same classifier's labels: were V counted from the annotations, the
-classifier's errors would look like the system's.
+classifier's errors would look like the system's. T comes from the folds' models one by one, as V does,
+and not from their mean, which errs in another way (ADR 28).
 """
 
 import logging
@@ -20,12 +21,12 @@ from eva.scorers.cross_validation import CrossValidation, cross_validate
 from eva.scorers.encoder_classifier import Fitter
 from eva.scorers.ensemble import Ensemble, with_probe
 from eva.scorers.kept_parts import Kept, keeping, training_inputs
+from eva.scorers.labeller import Labeller
 from eva.scorers.level_examples import LevelExample, from_turns, from_utterances, read_level_file
 from eva.scorers.level_scorecard import LEVEL_LABELS, LevelEvidence, LevelScorecard, level_evidence
 from eva.scorers.level_timing import timing
 from eva.scorers.reference import LevelledTurn, Reference, reference_from_levels
 from eva.scorers.scorer_folder import LabelSet, save
-from eva.scorers.weight_average import Soup
 from eva.settings.level_classifier_section import LevelClassifier
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def train_level_classifier(
     dropped: Sequence[Dropped] = (),
     store: Path | None = None,
 ) -> LevelResult:
-    """Cross-validate, and write the mean of the folds' models, its scorecard and V to `out`.
+    """Cross-validate, and write the folds' models, their scorecard and V to `out`.
 
     Rows are the utterances of train and valid with the level of their strategy, or those of the file
     `labels`, as `settings.labels` says. Dialogues that `prepare` dropped from these splits (`dropped`) are
@@ -78,18 +79,19 @@ def train_level_classifier(
 
 def _fitted(
     settings: LevelClassifier, encoder_dir: Path, probe_dir: Path, rows: Sequence[LevelExample], kept: Kept
-) -> tuple[Ensemble, CrossValidation]:
-    """The mean of the folds' models, and what each said of the rows that it had not seen."""
+) -> tuple[Labeller, CrossValidation]:
+    """The folds' models, and what each said of the rows that it had not seen."""
     texts = [row.text for row in rows]
-    fitter, soup = Fitter(encoder_dir, texts, len(LEVEL_LABELS), settings, kept), Soup()
+    fitter = Fitter(encoder_dir, texts, len(LEVEL_LABELS), settings, kept)
+    members: list[Ensemble] = []
     validation = cross_validate(
         with_probe(fitter, probe_dir, texts, kept),
         [row.level for row in rows],
         [row.dialogue_id for row in rows],
         "levels",
-        soup.add,
+        members.append,
     )
-    return soup.ensemble(), validation
+    return Labeller(members), validation
 
 
 def _of_splits(dropped: Sequence[Dropped], *splits: str) -> list[Dialogue]:
@@ -136,12 +138,15 @@ def _cross_validated(
         evidence=f"{settings.folds}-fold cross-validation grouped by dialogue, labels: {settings.labels}",
         seed=settings.seed,
         fold=validation.fold[kept],
-        notes={"groups": len({rows[i].dialogue_id for i in kept}), "context_turns": settings.context_turns},
+        notes={
+            "groups": len({rows[i].dialogue_id for i in kept}),
+            **settings.model_dump(include={"context_turns", "encoder", "probe", "probe_share"}),
+        },
     )
 
 
 def _tested(
-    classifier: Ensemble,
+    labeller: Labeller,
     kept: Sequence[Dialogue],
     dropped: Sequence[Dialogue],
     settings: LevelClassifier,
@@ -150,28 +155,29 @@ def _tested(
     rows = from_utterances(kept, settings.context_turns)
     more = from_utterances(dropped, settings.context_turns)
     turns = from_turns(kept, settings.context_turns)
-    label = lambda texts: classifier.predict(texts).argmax(axis=1)  # noqa: E731
+    groups = [row.dialogue_id for row in turns]
+    label = lambda texts: labeller.predict(texts, groups).argmax(axis=1)  # noqa: E731
     return {
-        "test": _evidence(classifier, rows, settings, "utterances of the test split"),
+        "test": _evidence(labeller, rows, settings, "utterances of the test split"),
         "test_all": _evidence(
-            classifier, [*rows, *more], settings, "utterances of the test split with dropped dialogues"
+            labeller, [*rows, *more], settings, "utterances of the test split with dropped dialogues"
         ),
-        "test_turns": _evidence(classifier, turns, settings, "whole turns of the test split"),
+        "test_turns": _evidence(labeller, turns, settings, "whole turns of the test split"),
         "timing": timing(label, turns, settings.seed) if turns else None,
     }
 
 
 def _evidence(
-    classifier: Ensemble, turns: Sequence[LevelExample], settings: LevelClassifier, name: str
+    labeller: Labeller, turns: Sequence[LevelExample], settings: LevelClassifier, name: str
 ) -> LevelEvidence | None:
     rows = [row for row in turns if row.level is not None]
     if not any(row.level for row in rows):
         return None
     return level_evidence(
-        classifier.predict([row.text for row in rows]),
+        labeller.predict([row.text for row in rows], [row.dialogue_id for row in rows]),
         [row.level or 0 for row in rows],
         [row.quartile for row in rows],
-        evidence=f"{name} against its strategies, mean of the folds' models",
+        evidence=f"{name} against its strategies, one fold's model a dialogue",
         seed=settings.seed,
         notes={"dialogues": len({row.dialogue_id for row in rows})},
     )
@@ -203,7 +209,7 @@ def _reference(
 
 
 def _write(
-    classifier: Ensemble,
+    labeller: Labeller,
     settings: LevelClassifier,
     scores: LevelScorecard,
     reference: Reference,
@@ -211,6 +217,6 @@ def _write(
 ) -> None:
     labels = LabelSet("level", list(LEVEL_LABELS), settings.context_turns, settings.max_length)
     with new_folder(out) as folder:
-        save(classifier, labels, folder)
+        save(labeller.members, labels, folder)
         write_json(folder / "scorecard.json", scores.to_dict())
         reference.write(folder / "reference.json")

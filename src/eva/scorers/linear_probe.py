@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from eva.scorers.response_classifier import keep_layers, masked_mean, without_pooler
 
@@ -22,6 +21,7 @@ class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
     """The probed model's own configuration, nested, and the numbers, from 1, of the layers that are used.
 
     The last of them is the model's last here, so its output comes through the model's final norm.
+    `heads` is how many linear layers stand side by side on the same states: one a fold.
     """
 
     model_type = "eva_linear_probe"
@@ -30,15 +30,17 @@ class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
         self,
         encoder: dict[str, Any] | None = None,
         depths: Sequence[int] = (),
+        heads: int = 1,
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder or {}
         self.depths = list(depths)
+        self.heads = heads
         super().__init__(**kwargs)
 
 
 class LinearProbe(PreTrainedModel):  # type: ignore[misc]
-    """Untouched model, means over the response at some depths, linear layer."""
+    """Untouched model, means over the response at some depths, linear layers."""
 
     config_class = LinearProbeConfig
     base_model_prefix = "encoder"
@@ -50,7 +52,7 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
             encoder = AutoModel.from_config(AutoConfig.for_model(**config.encoder))
         self.encoder = without_pooler(encoder)
         width = len(config.depths) * self.encoder.config.hidden_size
-        self.classifier = torch.nn.Linear(width, config.num_labels, dtype=torch.float32)
+        self.classifier = torch.nn.Linear(width, config.heads * config.num_labels, dtype=torch.float32)
         self.post_init()
 
     def embed(self, response_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
@@ -58,11 +60,35 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
         states = self.encoder(output_hidden_states=True, **inputs).hidden_states
         return torch.cat([masked_mean(states[depth], response_mask) for depth in self.config.depths], dim=1)
 
-    def forward(self, **inputs: torch.Tensor) -> SequenceClassifierOutput:
-        """Logits [texts, num_labels] of what `embed` takes."""
-        read = self.embed(**inputs)
-        with torch.autocast(read.device.type, enabled=False):
-            return SequenceClassifierOutput(logits=self.classifier(read))
+    def layers(self) -> list[torch.nn.Linear]:
+        """The heads, each a layer of its own: [depths x hidden] to [num_labels]."""
+        weights = self.classifier.weight.chunk(self.config.heads)
+        biases = self.classifier.bias.chunk(self.config.heads)
+        return [_layer(*head) for head in zip(weights, biases, strict=True)]
+
+    def with_layers(self, layers: Sequence[torch.nn.Linear]) -> "LinearProbe":
+        """A probe of the same model, not copied, with these heads."""
+        config = LinearProbeConfig(
+            self.config.encoder, self.config.depths, len(layers), num_labels=layers[0].out_features
+        )
+        probe = LinearProbe(config, self.encoder)
+        weight = torch.cat([layer.weight for layer in layers])
+        probe.classifier = _layer(weight, torch.cat([layer.bias for layer in layers]))
+        return probe
+
+
+def _layer(weight: torch.Tensor, bias: torch.Tensor) -> torch.nn.Linear:
+    layer = empty_layer(weight.shape[1], len(weight))
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+    return layer
+
+
+def empty_layer(inputs: int, outputs: int) -> torch.nn.Linear:
+    """A float32 layer without values yet, which takes no random draws."""
+    layer: torch.nn.Linear = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)
+    return layer
 
 
 def from_encoder(folder: Path, n_labels: int, dtype: str) -> LinearProbe:

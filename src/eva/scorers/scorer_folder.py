@@ -1,9 +1,10 @@
 """A trained scorer on disk: a Hugging Face folder with `labels.json`, which says what it labels.
 
-An ensemble is the folder of its first member; the linear probe that votes beside it is in `probe/`.
+A labeller of several members is the folder of its first; the others are in `fold_2/`, `fold_3/` and so
+on, and the linear probes that vote beside them in `probe/`, on one model.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ from eva.models.loading import load_tokenizer
 from eva.models.weights import load_whole
 from eva.scorers.encoder_classifier import Classifier
 from eva.scorers.ensemble import Ensemble
+from eva.scorers.labeller import Labeller
 from eva.scorers.linear_probe import LinearProbe, LinearProbeConfig
 from eva.scorers.probe_fitter import Probe
+from eva.scorers.reading import Reading, Readings
 from eva.scorers.response_classifier import ResponseClassifier
 from eva.scorers.sentence_fitter import SentenceClassifier
 from eva.scorers.sentence_scorer import SentenceScorer, SentenceScorerConfig
 from eva.settings.precision import Precision
-
-Trained = Classifier | Ensemble | SentenceClassifier
 
 _PROBE = "probe"
 
@@ -35,7 +36,7 @@ class LabelSet:
 
     `labels` names the outputs in order; `context_turns` is how many preceding turns it reads (a
     probe: none) and `max_length` how many tokens. `probe_share` is the share of the probe beside it;
-    0: there is none.
+    0: there is none. `members` counts the models, of which each labels its share of the dialogues.
     """
 
     kind: str
@@ -43,61 +44,100 @@ class LabelSet:
     context_turns: int
     max_length: int
     probe_share: float = 0.0
+    members: int = 1
 
 
-def save(classifier: Trained, labels: LabelSet, out: Path) -> None:
-    """Write the model (safetensors), its tokenizer and `labels.json` into the folder `out`."""
-    if isinstance(classifier, Ensemble):
-        encoder, *probes = classifier.members
-        save(encoder, replace(labels, probe_share=sum(classifier.shares[1:])), out)
-        for probe in probes:
-            save(probe, replace(labels, context_turns=0), out / _PROBE)
-        return
+def save(members: Sequence[Ensemble], labels: LabelSet, out: Path) -> None:
+    """Write the models (safetensors), their tokenizers and `labels.json` into the folder `out`."""
+    labels = replace(labels, members=len(members), probe_share=sum(members[0].shares[1:]))
+    for number, member in enumerate(members):
+        encoder = member.members[0]
+        if isinstance(encoder, Probe):
+            raise TypeError("a probe alone is no scorer: the first member reads with an encoder")
+        _write(encoder.model, encoder.tokenizer, labels, _folder(out, number))
+    probes = [one for member in members for one in member.members[1:] if isinstance(one, Probe)]
+    if probes:
+        below = probes[0].reading.model
+        if not isinstance(below, LinearProbe):
+            raise TypeError("a probe stands on a LinearProbe's model")
+        model = below.with_layers([probe.layer for probe in probes])
+        _write(model, probes[0].tokenizer, replace(labels, context_turns=0), out / _PROBE)
+
+
+def _folder(out: Path, number: int) -> Path:
+    return out / f"fold_{number + 1}" if number else out
+
+
+def _write(model: Any, tokenizer: Any, labels: LabelSet, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    classifier.model.config.id2label = dict(enumerate(labels.labels))
-    classifier.model.config.label2id = {name: i for i, name in enumerate(labels.labels)}
-    classifier.model.config.architectures = [type(classifier.model).__name__]
-    classifier.model.config.save_pretrained(out)
+    model.config.id2label = dict(enumerate(labels.labels))
+    model.config.label2id = {name: i for i, name in enumerate(labels.labels)}
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(out)
     # As save_pretrained writes it, without its import of accelerate and DeepSpeed, which takes seconds.
-    save_model(classifier.model, str(out / "model.safetensors"), metadata={"format": "pt"})
-    classifier.tokenizer.save_pretrained(out)
+    save_model(model, str(out / "model.safetensors"), metadata={"format": "pt"})
+    tokenizer.save_pretrained(out)
     write_json(out / "labels.json", asdict(labels))
 
 
 def load(
-    folder: Path, kind: str, expected: list[str], precision: Precision = "auto"
-) -> tuple[Trained, LabelSet]:
-    """Load what `save` wrote; an `InputError` if it labels something else than `kind` and `expected`."""
+    folder: Path,
+    kind: str,
+    expected: list[str],
+    precision: Precision = "auto",
+    readings: Readings | None = None,
+) -> tuple[Labeller, LabelSet]:
+    """Load what `save` wrote; an `InputError` if it labels something else than `kind` and `expected`.
+
+    Scorers that are given the same `readings` share the untouched models that are alike.
+    """
+    raise_if(problems(folder, kind, expected), "scorers")
+    labels, compute = _read(folder), decide(precision, "scorer precision")
+    shared = Readings() if readings is None else readings
+    encoders = [_load_encoder(_folder(folder, i), labels, compute, shared) for i in range(labels.members)]
+    if not labels.probe_share:
+        return Labeller([Ensemble([encoder], [1.0]) for encoder in encoders]), labels
+    probes = _load_probes(folder / _PROBE, labels.max_length, compute, shared)
+    shares = [1 - labels.probe_share, labels.probe_share]
+    return Labeller([Ensemble(pair, shares) for pair in zip(encoders, probes, strict=True)]), labels
+
+
+def _load_encoder(
+    folder: Path, labels: LabelSet, compute: Decision, readings: Readings
+) -> Classifier | SentenceClassifier:
     from transformers import AutoTokenizer
 
-    raise_if(problems(folder, kind, expected), "scorers")
-    compute = decide(precision, "scorer precision")
-    labels = _read(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    classifier: Classifier | SentenceClassifier
     if read_json(folder / "config.json").get("model_type") == SentenceScorerConfig.model_type:
-        scorer = load_whole(SentenceScorer, folder)
-        classifier = SentenceClassifier(
-            scorer.to(best_device()).eval(), tokenizer, labels.max_length, compute
-        )
-    else:
-        model = load_whole(ResponseClassifier, folder)
-        classifier = Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length, compute)
-    if not labels.probe_share:
-        return classifier, labels
-    probe = _load_probe(folder / _PROBE, labels.max_length, compute)
-    return Ensemble([classifier, probe], [1 - labels.probe_share, labels.probe_share]), labels
+        scorer = load_whole(SentenceScorer, folder).eval()
+        reading = readings.adopt(Reading(scorer, tokenizer, compute))
+        scorer.encoder = reading.model.encoder
+        return SentenceClassifier(scorer, tokenizer, labels.max_length, reading)
+    model = load_whole(ResponseClassifier, folder)
+    return Classifier(model.to(best_device()).eval(), tokenizer, labels.max_length, compute)
 
 
-def _load_probe(folder: Path, max_length: int, compute: Decision) -> Probe:
-    probe = load_whole(LinearProbe, folder, dtype=compute.dtype)
-    return Probe(probe.to(best_device()).eval(), load_tokenizer(folder), max_length, compute)
+def _load_probes(folder: Path, max_length: int, compute: Decision, readings: Readings) -> list[Probe]:
+    model = load_whole(LinearProbe, folder, dtype=compute.dtype)
+    tokenizer = load_tokenizer(folder)
+    layers = model.layers()
+    reading = readings.adopt(Reading(model, tokenizer, compute))
+    return [Probe(reading, layer, tokenizer, max_length) for layer in layers]
 
 
 def problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
     """Why a folder is no scorer of `kind` with the labels `expected` (empty: it is); loads no weights."""
+    found = _own_problems(folder, kind, expected)
+    if found:
+        return found
+    folds = [_folder(folder, number) for number in range(1, _read(folder).members)]
+    found = [problem for fold in folds for problem in _own_problems(fold, kind, expected)]
+    return found or _probe_problems(folder, kind, expected)
+
+
+def _own_problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
     found = list(_unreadable(folder)) or list(_mismatches(_read(folder), kind, expected))
-    return [f"scorer {folder}: {text}" for text in found] or _probe_problems(folder, kind, expected)
+    return [f"scorer {folder}: {text}" for text in found]
 
 
 def _probe_problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
@@ -105,7 +145,7 @@ def _probe_problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
     if not _read(folder).probe_share:
         return []
     probe = folder / _PROBE
-    found = problems(probe, kind, expected)
+    found = _own_problems(probe, kind, expected)
     if found or read_json(probe / "config.json").get("model_type") == LinearProbeConfig.model_type:
         return found
     return [f"scorer {probe}: not a linear probe; train the scorer again"]

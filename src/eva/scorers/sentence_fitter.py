@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from eva.devices import Decision, autocast, best_device, decide, seeded
+from eva.devices import decide, seeded
 from eva.scorers.cross_validation import assign_folds
-from eva.scorers.encoding import Text, by_length, collate, encode
+from eva.scorers.encoding import Text, encode
 from eva.scorers.kept_parts import Kept
+from eva.scorers.reading import Reading
 from eva.scorers.regression import class_weights, fit_layer
 from eva.scorers.sentence_scorer import SentenceScorer, from_encoder
 from eva.scorers.sentences import cues, marked, sentences
@@ -26,7 +27,6 @@ from eva.settings.scorer_section import Scorer
 
 log = logging.getLogger(__name__)
 
-_BATCH = 64
 _FOLDS = 3  # out-of-fold judgements of the sentences
 # L2 on standardised features (see regression). What the sentence layer found is a few columns among
 # hundreds: at the same penalty they would be drowned.
@@ -69,7 +69,7 @@ class SentenceClassifier:
     model: SentenceScorer
     tokenizer: Any
     max_length: int
-    compute: Decision
+    reading: Reading
 
     def predict(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Class probabilities [texts, labels] in the order of `texts`; a text without post has an empty one.
@@ -79,7 +79,7 @@ class SentenceClassifier:
         if not texts:
             return np.zeros((0, self.model.config.num_labels))
         pairs = [("", text) if isinstance(text, str) else text for text in texts]
-        return _judge(self.model, _features(self.model, self.tokenizer, pairs, self.max_length, self.compute))
+        return _judge(self.model, _features(self.reading, self.tokenizer, pairs, self.max_length))
 
 
 class SentenceFitter:
@@ -97,22 +97,24 @@ class SentenceFitter:
         from transformers import AutoTokenizer
 
         self.settings, self.n_labels = settings, n_labels
-        self.compute = decide(settings.precision, "scorer precision")
+        compute = decide(settings.precision, "scorer precision")
         self._tokenizer = AutoTokenizer.from_pretrained(encoder_dir)
         with seeded(settings.seed):
-            model = from_encoder(encoder_dir, n_labels).to(best_device()).eval()
+            model = from_encoder(encoder_dir, n_labels)
+        self._reading = Reading(model, self._tokenizer, compute)
         texts = [(pair.post, pair.response) for pair in pairs]
-        read = lambda: vars(_features(model, self._tokenizer, texts, settings.max_length, self.compute))  # noqa: E731
+        read = lambda: vars(_features(self._reading, self._tokenizer, texts, settings.max_length))  # noqa: E731
         self._features = Features(**(kept or Kept()).part("sentences", read))
         self._marked = torch.tensor(
             [mark for pair in pairs for mark in marked(sentences(pair.response), pair.rationales)]
         )
         self._groups = [pair.group for pair in pairs]
-        self._untouched = model.cpu()
 
     def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> SentenceClassifier:
         """Fit on the pairs `indices`; pair i has degree `labels[i]`. `title` names the run in the log."""
-        model = copy.deepcopy(self._untouched)
+        # The layers are this fit's own, the encoder below is shared.
+        untouched = self._reading.model
+        model = copy.deepcopy(untouched, {id(untouched.encoder): untouched.encoder})
         features, places = self._features.of(indices)
         degrees = torch.tensor([labels[i] for i in indices])
         target = degrees[features.owner] * self._marked[places]
@@ -124,7 +126,7 @@ class SentenceFitter:
         penalty[: model.found] = _FOUND_PENALTY
         fit_layer(model.response_layer, read, degrees, self._weights(degrees), penalty)
         log.info("%s: fitted on %d responses, %d sentences", title, len(degrees), len(target))
-        return SentenceClassifier(model, self._tokenizer, self.settings.max_length, self.compute)
+        return SentenceClassifier(model, self._tokenizer, self.settings.max_length, self._reading)
 
     def probabilities(self, classifier: SentenceClassifier, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the pairs `indices`."""
@@ -148,41 +150,22 @@ class SentenceFitter:
 
 
 def _judge(model: SentenceScorer, given: Features) -> NDArray[np.float64]:
-    device = model.device
     with torch.inference_mode():
-        logits = model(given.sentences.to(device), given.owner.to(device), given.posts.to(device)).logits
-    probabilities: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy()
+        logits = model(given.sentences, given.owner, given.posts).logits
+    probabilities: NDArray[np.float64] = logits.double().softmax(-1).numpy()
     return probabilities
 
 
 def _features(
-    model: SentenceScorer,
-    tokenizer: Any,
-    pairs: Sequence[tuple[str, str]],
-    max_length: int,
-    compute: Decision,
+    reading: Reading, tokenizer: Any, pairs: Sequence[tuple[str, str]], max_length: int
 ) -> Features:
     split = [sentences(response) for _, response in pairs]
     parts = [part for one in split for part in one]
     # Posts come with several responses, and "Hope you are well." with many posts.
     texts = list(dict.fromkeys([*parts, *(post for post, _ in pairs)]))
     place = {text: i for i, text in enumerate(texts)}
-    embedded = _embedded(model, tokenizer, texts, max_length, compute)
+    embedded = reading.of(encode(tokenizer, texts, max_length), "encoder reads")
     said = torch.cat([embedded[[place[part] for part in parts]], torch.tensor([cues(p) for p in parts])], 1)
     posts = embedded[[place[post] for post, _ in pairs], embedded.shape[1] // 2 :]
     owner = torch.arange(len(pairs)).repeat_interleave(torch.tensor([len(one) for one in split]))
     return Features(said, owner, posts)
-
-
-def _embedded(
-    model: SentenceScorer, tokenizer: Any, texts: Sequence[str], max_length: int, compute: Decision
-) -> torch.Tensor:
-    """Embeddings [texts, 2 hidden] on the CPU."""
-    rows = encode(tokenizer, texts, max_length)
-    out = torch.zeros(len(rows), 2 * model.encoder.config.hidden_size)
-    for batch in by_length(rows, _BATCH):
-        inputs = collate([rows[i] for i in batch], tokenizer, model.device)
-        inputs.pop("response_mask")
-        with torch.no_grad(), autocast(compute):
-            out[batch] = model.embed(**inputs).float().cpu()
-    return out

@@ -16,7 +16,9 @@ from eva.scorers.reference import Reference
 from eva.settings.precision import Precision
 
 if TYPE_CHECKING:
-    from eva.scorers.scorer_folder import LabelSet, Trained
+    from eva.scorers.labeller import Labeller
+    from eva.scorers.reading import Readings
+    from eva.scorers.scorer_folder import LabelSet
 
 # The labels of each kind of scorer, in the order of its outputs.
 _EXPECTED = {f"epitome/{one}": list(DEGREE_LABELS) for one in MECHANISM_FILES}
@@ -30,7 +32,8 @@ class Scorers:
     level_dir: Path
     epitome_dir: Path
     precision: Precision = "auto"
-    _loaded: dict[str, "tuple[Trained, LabelSet]"] = field(default_factory=dict, repr=False)
+    _loaded: dict[str, "tuple[Labeller, LabelSet]"] = field(default_factory=dict, repr=False)
+    _readings: "list[Readings]" = field(default_factory=list, repr=False)  # one, once a scorer is loaded
 
     @classmethod
     def below(cls, folder: Path) -> "Scorers":
@@ -49,18 +52,25 @@ class Scorers:
         `level`: 0 to 4, given the dialogue history. `epitome/ip`, `/ex`, `/er`: degree 0 to 2, given the
         user's last message.
         """
-        from eva.scorers.scorer_folder import load
-
-        if kind not in self._loaded:
-            self._loaded[kind] = load(self._folder(kind), kind, _EXPECTED[kind], self.precision)
-        classifier, label_set = self._loaded[kind]
+        labeller, label_set = self._load(kind)
         said = [[message["content"] for message in row.history] for row in rows]
         texts = [
             text_of(context, row.response, label_set.context_turns)
             for context, row in zip(said, rows, strict=True)
         ]
-        found: list[int] = classifier.predict(texts).argmax(axis=1).tolist()
+        found: list[int] = labeller.predict(texts, [row.dialogue_id for row in rows]).argmax(axis=1).tolist()
         return found
+
+    def _load(self, kind: str) -> "tuple[Labeller, LabelSet]":
+        from eva.scorers.reading import Readings
+        from eva.scorers.scorer_folder import load
+
+        if not self._readings:
+            self._readings.append(Readings())
+        if kind not in self._loaded:
+            (shared,) = self._readings
+            self._loaded[kind] = load(self._folder(kind), kind, _EXPECTED[kind], self.precision, shared)
+        return self._loaded[kind]
 
     def reference(self) -> Reference:
         """The reference histogram V, stored with the level classifier."""

@@ -18,3 +18,6 @@ class Epitome(Scorer):
         min_length=1,
         description="scorers to fit: ip interpretations, ex explorations, er emotional reactions",
     )
+    test_share: Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        0.15, description="share of the seeker posts that teach nothing and choose nothing; 0: no test"
+    )
