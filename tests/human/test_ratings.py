@@ -49,10 +49,9 @@ def test_everything_at_once(study: Path) -> None:
         "rater_1.csv row 4: item 'item_77' is not in the key",
         "rater_1.csv row 5: rater 'rater_9' is not in the key",
         f"rater_2.csv row 14: rater_2 rated {rows[0]['item']} already in rater_2.csv row 2",
-        "rater_1: 2 of 12 items have no row",
     ):
         assert f"  - {part}" in message
-    assert message.startswith("ratings: 6 problems\n")
+    assert message.startswith("ratings: 5 problems\n")
 
 
 def test_a_sheet_that_came_twice(study: Path) -> None:
@@ -73,7 +72,7 @@ def test_columns_sorted_apart_from_their_rows(study: Path) -> None:
 
 def test_whole_rows_sorted_are_fine(study: Path) -> None:
     edit(sheet(study, 1), lambda rows: rows.sort(key=lambda row: row["item"]))
-    assert read_ratings(Key.read(study), [sheet(study, 1), sheet(study, 2)]).n_raters == 2
+    assert read_ratings(Key.read(study), [sheet(study, 1), sheet(study, 2)]).ratings_per_item == "2"
 
 
 def test_answers_in_capitals_and_with_blanks(study: Path) -> None:
@@ -86,31 +85,57 @@ def test_answers_in_capitals_and_with_blanks(study: Path) -> None:
     assert (ratings.labels("fluency") == [1, 0, 0]).all()
 
 
-def test_a_blank_sheet_is_one_problem(study: Path) -> None:
+def blank(path: Path, keep: int = 0) -> None:
+    """Take out all answers of a sheet but those of its first `keep` rows."""
+
     def empty(rows: list[dict[str, str]]) -> None:
-        for row in rows:
+        for row in rows[keep:]:
             row.update(
                 dict.fromkeys(("comfortness", "comprehensibility", "emotional_validation", "fluency"), "")
             )
 
-    edit(sheet(study, 2), empty)
-    assert refusal(study) == (
-        "ratings: 1 problem\n  - rater_2.csv: nothing is filled in; leave the file out if nobody will"
-    )
+    edit(path, empty)
 
 
-def test_a_rater_who_left(study: Path) -> None:
-    sheet(study, 2).unlink()
+def test_a_blank_sheet_and_a_lost_one(study: Path) -> None:
+    blank(sheet(study, 2))
+    sheet(study, 3).unlink()
     ratings = read_ratings(Key.read(study), sorted((study / "sheets").glob("*.csv")))
-    assert (ratings.raters, ratings.n_raters) == (("rater_1", "rater_3"), 2)
+    assert (ratings.raters, ratings.ratings_per_item) == (("rater_1",), "1")
+    assert ratings.gaps == ("rater_2 rated none of 12 items", "rater_3 rated none of 12 items")
+    blank(sheet(study, 1))
+    assert "nothing is filled in in rater_1.csv, rater_2.csv" in refusal(study)
+
+
+def test_a_rater_who_gave_up(study: Path) -> None:
+    """What was rated counts, by what everybody else said of the same items; the human score is a mean."""
+    blank(sheet(study, 2), keep=5)
+    edit(sheet(study, 3), lambda rows: rows.pop())
+    ratings = read_ratings(Key.read(study), sorted((study / "sheets").glob("*.csv")))
+    assert ratings.gaps == ("rater_2 rated 5 of 12 items", "rater_3 rated 11 of 12 items")
+    assert ratings.per_item.sum() == 12 + 5 + 11
+    assert ratings.ratings_per_item in {"1 to 3", "2 to 3"}
+    assert (ratings.scores("fluency") == 1).all()
+
+
+def test_items_that_nobody_rated_are_left_out(study: Path) -> None:
+    _, rows = read_table(sheet(study, 1))
+    blank(sheet(study, 1), keep=5)
+    key = Key.read(study)
+    ratings = read_ratings(key, [sheet(study, 1)])
+    assert [item.name for item in ratings.key.items] == sorted(row["item"] for row in rows[:5])
+    assert (ratings.labels("fluency") == [1, 0, 0]).all()
+    assert len(ratings.dialogue_of()[1]) == 5
+    (absent,) = (gap for gap in ratings.gaps if gap.startswith("nobody rated"))
+    assert all(row["item"] in absent for row in rows[5:])
 
 
 def test_a_rater_who_left_a_partial_design(eva: Eva, systems: tuple[Path, Path]) -> None:
     eva("human", "export", *systems, "--out", "parts", "--n", 12, "--raters", 6, "--per-item", 4)
     fill(Path("parts"), lambda *_: "win")
     files = sorted(Path("parts/sheets").glob("*.csv"))
-    assert read_ratings(Key.read(Path("parts")), files).n_raters == 4
-    assert "ratings and others have 4" in refusal(Path("parts"), files[1:])
+    assert read_ratings(Key.read(Path("parts")), files).ratings_per_item == "4"
+    assert read_ratings(Key.read(Path("parts")), files[1:]).ratings_per_item == "3 to 4"
     own = Key.read(Path("parts")).raters["rater_1"]
     foreign = next(row for row in read_table(files[5])[1] if row["item"] not in own)
     edit(files[0], lambda rows: rows.append({**foreign, "rater": "rater_1"}))

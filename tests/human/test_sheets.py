@@ -72,7 +72,7 @@ def test_a_spreadsheet_that_takes_the_mark_away(eva: Eva, systems: tuple[Path, P
     path = Path("study/sheets/rater_1.csv")
     names, rows = read_table(path)
     write_table(path, names, [{k: v.removeprefix("'") for k, v in row.items()} for row in rows])
-    assert read_ratings(Key.read(Path("study")), [path]).n_raters == 1
+    assert read_ratings(Key.read(Path("study")), [path]).ratings_per_item == "1"
 
 
 def test_an_empty_response_is_shown_as_one(eva: Eva, tmp_path: Path) -> None:

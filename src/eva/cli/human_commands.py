@@ -1,13 +1,13 @@
 """`eva human`: blinded sheets for raters, and what their ratings say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eva.artifacts import write_json
+from eva.artifacts import write_json, write_text
 from eva.cli.evaluate_settings import evaluate_settings, metric_words
 from eva.errors import InputError
 from eva.settings.evaluate_section import Evaluate
@@ -121,6 +121,9 @@ def import_(
         str | None, typer.Option(help="folder with level_classifier/ and epitome/; models/ by default")
     ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="write all figures here")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="draw the shares by criterion (Figure 5) here")
+    ] = None,
     params: Annotated[
         Path | None, typer.Option(help="settings, section `evaluate`; params.yaml by default")
     ] = None,
@@ -140,7 +143,7 @@ def import_(
 
     load_project_plugins("estimators", "metrics", params=params)
     settings, key = evaluate_settings(params), Key.read(folder)
-    _check(json, responses, metrics, scorers)
+    _check({"--json": json, "--figure": figure}, responses, metrics, scorers)
     rated = None
     if responses:
         from eva.cli.human_metrics import rated_files
@@ -153,18 +156,38 @@ def import_(
     print(human_table(outcome, ratings, settings.confidence))
     if correlations:
         print("\nSpearman correlation with the human scores\n\n" + correlation_table(correlations.rows))
+    for line in ratings.gaps:
+        typer.echo(f"not rated: {line}", err=True)
     for line in [*outcome.undefined, *(correlations.left_out if correlations else [])]:
         typer.echo(f"left out: {line}", err=True)
     if json is not None:
         write_json(json, _as_dict(ratings, outcome, correlations, settings))
         print(f"\nwritten: {json}")
+    if figure is not None:
+        from eva.report.figures import stacked_shares
+
+        write_text(figure, stacked_shares(_shares(ratings, outcome), ratings.key.form.labels) + "\n")
+        print(f"\nwritten: {figure}")
+
+
+def _shares(ratings: "Ratings", outcome: "Outcome") -> dict[str, list[float]]:
+    """Percent of ratings by label, of each criterion."""
+    form = ratings.key.form
+    return {
+        one.title: [outcome.metrics[f"human/{one.name}/{label}"].value for label in form.labels]
+        for one in form.criteria
+    }
 
 
 def _check(
-    json: Path | None, responses: Sequence[Path] | None, metrics: str | None, scorers: str | None
+    written: Mapping[str, Path | None],
+    responses: Sequence[Path] | None,
+    metrics: str | None,
+    scorers: str | None,
 ) -> None:
-    if json is not None and json.is_dir():
-        raise InputError(f"--json {json}: is a folder; name a file to write")
+    for option, path in written.items():
+        if path is not None and path.is_dir():
+            raise InputError(f"{option} {path}: is a folder; name a file to write")
     if not responses and (metrics or scorers):
         raise InputError("--metrics and --scorers are for correlations, which need --responses")
 
@@ -192,7 +215,8 @@ def _as_dict(
             "systems": [asdict(system) for system in key.systems],
             "n_items": len(key.items),
             "n_raters": len(ratings.raters),
-            "ratings_per_item": ratings.n_raters,
+            "ratings_per_item": ratings.per_item.tolist(),
+            "gaps": list(ratings.gaps),
             "whole_dialogues": key.whole_dialogues,
             "resamples": settings.bootstrap,
             "confidence": settings.confidence,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 NOT_MEASURED = "not measured"
+_AGREEMENT = ("Fleiss' kappa", "interval", "Krippendorff's alpha", "interval")
 Layout = Callable[[Sequence[Sequence[str]], Collection[int]], list[str]]
 
 
@@ -84,8 +85,9 @@ def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> st
     """The size of the study, the share of every label, and for each criterion net wins and agreement."""
     form, systems = ratings.key.form, ratings.key.systems
     head = [
-        f"{len(ratings.key.items)} items of {len(ratings.dialogue_of()[0])} dialogues, {ratings.n_raters} "
-        f"ratings each, {len(ratings.raters)} raters; {confidence:.0%} intervals over resamples of dialogues",
+        f"{len(ratings.key.items)} items of {len(ratings.dialogue_of()[0])} dialogues, "
+        f"{ratings.ratings_per_item} ratings each, {len(ratings.raters)} raters; "
+        f"{confidence:.0%} intervals over resamples of dialogues",
     ]
     if form.is_pairwise:
         head.append(f"win means: {systems[0].name} is better than {systems[1].name}")
@@ -109,15 +111,19 @@ def human_table(outcome: "Outcome", ratings: "Ratings", confidence: float) -> st
 
 def _agreement(outcome: "Outcome", names: Sequence[str], is_pairwise: bool) -> Iterator[list[str]]:
     if not is_pairwise:
-        yield ["criterion", "Fleiss' kappa", "interval"]
-        yield from ([name, *_figure(outcome, f"{name}/kappa")] for name in names)
+        yield ["criterion", *_AGREEMENT]
+        yield from ([name, *_both(outcome, f"{name}/")] for name in names)
         return
-    yield ["criterion", "win - lose", "interval", "verdict", "Fleiss' kappa", "interval"]
+    yield ["criterion", "win - lose", "interval", "verdict", *_AGREEMENT]
     for name in names:
         said = _net_verdict(outcome.metrics[f"human/{name}/net"].ci)
-        yield [name, *_figure(outcome, f"{name}/net"), said, *_figure(outcome, f"{name}/kappa")]
-    yield ["all criteria", "", "", "", *_figure(outcome, "kappa")]
-    yield ["% left of left and right", *_figure(outcome, "left"), "", "", ""]
+        yield [name, *_figure(outcome, f"{name}/net"), said, *_both(outcome, f"{name}/")]
+    yield ["all criteria", "", "", "", *_both(outcome, "")]
+    yield ["% left of left and right", *_figure(outcome, "left"), *[""] * (1 + len(_AGREEMENT))]
+
+
+def _both(outcome: "Outcome", prefix: str) -> list[str]:
+    return [*_figure(outcome, f"{prefix}kappa"), *_figure(outcome, f"{prefix}alpha")]
 
 
 def _figure(outcome: "Outcome", name: str) -> list[str]:

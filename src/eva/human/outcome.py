@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eva.human.agreement import kappa_by_dialogue
+from eva.human.agreement import alpha_by_dialogue, kappa_by_dialogue
 from eva.human.ratings import Counts, Ratings
 from eva.settings.evaluate_section import Evaluate
 from eva.statistics.bootstrap import Bounds, Resampling, infer
@@ -83,10 +83,10 @@ def _figures(ratings: Ratings) -> Iterator[_Figure]:
     labelled = {one.name: ratings.labels(one.name) for one in form.criteria}
     for name, counts in labelled.items():
         yield from _shares(ratings, name, counts, dialogue_of)
-        yield _kappa(f"human/{name}/kappa", counts, dialogue_of)
+        yield from _agreement(f"human/{name}", counts, dialogue_of)
     if form.is_pairwise:
         together = np.concatenate(list(labelled.values()))
-        yield _kappa("human/kappa", together, np.tile(dialogue_of, len(labelled)))
+        yield from _agreement("human", together, np.tile(dialogue_of, len(labelled)))
         yield _left(ratings, dialogue_of)
 
 
@@ -128,17 +128,20 @@ def _share(parts: Counts, wholes: Counts, dialogue_of: Counts) -> Statistic:
     return Statistic(sums, n=int(wholes.sum()))
 
 
-def _kappa(name: str, counts: Counts, dialogue_of: Counts) -> _Figure:
-    return _Figure(
-        name,
-        kappa_by_dialogue(counts, dialogue_of),
-        "kappa",
-        "Fleiss' kappa over items"
-        + (", each criterion's ratings of an item" if name == "human/kappa" else "")
-        + f"; n counts ratings. {_RESAMPLED}.",
-        higher_is_better=True,
-        bounds=(-1, 1),
-    )
+def _agreement(name: str, counts: Counts, dialogue_of: Counts) -> Iterator[_Figure]:
+    items = "items, each criterion's ratings of an item" if name == "human" else "items"
+    for unit, title, statistic in (
+        ("kappa", "Fleiss' kappa", kappa_by_dialogue(counts, dialogue_of)),
+        ("alpha", "Krippendorff's alpha (nominal)", alpha_by_dialogue(counts, dialogue_of)),
+    ):
+        yield _Figure(
+            f"{name}/{unit}",
+            statistic,
+            unit,
+            f"{title} over {items} with two raters or more; n counts ratings. {_RESAMPLED}.",
+            higher_is_better=True,
+            bounds=(-1, 1),
+        )
 
 
 def _left(ratings: Ratings, dialogue_of: Counts) -> _Figure:

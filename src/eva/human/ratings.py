@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,26 @@ class Ratings:
     """All ratings of a study.
 
     `chosen` holds, per criterion, how many raters made each of the form's choices (items x
-    choices), as they were shown; `n_raters` rated each item, of the people in `raters`.
+    choices), as they were shown. Items of the key that nobody rated are left out, and `gaps` says what is
+    not there: raters who gave up or whose sheet is lost, items without a rating.
     """
 
     key: Key
     raters: tuple[str, ...]
-    n_raters: int
     chosen: dict[str, Counts]
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def per_item(self) -> Counts:
+        """How many people rated each item."""
+        counts: Counts = next(iter(self.chosen.values())).sum(axis=1)
+        return counts
+
+    @property
+    def ratings_per_item(self) -> str:
+        """The number of ratings of an item, as text: one number, or the fewest and the most."""
+        low, high = int(self.per_item.min()), int(self.per_item.max())
+        return str(low) if low == high else f"{low} to {high}"
 
     def labels(self, criterion: str) -> Counts:
         """(items, labels) how many raters gave each label, with left and right assigned to the systems."""
@@ -41,7 +54,7 @@ class Ratings:
         Two systems: win 1, tie 0, lose -1 for the first system. One system: the share of yes.
         """
         worth = self.labels(criterion) @ np.array(self.key.form.scores)
-        return np.asarray(worth / self.n_raters, dtype=np.float64)
+        return np.asarray(worth / self.per_item, dtype=np.float64)
 
     def dialogue_of(self) -> tuple[tuple[str, ...], Counts]:
         """The sorted ids of the dialogues, and for each item the index of its dialogue."""
@@ -50,7 +63,10 @@ class Ratings:
 
 
 def read_ratings(key: Key, files: Sequence[Path]) -> Ratings:
-    """Read filled csv sheets and Label Studio exports; one `InputError` lists all problems of all files."""
+    """Read filled csv sheets and Label Studio exports; one `InputError` lists all problems of all files.
+
+    A row without any answer, a row that is gone and a sheet that is not there count as not rated.
+    """
     if not files:
         raise InputError("there are no filled sheets to read; name csv sheets or a Label Studio export")
     records, problems = _read_all(key, files)
@@ -61,9 +77,6 @@ def read_ratings(key: Key, files: Sequence[Path]) -> Ratings:
         if not found and earlier is not record:
             found = [f"{record.rater} rated {record.item} already in {earlier.place}"]
         problems += [f"{record.place}: {text}" for text in found]
-    problems += _incomplete(key, list(good.values()))
-    if not problems:  # unequal numbers follow from any other problem
-        problems += _unequal(key, list(good.values()))
     raise_if(problems, "ratings")
     return _count(key, list(good.values()))
 
@@ -77,12 +90,12 @@ def _read_all(key: Key, files: Sequence[Path]) -> tuple[list[Record], list[str]]
             continue
         read = read_export if path.suffix.lower() == ".json" else read_sheet
         found, wrong = read(path, key.form)
-        if found and not any(any(record.answers.values()) for record in found):
-            found, wrong = [], [f"{path.name}: nothing is filled in; leave the file out if nobody will"]
-        elif not found and not wrong:
+        if not found and not wrong:
             wrong = [f"{path.name}: holds no ratings"]
-        records += found
+        records += [record for record in found if any(record.answers.values())]
         problems += wrong
+    if not records and not problems:
+        problems.append(f"nothing is filled in in {', '.join(path.name for path in files)}")
     return records, problems
 
 
@@ -107,36 +120,26 @@ def _wrong(record: Record, key: Key) -> Iterator[str]:
             yield f"{name} is {answer!r}, expected one of {', '.join(key.form.choices)}"
 
 
-def _incomplete(key: Key, records: Sequence[Record]) -> list[str]:
-    """Rows that are gone from a sheet, by rater."""
-    rated: dict[str, set[str]] = {}
-    for record in records:
-        rated.setdefault(record.rater, set()).add(record.item)
-    problems = []
-    for rater, items in key.raters.items():
-        absent = [item for item in items if item not in rated[rater]] if rater in rated else []
-        if absent:
-            listed = ", ".join(sorted(absent)[:10]) + (", …" if len(absent) > 10 else "")
-            problems.append(f"{rater}: {len(absent)} of {len(items)} items have no row ({listed})")
-    return problems
-
-
-def _unequal(key: Key, records: Sequence[Record]) -> list[str]:
-    """Items with fewer ratings than others: agreement and shares would weigh them unequally."""
-    ratings = Counter(record.item for record in records)
-    most = max(ratings.values(), default=0)
-    return [
-        f"{item.name} has {ratings[item.name]} ratings and others have {most}; every item needs as many"
-        for item in key.items
-        if ratings[item.name] != most
-    ]
+def _gaps(key: Key, records: Sequence[Record]) -> Iterator[str]:
+    """Who rated less than was asked, and the items that nobody rated."""
+    rated = Counter(record.rater for record in records)
+    if any(rater in rated for rater in key.raters):  # sheets, and not a Label Studio project
+        for rater, items in key.raters.items():
+            if rated[rater] < len(items):
+                yield f"{rater} rated {rated[rater] or 'none'} of {len(items)} items"
+    known = {record.item for record in records}
+    if absent := [item.name for item in key.items if item.name not in known]:
+        yield f"nobody rated {', '.join(absent)}: left out"
 
 
 def _count(key: Key, records: Sequence[Record]) -> Ratings:
+    gaps, known = tuple(_gaps(key, records)), {record.item for record in records}
+    rated = replace(key, items=tuple(item for item in key.items if item.name in known))
     choices = key.form.choices
-    chosen = {one.name: np.zeros((len(key.items), len(choices)), dtype=np.int64) for one in key.form.criteria}
+    chosen = {
+        one.name: np.zeros((len(rated.items), len(choices)), dtype=np.int64) for one in key.form.criteria
+    }
     for record in records:
         for name, answer in record.answers.items():
-            chosen[name][key.index[record.item], choices.index(answer)] += 1
-    raters = tuple(sorted({record.rater for record in records}))
-    return Ratings(key, raters, len(records) // len(key.items), chosen)
+            chosen[name][rated.index[record.item], choices.index(answer)] += 1
+    return Ratings(rated, tuple(sorted({record.rater for record in records})), chosen, gaps)

@@ -116,6 +116,23 @@ def repetition(shares: Mapping[str, Mapping[str, float]]) -> str:
         return _svg(figure, "Dialogues that repeat a frequent phrase, by variant, in percent")
 
 
+def stacked_shares(shares: Mapping[str, Sequence[float]], labels: Sequence[str]) -> str:
+    """Figure 5: percent of ratings by label, one bar a criterion."""
+    colours = {2: (BLUE, ORANGE), 3: (BLUE, LINE, ORANGE)}[len(labels)]
+    names, left = list(shares), [0.0] * len(shares)
+    with _canvas(1, 1, 0.9 + 0.5 * len(names)) as (figure, axes):
+        axis = axes[0][0]
+        for place, (label, colour) in enumerate(zip(labels, colours, strict=True)):
+            widths = [shares[name][place] for name in names]
+            bars = axis.barh(range(len(names)), widths, 0.7, left, color=colour, label=label)
+            axis.bar_label(bars, fmt="%.0f", label_type="center", fontsize=9, color=BLACK)
+            left = [start + width for start, width in zip(left, widths, strict=True)]
+        _name_bars(axis, names, _LABEL)
+        axis.set(xlabel="percent of ratings", xlim=(0, 100))
+        _legend(figure, axis, len(labels))
+        return _svg(figure, "Ratings by criterion, in percent")
+
+
 def top_phrases(phrases: Sequence[Phrase], limit: float) -> str:
     """Figure 2: percent of all responses that have each of the most frequent phrases, up to `limit`."""
     with _canvas(1, 1, 0.7 + 0.34 * len(phrases), width=_NARROW) as (figure, axes):
