@@ -13,7 +13,8 @@ def _preferences(checkout: Checkout, prepared: Path) -> str:
     (checkout.path / "models/backbone/tiny_llama").mkdir(parents=True)
     return checkout.refusal(
         "preferences", backbone="tiny_llama", prepared=prepared, evad="data/sample/evad/EVAD.json",
-        model="models/backbone/tiny_llama", out="data/preferences/tiny_llama",
+        model="models/backbone/tiny_llama", encoder="models/backbone/tiny_llama",
+        out="data/preferences/tiny_llama",
         metrics="metrics/preferences/tiny_llama.json",
     )  # fmt: skip
 

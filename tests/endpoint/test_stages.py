@@ -59,7 +59,7 @@ def test_what_needs_no_training_answers_and_the_rest_does_not_apply(
         stage(checkout, "backbone", backbone="api", out="api")
         stage(
             checkout, "preferences", backbone="api", prepared="prepared", evad="evad/EVAD.json", model="api",
-            out="pairs", metrics="pairs.json",
+            encoder="api", out="pairs", metrics="pairs.json",
         )  # fmt: skip
         responses = {variant: chain(checkout, variant) for variant in ("cot", "wo_acq")}
     said = [json.loads(line)["response"] for line in responses["cot"].read_text().splitlines()]

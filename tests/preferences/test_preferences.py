@@ -17,8 +17,8 @@ from eva.preferences.recipes import build, needs_model, write
 from eva.settings.corpora_section import Corpus
 from eva.settings.preferences_section import Preferences
 
-EVAD = Preferences(recipe="evad", corpus="esconv", valid_share=0.25)
-PUBLIC = Preferences(recipe="public", corpus="esconv", rejected="human", valid_share=0.25)
+EVAD = Preferences(recipe="evad", corpus="esconv", valid_share=0.25, encoder="minilm")
+PUBLIC = EVAD.model_copy(update={"recipe": "public", "rejected": "human"})
 COURSE = ("Question", "Reflection of feelings", "Affirmation and Reassurance", "Providing Suggestions")
 
 
@@ -213,6 +213,7 @@ def test_public_needs_strategies() -> None:
     [
         ("evad", "mixed", False),
         ("public", "human", False),
+        ("public", "same_turn", False),
         ("public", "mixed", True),
         ("public", "model", True),
     ],

@@ -11,8 +11,9 @@ from eva.settings.dpo_section import Dpo
 from eva.settings.preferences_section import Preferences
 
 _FRAME = 5  # of a turn, by the chat template
-_PUBLISHED = 2830  # pairs of recipe `public` on ESConv
-_PER_DIALOGUE = 6  # of them in a dialogue
+# Pairs of recipe `public` on ESConv, and of them in a dialogue: within turns, and of whole turns.
+_WITHIN_TURNS = (339, 1.3)
+_WHOLE_TURNS = (2830, 6.0)
 _PROMPT, _ANSWER = 420, 30  # tokens
 
 
@@ -101,12 +102,13 @@ def _masked(length: int, scored: int) -> Sequences:
 
 def published_pairs(section: Preferences, dpo: Dpo) -> Pairs:
     """About what the recipe makes of the published ESConv."""
-    n = min(section.max_pairs or _PUBLISHED, _PUBLISHED)
+    known, per_dialogue = _WITHIN_TURNS if section.rejected == "same_turn" else _WHOLE_TURNS
+    n = min(section.max_pairs or known, known)
     held = round(n * section.valid_share)
-    each = n / max(1, min(n, _PUBLISHED // _PER_DIALOGUE))
+    each = n / max(1, min(n, known // per_dialogue))
     prompt = min(_PROMPT, dpo.max_length - _ANSWER)
     made = [PairSize(f"{number / each:08.0f}", prompt, (_ANSWER, _ANSWER)) for number in range(n)]
-    by_model = section.recipe == "public" and section.rejected != "human"
+    by_model = section.recipe == "public" and section.rejected in {"model", "mixed"}
     share = 0.5 if section.rejected == "mixed" else 1.0
     asked = [(prompt, 1)] * round(n * share) if by_model else []
     return Pairs(made[held:], made[:held], asked)

@@ -1,7 +1,8 @@
-"""Recipe `public`: pairs from a corpus with strategies, for want of EVAD (ADR 12).
+"""Recipe `public`: pairs from a corpus with strategies, for want of EVAD (ADR 12, 29).
 
-The chosen response is a human supporter turn whose weak level fits its position; the rejected one
-is what the untouched backbone says there, or a human turn of a level that does not fit.
+Chosen is what a human supporter said at a weak level that fits its position. Rejected is another
+utterance of the same turn, of a level that does not fit. For comparison, it can be what the untouched
+backbone says there or a human turn from elsewhere, which teach more than the level.
 """
 
 import random
@@ -13,6 +14,7 @@ from eva.data.prepare import level_counts
 from eva.errors import InputError
 from eva.preferences.drawing import DrawRejected, draw_balanced, hold_out
 from eva.preferences.pair_sets import PreferenceSets, collect
+from eva.preferences.same_turn import pairs_within_turns
 from eva.settings.preferences_section import Preferences
 
 QUARTILES = (1, 2, 3, 4)
@@ -32,11 +34,13 @@ def from_public(
 ) -> PreferenceSets:
     """Pairs from training dialogues; `draw_rejected` gives the backbone's responses.
 
-    Human rejections come from a dialogue of the same side (train or held out), so that no
-    dialogue's words are on both.
+    Human rejections from elsewhere come from a dialogue of the same side (train or held out), so that
+    no dialogue's words are on both.
     """
     usable = [dialogue for dialogue in dialogues if dialogue.turns and dialogue.turns[0].role == "user"]
-    fits = fitting_levels(usable)
+    fits = fitting_levels(usable)  # of those that a supporter leads, the beginning is of another kind
+    if settings.rejected == "same_turn":
+        return _same_turn(settings, dialogues, fits)
     levelled = [turn for turn in supporter_turns(usable) if turn.gold.weak_level]
     fitting = [turn for turn in levelled if turn.gold.weak_level in fits[turn.quartile]]
     if not fitting:
@@ -60,7 +64,31 @@ def from_public(
         "no_human_misfit_there": sum(rejection is None for rejection in rejections),
         "empty_or_equal": len([r for r in rejections if r is not None]) - len(pairs),
     }
-    return collect("public", pairs, held, dropped, {"fitting_levels": {str(q): fits[q] for q in QUARTILES}})
+    return collect("public", pairs, held, dropped, _noted(fits))
+
+
+def _same_turn(
+    settings: Preferences, dialogues: Sequence[Dialogue], fits: Mapping[int, list[int]]
+) -> PreferenceSets:
+    found, dropped = pairs_within_turns(supporter_turns(dialogues), fits)
+    if not found:
+        raise InputError(
+            "preferences: no supporter turn has two utterances of which one's level fits its position and "
+            "the other's does not; the recipe public needs a corpus with strategies in which supporters send "
+            "several messages in a row (ESConv), or set preferences.rejected to human or model"
+        )
+    drawn = draw_balanced(
+        found,
+        settings.max_pairs,
+        lambda pair: (pair.chosen_level, pair.rejected_level),
+        f"{settings.seed}:pairs",
+    )
+    held = hold_out([pair.dialogue_id for pair in drawn], settings.valid_share, f"{settings.seed}:valid")
+    return collect("public", drawn, held, dropped, _noted(fits))
+
+
+def _noted(fits: Mapping[int, list[int]]) -> dict[str, dict[str, list[int]]]:
+    return {"fitting_levels": {str(quarter): fits[quarter] for quarter in QUARTILES}}
 
 
 def fitting_levels(dialogues: Sequence[Dialogue]) -> dict[int, list[int]]:

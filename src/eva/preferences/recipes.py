@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from eva.artifacts import new_folder, write_json, write_jsonl
@@ -9,6 +10,7 @@ from eva.data.dialogue import Dialogue
 from eva.data.evad import EvadRecord
 from eva.preferences.drawing import DrawRejected
 from eva.preferences.evad_pairs import from_evad
+from eva.preferences.measures import Embed, PairMeasures, measure
 from eva.preferences.pair_sets import PreferenceSets
 from eva.preferences.public import from_public
 from eva.settings.preferences_section import Preferences
@@ -40,7 +42,15 @@ def build(
 
 def needs_model(settings: Preferences) -> bool:
     """Whether the settings ask for responses of the untouched backbone."""
-    return settings.recipe == "public" and settings.rejected != "human"
+    return settings.recipe == "public" and settings.rejected in {"model", "mixed"}
+
+
+def measured(sets: PreferenceSets, embed: Embed) -> PairMeasures:
+    """What all pairs of both sides can teach; said in the log."""
+    found = measure([*sets.train, *sets.valid], embed)
+    for name, value in asdict(found).items():
+        log.info("preferences: %s %s", name, "unknown" if value is None else f"{value:.3g}")
+    return found
 
 
 def write(sets: PreferenceSets, out: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eva.settings.section import Name, Positive, Section
+from eva.settings.section import Fraction, Name, Positive, Section
 
 
 class Preferences(Section):
@@ -14,11 +14,26 @@ class Preferences(Section):
         description="evad: the file `data.evad`; public: pairs built from the corpus's strategies"
     )
     corpus: Name = Field(description="row of `corpora` whose dialogues hold the histories")
-    rejected: Literal["model", "human", "mixed"] = Field(
-        "mixed", description="recipe `public`: author of the rejected response"
+    rejected: Literal["same_turn", "model", "human", "mixed"] = Field(
+        "same_turn",
+        description="recipe `public`: another utterance of the same turn, the untouched model's response, "
+        "a human turn of another dialogue, or the last two in turn",
     )
     max_pairs: Positive | None = Field(None, description="pairs, training and held-out; null: all")
     valid_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         description="share of dialogues held out to measure the accuracy of DPO"
     )
     seed: int = Field(0, ge=0, description="of the choice of pairs and of the held-out dialogues")
+    encoder: Name = Field(
+        description="row of `backbones` with role encoder, which measures the pairs' topics"
+    )
+    min_level_contrast: Fraction = Field(
+        0.95, description="gate: least share of pairs whose two levels differ, of those that have both"
+    )
+    max_length_ratio: Annotated[float, Field(ge=1)] = Field(
+        1.5, description="gate: words of all chosen responses over those of all rejected, or the reverse"
+    )
+    max_closer: Annotated[float, Field(ge=0.5, le=1)] = Field(
+        0.65, description="gate: share of pairs of which the same side is closer to the history's topic"
+    )
+    min_same_author: Fraction = Field(0.95, description="gate: least share of pairs of one author")

@@ -43,8 +43,9 @@ def _matrix_rows(matrix: Matrix, corpora: Corpora, backbones: Backbones) -> Iter
     yield from _absent("matrix.backbones", matrix.backbones, causal)
 
 
-def _preferences_corpus(preferences: Preferences, corpora: Corpora) -> Iterator[str]:
+def _preferences_rows(preferences: Preferences, corpora: Corpora, backbones: Backbones) -> Iterator[str]:
     yield from _absent("preferences.corpus", [preferences.corpus], corpora)
+    yield from _absent("preferences.encoder", [preferences.encoder], _encoders(backbones))
 
 
 def _level_classifier_rows(
@@ -84,15 +85,18 @@ def _different_variants(variants: Variants) -> Iterator[str]:
 
 
 def _scorer_rows(section: str, scorer: Scorer, backbones: Backbones) -> Iterator[str]:
-    encoders = [name for name, row in backbones.items() if row.role == "encoder"]
     held = [name for name, row in backbones.items() if row.source != "endpoint"]
-    yield from _absent(f"{section}.encoder", [scorer.encoder], encoders)
+    yield from _absent(f"{section}.encoder", [scorer.encoder], _encoders(backbones))
     yield from _absent(f"{section}.probe", [scorer.probe], held)
     if scorer.probe == scorer.encoder:  # an ensemble of the same model twice
         yield (
             f"`{section}.probe` and `{section}.encoder` are both {scorer.probe!r}: name another backbone "
             "as `probe` (it is not read while `probe_share` is 0)."
         )
+
+
+def _encoders(backbones: Backbones) -> list[str]:
+    return [name for name, row in backbones.items() if row.role == "encoder"]
 
 
 def _absent(key: str, names: Sequence[str], rows: Mapping[str, Any] | Sequence[str]) -> Iterator[str]:
@@ -103,7 +107,7 @@ def _absent(key: str, names: Sequence[str], rows: Mapping[str, Any] | Sequence[s
 
 REFERENCES: Sequence[Check] = (
     _matrix_rows,
-    _preferences_corpus,
+    _preferences_rows,
     _level_classifier_rows,
     _epitome_rows,
     _compared_variants,

@@ -52,7 +52,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says about a corpus: `rows` are dialogues by split."""
+    """What the gate says about `corpus`, or about the pairs of a backbone: `rows` by split."""
 
     corpus: str
     success: bool
@@ -83,18 +83,33 @@ def validate_corpus(
     if evad is not None:
         judged["preferences"] = preferences.table(evad, prepared)
         required["preferences"] = suites.preference_rules()
-    results = judge(judged, required)
+    verdict = conclude(name, judged, required, tables.rows, settings.max_rows_listed, out, evad)
+    if verdict.failures:
+        advice = f"All of it: {_page(out)}. Correct {corpus.path}, or the bounds under `validate`."
+        raise InputError("\n".join([*report(verdict, prepared), advice]))
+    log.info(
+        "%s: %d expectations hold for %s dialogues", name, verdict.expectations, sum(tables.rows.values())
+    )
+    return verdict
+
+
+def conclude(
+    name: str,
+    tables: Mapping[str, pd.DataFrame],
+    required: Mapping[str, Sequence[Rule]],
+    rows: dict[str, int],
+    listed: int,
+    out: Path,
+    evad: Path | None = None,
+) -> Verdict:
+    """Judge `tables` and write the folder `out`; `listed` offending rows are kept of each failed rule."""
+    results = judge(tables, required)
     failures = [
-        failure
-        for table in required
-        for failure in _failures(results[table], required[table], settings.max_rows_listed, evad)
+        failure for table in required for failure in _failures(results[table], required[table], listed, evad)
     ]
     count = sum(len(suite) for suite in required.values())
-    verdict = Verdict(name, not failures, count, tables.rows, tuple(failures))
-    _write(out, verdict, results, settings.max_rows_listed)
-    if failures:
-        raise InputError(_message(verdict, prepared, corpus, out))
-    log.info("%s: %d expectations hold for %s dialogues", name, count, sum(tables.rows.values()))
+    verdict = Verdict(name, not failures, count, rows, tuple(failures))
+    _write(out, verdict, results, listed)
     return verdict
 
 
@@ -194,18 +209,21 @@ def _stable(result: Mapping[str, Any], listed: int) -> dict[str, Any]:
     }
 
 
-def _message(verdict: Verdict, prepared: Path, corpus: Corpus, out: Path) -> str:
+def report(verdict: Verdict, what: object) -> list[str]:
+    """What the gate has against `what`, as lines: every failed rule with its first rows."""
     broken = len({failure.expectation for failure in verdict.failures})
     count = f"{broken} of {verdict.expectations} expectations"
-    lines = [f"{prepared}: {count} of the gate fail, so nothing trains on it"]
+    lines = [f"{what}: {count} of the gate fail, so nothing trains on it"]
     for (name, requirement), group in groupby(verdict.failures, key=lambda f: (f.expectation, f.requirement)):
         failures = list(group)
         rows = sum(failure.count for failure in failures)
         lines.append(f"  - {name}: {requirement} ({rows} row(s) break it)")
         lines += [f"      {_place(row)}: {row.what}" for failure in failures for row in failure.rows_listed]
-    page_path = out / "docs" / "index.html"
-    lines.append(f"All of it: {page_path}. Correct {corpus.path}, or the bounds under `validate`.")
-    return "\n".join(lines)
+    return lines
+
+
+def _page(out: Path) -> Path:
+    return out / "docs" / "index.html"
 
 
 def _place(row: OffendingRow) -> str:

@@ -102,7 +102,7 @@ def _dialogues(corpus: Corpus, settings: Validate) -> list[Rule]:
             "no dialogue is in two splits (by text)",
             "the same text is also in {text_in_other_split}",
         ),
-        _between(
+        between(
             "enough_turns",
             "n_turns",
             f"a dialogue has at least {settings.min_turns} turns",
@@ -141,8 +141,8 @@ def _turns(corpus: Corpus, settings: Validate) -> list[Rule]:
             "speakers alternate after joining",
             "the speaker is that of the turn before",
         ),
-        _between("turn_has_text", "words", "no turn is empty", "the text is empty", min_value=1),
-        _between(
+        between("turn_has_text", "words", "no turn is empty", "the text is empty", min_value=1),
+        between(
             "turn_length",
             "characters",
             f"a turn has at most {longest} characters",
@@ -158,7 +158,7 @@ def _turns(corpus: Corpus, settings: Validate) -> list[Rule]:
     ]
     if format_of(corpus).strategies:
         requirement = "every supporter turn has a strategy"
-        found.append(_between("supporter_labelled", "labels", requirement, "no strategy", min_value=1))
+        found.append(between("supporter_labelled", "labels", requirement, "no strategy", min_value=1))
     return found
 
 
@@ -166,7 +166,7 @@ def _labels(settings: Validate) -> list[Rule]:
     share = settings.max_label_share
     requirement = f"no strategy or emotion exceeds {share:.0%} of train"
     what = "{kind} {label!r} has share {share:.2f}"
-    return [_present("labels"), _between("label_share", "share", requirement, what, max_value=share)]
+    return [_present("labels"), between("label_share", "share", requirement, what, max_value=share)]
 
 
 def _present(things: str) -> Rule:
@@ -191,14 +191,15 @@ def _in_set(name: str, column: str, values: list[Any], requirement: str, what: s
     return Rule(name, "ExpectColumnValuesToBeInSet", arguments, requirement, what)
 
 
-def _between(
+def between(
     name: str,
     column: str,
     requirement: str,
     what: str,
     *,
-    min_value: int | None = None,
+    min_value: float | None = None,
     max_value: float | None = None,
 ) -> Rule:
+    """A rule that `column` lies between two bounds, of which one may be open; empty cells keep it."""
     arguments = {"column": column, "min_value": min_value, "max_value": max_value}
     return Rule(name, "ExpectColumnValuesToBeBetween", arguments, requirement, what)
