@@ -1,13 +1,16 @@
 """Stage `register`: add a model to the MLflow registry with its lineage and the decision of the gate."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva.models.loading import Policy
+from eva.models.packages import weights_note
 from eva.registry.model_card import model_card
 from eva.registry.promotion import gate
+from eva.settings.backbones_section import Backbone
 from eva.settings.generate_section import Generate
 from eva.settings.register_section import Register
 
@@ -19,6 +22,7 @@ def main(
     run: "StageRun",
     register: Register,
     generate: Generate,
+    backbones: Mapping[str, Backbone],
     *,
     report: Path,
     policy: Path,
@@ -52,6 +56,7 @@ def main(
     lineage = {
         **axes,
         "prompt": which.prompt,
+        "weights": weights_note(backbones[register.backbone]) or "as published",
         "policy": artifacts.digest_path(policy),
         "report": artifacts.digest_path(report),
         "dvc_lock": _digest_if_there(Path("dvc.lock")),

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from eva import artifacts
 from eva import report as pages
+from eva.models.packages import weights_note
 from eva.plugins import load_plugins
 from eva.report.plots import COLUMNS
 from eva.report.tables import to_csv
+from eva.settings.backbones_section import Backbone
 from eva.settings.corpora_section import Corpus
 from eva.settings.matrix_section import Matrix
 from eva.settings.report_section import Report
@@ -26,6 +28,7 @@ def main(
     matrix: Matrix,
     corpora: Mapping[str, Corpus],
     variants: Mapping[str, Variant],
+    backbones: Mapping[str, Backbone],
     *,
     scores: Path,
     training: Path,
@@ -34,6 +37,7 @@ def main(
     levels: Path,
     epitome: Path,
     capability: Path,
+    people: Path,
     estimators: Path,
     out: Path,
     metrics: Path,
@@ -55,7 +59,9 @@ def main(
         epitome=epitome,
         invented=invented,
         capability=capability,
+        people=people,
         paper=report.paper,
+        weights={name: note for name in matrix.backbones if (note := weights_note(backbones[name]))},
     )
     page = pages.build(inputs)
     pages.write(page, out)

@@ -182,7 +182,7 @@ def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
     children = [row for row in tags if "mlflow.parentRunId" in row]
     assert {row["eva.stage"] for row in children} >= {
         "prepare", "validate", "backbone", "preferences", "sft", "dpo", "level_classifier", "epitome",
-        "generate", "evaluate", "capability", "report", "register",
+        "generate", "evaluate", "people", "capability", "report", "register",
     }  # fmt: skip
 
 

@@ -29,12 +29,12 @@ def clone(finished: Clone) -> Iterator[Clone]:
         ("src/eva/registry/model_card.py", {"register"}),
         ("src/eva/record/mlflow_store.py", {"register"}),
         ("src/eva/record/replay.py", {"register"}),
-        ("src/eva/validation/result_page.html.jinja", {"validate"}),
+        ("src/eva/validation/result_page.html.jinja", {"validate", "preferences"}),
         ("src/eva/settings/report_section.py", {"report"}),
         ("src/eva/cli/score_command.py", set()),
         ("src/eva/human/agreement.py", set()),
         ("src/eva/training/saving.py", {"sft", "dpo"}),
-        ("src/eva/scorers/scorecard.py", {"level_classifier", "epitome", "evaluate"}),
+        ("src/eva/scorers/scorecard.py", {"level_classifier", "epitome", "evaluate", "people"}),
     ],
 )
 def test_an_edit_makes_stale_what_reaches_it(clone: Clone, file: str, stages: set[str]) -> None:

@@ -67,6 +67,8 @@ def _ends(inputs: Inputs) -> Iterator[StageCost]:
         name = f"evaluate@{key}"
         left_out = _left_out(inputs, backbone, variant)
         yield pointer(name) if left_out else scorers.evaluate_cost(name, inputs, corpus, backbone)
+    for corpus in settings.matrix.corpora:
+        yield scorers.evaluate_cost(f"people@{corpus}", inputs, corpus, settings.matrix.backbones[0])
     for corpus, backbone, seed in _matrix(inputs):
         yield _capability(inputs, f"capability@{corpus}-{backbone}-{seed}")
     items = len(settings.variants) * len(list(_matrix(inputs)))

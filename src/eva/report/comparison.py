@@ -16,6 +16,8 @@ from eva.report.runs import Runs
 from eva.statistics.bootstrap import mean_interval
 from eva.statistics.verdicts import FEWEST_DIALOGUES, Verdict
 
+PEOPLE = "people"  # the row of the human supporters; no variant
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -78,8 +80,8 @@ class Group:
 
     `columns` are those of the comparison, `wording` those of the second table. Of the values without
     correction, `floor` is what random halves of the reference get against each other, `same_size` the median
-    for as many dialogues of the reference as were scored. `paper` names the backbone of the paper's rows.
-    `notes` are sentences that belong under the comparison.
+    for as many dialogues of the reference as were scored. `people` is the human supporters' row. `paper`
+    names the backbone of the paper's rows. `notes` are sentences that belong under the comparison.
     """
 
     corpus: str
@@ -93,6 +95,7 @@ class Group:
     same_size: dict[str, float]
     about: Mapping[str, Description]
     notes: tuple[str, ...] = ()
+    people: Row | None = None
 
     @property
     def spans(self) -> list[tuple[str, int]]:
@@ -155,7 +158,8 @@ def group(runs: Runs, baseline: str, paper: str = "mistral", found: Differences 
         floor=_floor(base),
         same_size=_same_size(base),
         about={name: runs.about[name] for name in [*columns, *wording]},
-        notes=tuple(length_notes(rows)),
+        notes=(*runs.notes, *length_notes(rows)),
+        people=_people(runs, paper, [*columns, *wording]),
     )
 
 
@@ -172,6 +176,19 @@ def against_baseline(several: Sequence[Runs], baseline: str) -> list[Differences
         for (place, variant), own in zip(keys, judge(found, several[0].resampling.confidence), strict=True):
             judged[place][variant] = {one.metric: one for one in own}
     return judged
+
+
+def _people(runs: Runs, paper: str, names: Sequence[str]) -> Row | None:
+    """The human supporters' row: values and intervals, held against nothing."""
+    if runs.people is None:
+        return None
+    alone = replace(
+        runs,
+        results={PEOPLE: [runs.people.measured]},
+        seeds={PEOPLE: ()},
+        scores={PEOPLE: [runs.people]},
+    )
+    return _row(PEOPLE, alone, {}, PEOPLE, paper, names)
 
 
 def _differences(variant: str, runs: Runs, baseline: str) -> list[Difference]:

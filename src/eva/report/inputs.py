@@ -63,7 +63,9 @@ class Curve:
 class ReportInputs:
     """Everything the page shows; `scored` in the order of the rows, `invented` names sample corpora.
 
-    `paper` is the backbone whose rows of the paper's tables stand beside ours.
+    `paper` is the backbone whose rows of the paper's tables stand beside ours. `preferences` has what was
+    measured of each backbone's pairs, `weights` what was done to a backbone's weights, `people` the scores
+    of each corpus's human supporters.
     """
 
     title: str
@@ -75,6 +77,9 @@ class ReportInputs:
     invented: Sequence[str] = ()
     capability: Sequence[CapabilityTable] = ()
     paper: str = "mistral"
+    preferences: Sequence[Mapping[str, Any]] = ()
+    weights: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[str, Scores] = field(default_factory=dict)
 
 
 def gather(
@@ -92,12 +97,14 @@ def gather(
     invented: Sequence[str] = (),
     capability: Path | None = None,
     paper: str = "mistral",
+    weights: Mapping[str, str] | None = None,
+    people: Path | None = None,
 ) -> ReportInputs:
     """Read what earlier stages wrote of `items`: folders of files named by item, and the scorers' folders.
 
     Other files there, as a change of profile leaves them, are not the report's.
-    `training` and `curves` hold a folder each for sft and dpo; `levels` and `epitome` are folders
-    with `scorecard.json`; `capability` holds a comparison a corpus, backbone and seed.
+    `training` holds a folder each for sft, dpo and preferences, `curves` for sft and dpo; `levels` and
+    `epitome` are folders with `scorecard.json`; `capability` holds a comparison a corpus, backbone and seed.
     """
     found = {item: item.file(scores, ".json") for item in items}
     raise_if(
@@ -114,7 +121,16 @@ def gather(
         invented=invented,
         capability=capability_tables(capability, [item[:3] for item in items]) if capability else (),
         paper=paper,
+        preferences=list(_preferences(items, training / "preferences")),
+        weights=weights or {},
+        people=_people(items, people) if people else {},
     )
+
+
+def _people(items: Sequence[Item], folder: Path) -> dict[str, Scores]:
+    files = {corpus: folder / f"{corpus}.json" for corpus in dict.fromkeys(item.corpus for item in items)}
+    scores = {corpus: read_scores(path) for corpus, path in files.items() if path.is_file()}
+    return {corpus: found for corpus, found in scores.items() if found is not None}
 
 
 def _scored(item: Item, path: Path, responses: Path) -> Scored:
@@ -122,6 +138,15 @@ def _scored(item: Item, path: Path, responses: Path) -> Scored:
     if found is None:
         return Scored(item, None)
     return Scored(item, found, read_responses(item.file(responses, ".jsonl"), allow_empty=True))
+
+
+def _preferences(items: Sequence[Item], folder: Path) -> Iterator[dict[str, Any]]:
+    """What was measured of the pairs of each backbone that is aligned."""
+    for backbone in dict.fromkeys(item.backbone for item in items):
+        path = folder / f"{backbone}.json"
+        found = read_json(path) if path.is_file() else {}
+        if found.get("train"):
+            yield {"backbone": backbone, **found}
 
 
 def _curves(items: Sequence[Item], training: Path, curves: Path) -> Iterator[Curve]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from eva.report.paper_values import PAPER_NAMES
+from eva.report.preference_table import PAIR_COLUMNS, pair_cells
 from eva.report.tables import NOT_MEASURED, SIGNS, format_change, format_interval, format_p
 from eva.statistics.verdicts import FEWEST_DIALOGUES, SYMBOLS
 from eva.text_columns import markdown as as_markdown
@@ -30,6 +31,7 @@ def markdown(data: Mapping[str, Any]) -> str:
         ]
     for group in data["groups"]:
         lines += _group(group)
+    lines += _preferences(data["preferences"])
     lines += _scorecards(data["scorecards"])
     lines += _provenance(data["provenance"]["shared"])
     return "\n".join(lines).rstrip() + "\n"
@@ -75,6 +77,9 @@ def _values(
         if any(row["cells"][name]["paper"] is not None for name in names if name in row["cells"]):
             paper = f"*paper, {PAPER_NAMES[group['paper']]}*"
             lines.append([paper, *map(_paper, cells, columns)])
+    if group["people"]:
+        cells = [group["people"]["cells"].get(name) for name in names]
+        lines.append([group["people"]["variant"], *map(_value, cells, columns)])
     for name, floor in (("plug-in floor", group["floor"]), ("same size", group["same_size"])):
         if any(column in floor for column in names):
             lines.append([name, *map(_plain, (floor.get(one) for one in names), columns)])
@@ -147,6 +152,14 @@ def _difference(cell: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
         "" if cell["effect_size"] is None else f"{cell['effect_size']:+.2f}",
         SYMBOLS[cell["versus"]],
     ]
+
+
+def _preferences(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not rows:
+        return
+    yield "## Preference pairs: what tells chosen from rejected"
+    yield ""
+    yield from table(list(PAIR_COLUMNS.values()), [pair_cells(row) for row in rows])
 
 
 def _scorecards(cards: Sequence[Mapping[str, Any]]) -> Iterator[str]:

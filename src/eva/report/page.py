@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +24,7 @@ from eva.report.pairs import Pair, pairs
 from eva.report.paper_values import PAPER_NAMES
 from eva.report.parts import AXIS_NAMES, Part, parts
 from eva.report.plots import plot_rows
+from eva.report.preference_table import PAIR_COLUMNS, pair_cells
 from eva.report.provenance import Provenance, provenance
 from eva.report.runs import gather_runs
 from eva.report.samples import sample_dialogues
@@ -70,6 +71,8 @@ def build(inputs: ReportInputs) -> Report:
     sections = _sections(inputs)
     groups, analyses = [one.group for one in sections], [one.analysis for one in sections]
     scorers, origin = cards(inputs.scorecards), provenance(inputs.scored)
+    weights = {f"weights of {name}": text for name, text in inputs.weights.items()}
+    origin = replace(origin, shared={**origin.shared, **weights})
     return Report(
         page=_render(inputs, sections, scorers, origin),
         data={
@@ -78,6 +81,7 @@ def build(inputs: ReportInputs) -> Report:
             "invented": list(inputs.invented),
             "groups": [one.to_dict() for one in groups],
             "analyses": [asdict(one) for one in analyses],
+            "preferences": list(inputs.preferences),
             "scorecards": [asdict(card) for card in scorers],
             "capability": [asdict(table) for table in inputs.capability],
             "provenance": asdict(origin),
@@ -169,6 +173,8 @@ def _render(
             type_phrases=PHRASES,
             curve_metrics=_curve_metrics(inputs.curves),
             cards=scorers,
+            pair_columns=PAIR_COLUMNS,
+            pair_lines=[pair_cells(row) for row in inputs.preferences],
             samples=sample_dialogues(inputs),
             provenance=origin,
         )

@@ -51,4 +51,4 @@ def _restricted(
     runs: Runs, measured: dict[str, list[dict[tuple[str, str], Measured]]], place: tuple[str, str]
 ) -> Runs:
     results = {variant: [one[place] for one in found] for variant, found in measured.items()}
-    return replace(runs, results=results, scores={})
+    return replace(runs, results=results, scores={}, people=None)

@@ -7,6 +7,7 @@ from eva.metrics.description import Description, Table
 from eva.metrics.measured import Measured
 from eva.metrics.score_file import Scores
 from eva.report.inputs import ReportInputs
+from eva.report.judges import judges, marked
 from eva.statistics.bootstrap import Resampling
 
 _NOTHING = Resampling(resamples=0, confidence=0.95, seed=0)
@@ -17,7 +18,8 @@ class Runs:
     """The variants of one backbone on one corpus, in the order of the rows; one result a seed.
 
     A variant that does not apply to the backbone has seeds and no results. `about` describes every
-    metric that some run has, in the order of the tables.
+    metric that some run has, in the order of the tables. `notes` are what a reader of the table must know.
+    `people` are the scores of the human supporters on the same turns.
     """
 
     corpus: str
@@ -27,6 +29,8 @@ class Runs:
     results: dict[str, list[Measured]]
     about: Mapping[str, Description]
     scores: dict[str, list[Scores]]
+    notes: tuple[str, ...] = ()
+    people: Scores | None = None
 
     @property
     def scored(self) -> list[str]:
@@ -61,14 +65,19 @@ def _runs(inputs: ReportInputs, corpus: str, backbone: str) -> Runs:
     runs = {v: [s for s in members if s.item.variant == v] for v in variants}
     scores = {v: [s.scores for s in found if s.scores is not None] for v, found in runs.items()}
     every = [one for found in scores.values() for one in found]
+    about, notes = marked(_described(every), backbone, judges(inputs.scorecards))
+    if weights := inputs.weights.get(backbone):
+        notes.append(f"The weights of {backbone} are {weights}.")
     return Runs(
         corpus=corpus,
         backbone=backbone,
         resampling=every[0].resampling if every else _NOTHING,
         seeds={v: tuple(s.item.seed for s in found) for v, found in runs.items()},
         results={v: [one.measured for one in found] for v, found in scores.items()},
-        about=_described(every),
+        about=about,
         scores=scores,
+        notes=tuple(notes),
+        people=inputs.people.get(corpus),
     )
 
 

@@ -1,1 +1,0 @@
-../../../src/eva/scorers/weight_average.py

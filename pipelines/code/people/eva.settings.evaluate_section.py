@@ -1,0 +1,1 @@
+../../../src/eva/settings/evaluate_section.py
