@@ -104,7 +104,12 @@ def test_all_faults_of_an_export_at_once(study: Path) -> None:
 def test_unequal_numbers_of_ratings(study: Path) -> None:
     tasks = annotate(study, 2, lambda *_: "win")
     del tasks[5]["annotations"][0]
-    assert f"{tasks[5]['data']['item']} has 1 ratings and others have 2" in refusal(study, tasks)
+    (study / "export.json").write_text(json.dumps(tasks))
+    ratings = read_ratings(Key.read(study), [study / "export.json"])
+    place = ratings.key.index[tasks[5]["data"]["item"]]
+    assert ratings.per_item[place] == 1
+    assert ratings.ratings_per_item == "1 to 2"
+    assert ratings.gaps == ()  # a project gives nobody a share
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_real_encoder_finds_the_reply_that_is_on_topic(minilm: Path) -> None:
     on, off = "Losing your job must be frightening.", "Cats sleep most of the day."
     one = replace(pair(on, off, (2, 3), "public:human"), history=(asked,))
     ours, theirs = similarities([one], lambda texts: embed(minilm, texts))[0]
-    assert ours > theirs + 0.2
+    assert ours > theirs + 0.1
 
 
 def test_embeddings_are_of_length_one_in_order_whatever_stands_beside(minilm: Path) -> None:

@@ -27,12 +27,12 @@ def said(*utterances: tuple[str, str]) -> Turn:
 def dialogue(
     number: int, extra: str = "Providing Suggestions", words: int = 4, *, led: bool = False
 ) -> Dialogue:
-    """Four turns in the order of the theory; the first has a second utterance of strategy `extra`."""
+    """Four turns in the order of the theory; the first begins with an utterance of strategy `extra`."""
     turns = [Turn("assistant", f"welcome {number}", ("Question",))] if led else []
     for place, name in enumerate(COURSE):
         turns.append(Turn("user", f"user {number} says {place}"))
         first = (f"supporter {number} answers {place}", name)
-        turns.append(said(first, (" ".join(["more"] * words), extra)) if place == 0 else said(first))
+        turns.append(said((" ".join(["more"] * words), extra), first) if place == 0 else said(first))
     return Dialogue(f"esconv-{number}", "esconv", number, tuple(turns))
 
 
@@ -63,9 +63,8 @@ def test_turns_whose_utterances_all_fit_or_are_uneven_make_none() -> None:
 
 
 def test_of_several_pairs_the_most_even_is_taken() -> None:
-    first = said(
-        ("one two three four", "Question"), ("a b c d e f", "Information"), ("a b c d e", "Information")
-    )
+    uneven, even = ("a b c d e f", "Information"), ("a b c d e", "Information")
+    first = said(uneven, even, ("one two three four", "Question"))
     given = [dialogue(n) for n in range(4)]
     turns = (given[0].turns[0], first, *given[0].turns[2:])
     pairs = pairs_of(Dialogue("esconv-9", "esconv", 9, turns), *given[1:])
@@ -74,7 +73,7 @@ def test_of_several_pairs_the_most_even_is_taken() -> None:
 
 
 def test_a_leading_supporter_turn_goes_from_the_history_and_is_no_place_itself() -> None:
-    led = dialogue(4, led=True)
+    led = dialogue(4, "Reflection of feelings", led=True)  # its second of five turns is in quartile 2
     pairs = pairs_of(*(dialogue(n) for n in range(4)), led)
     (own,) = (pair for pair in pairs if pair.dialogue_id == led.id)
     assert [message["content"] for message in own.history] == ["user 4 says 0"]

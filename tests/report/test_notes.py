@@ -38,11 +38,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
     measured = {"train": 96, "valid": 24, **{f"pairs/{name}": value for name, value in pairs.items()}}
     write_json(folder / "metrics" / "preferences" / "tiny.json", measured)
     return gather(
-        title="t", baseline="base", samples=1, items=[Item("esconv", "tiny", 1, one) for one in ("base", "eva")],
-        scores=folder / "scores", responses=folder / "responses", training=folder / "metrics",
-        curves=folder / "plots", levels=folder / "levels", epitome=folder / "epitome",
-        people=folder / "people", weights={"tiny": "dequantised from Q4_1 (tiny 1.0), not those of full precision"},
-    )  # fmt: skip
+        title="t",
+        baseline="base",
+        samples=1,
+        items=[Item("esconv", "tiny", 1, one) for one in ("base", "eva")],
+        scores=folder / "scores",
+        responses=folder / "responses",
+        training=folder / "metrics",
+        curves=folder / "plots",
+        levels=folder / "levels",
+        epitome=folder / "epitome",
+        people=folder / "people",
+        weights={"tiny": "dequantised from Q4_1, not those of full precision"},
+    )
 
 
 def test_columns_whose_judge_reads_with_the_judged_backbone_are_marked(inputs: ReportInputs) -> None:

@@ -62,22 +62,25 @@ def epitome_cost(mechanism: str, inputs: Inputs, formats: Formats) -> StageCost:
 
 
 def evaluate_cost(name: str, inputs: Inputs, corpus: str, backbone: str) -> StageCost:
-    """Four scorers read every response; metrics and their resampling."""
+    """Encoders and probes read every response, once for all scorers over a model; metrics, resampling."""
     settings = inputs.settings
     sample = inputs.sample(corpus, "test", backbone, settings.generate.max_dialogues)
     responses = sample.scale * sum(len(one.answers) for one in sample.said)
     held, reading = 0.0, 0.0  # all scorers are there at once, and read one after the other
     parts: list[Part] = [Small(1.0 + responses * 0.01)]
-    for section in (settings.level_classifier, settings.epitome, settings.epitome, settings.epitome):
+    probed: set[str] = set()
+    for section in (settings.level_classifier, settings.epitome):
         encoder = inputs.architecture(section.encoder)
         if encoder is None:
             return StageCost(name, "scorers", unknown=f"the shape of {section.encoder}")
         read = _reading(responses * 2, 40)
         parts.append(Compute("forward", encoder, read.tokens, read.squares, 0, _BATCH, 40))
-        probe, of_probe = _probe(inputs, section, responses, 40, 0)
         own = reading_memory(encoder, section)
-        held, reading = held + 4 * encoder.parameters + of_probe, max(reading, own - 4 * encoder.parameters)
-        parts += probe
+        held, reading = held + 4 * encoder.parameters, max(reading, own - 4 * encoder.parameters)
+        if section.probe not in probed:
+            probe, of_probe = _probe(inputs, section, responses, 40, 0)
+            parts, held = [*parts, *probe], held + of_probe
+        probed |= {section.probe} if section.probe_share else set()
     return StageCost(name, "scorers", tuple(parts), steps=responses, device=held + reading)
 
 
