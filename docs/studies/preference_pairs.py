@@ -40,15 +40,13 @@ def main(data: Path, minilm: Path, backbone: Path | None) -> None:
             f"| {name} | {len(pairs)} | {' | '.join(_cells(measure(pairs, partial(embed, minilm))))} |"
         )
 
-    everything = {"recipe": "public", "max_pairs": None}
     record = data / "evad" / "EVAD_sample.json"
     add("`study` before: public, human of another dialogue", study, real, record, rejected="human")
     if backbone is not None:
         add("`study` before: public, model", study, real, record, rejected="model")
         add("`study` before: public, mixed", study, real, record, rejected="mixed")
     add("`study` now: public, same turn", study, real, record, rejected="same_turn")
-    add("all of ESConv: public, human", study, real, record, rejected="human", **everything)
-    add("all of ESConv: public, same turn", study, real, record, rejected="same_turn", **everything)
+    add("all of ESConv: public, same turn", study, real, record, rejected="same_turn", max_pairs=None)
     add("EVAD's published sample", study, real, record, recipe="evad")
     add("`laptop`: evad, the sample corpus", laptop, sample, SAMPLE / "evad" / "EVAD.json")
     add(
