@@ -43,6 +43,7 @@ def test_by_hand() -> None:
     assert found.length_ratio == pytest.approx(8 / 7)
     assert found.longer == pytest.approx((1 + 0.5 + 0.5 + 0.5) / 4)
     assert found.closer == pytest.approx((1 + 0 + 0.5 + 0.5) / 4)
+    assert (found.closer_low, found.closer_high) == pytest.approx((0.0676, 0.9324), abs=1e-4)
     assert found.chosen_similarity == pytest.approx(0.5, abs=5e-3)
     assert found.same_author == 0.5
     assert (found.human_chosen, found.human_rejected) == (0.75, 0.5)

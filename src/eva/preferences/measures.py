@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eva.data.dialogue import Preference
+from eva.statistics.proportions import clopper_pearson
 
+_CONFIDENCE = 0.95
 # Texts to vectors of length 1, [texts, hidden].
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -25,8 +27,8 @@ class PairMeasures:
     `length_ratio` is the chosen side's words over the rejected side's, `longer` the share of pairs whose
     chosen response is the longer. The similarities are mean cosines of a response with its history, and
     `closer` is the share of pairs whose chosen response is the closer to it: .5 where topic tells
-    nothing; ties count half. `same_author` is the share of pairs with one author, `human_chosen` and
-    `human_rejected` the shares that a person wrote.
+    nothing; ties count half. `closer_low` to `closer_high` is its 95 % interval. `same_author` is the share
+    of pairs with one author, `human_chosen` and `human_rejected` the shares that a person wrote.
     """
 
     levels_known: float
@@ -37,6 +39,8 @@ class PairMeasures:
     chosen_similarity: float
     rejected_similarity: float
     closer: float
+    closer_low: float
+    closer_high: float
     same_author: float
     human_chosen: float
     human_rejected: float
@@ -71,6 +75,8 @@ def measure(pairs: Sequence[Preference], embed: Embed) -> PairMeasures:
         for texts in zip(*((pair.chosen, pair.rejected) for pair in pairs), strict=True)
     )
     similar = similarities(pairs, embed)
+    closer = _share_above(similar[:, 0], similar[:, 1])
+    low, high = clopper_pearson(round(closer * len(pairs)), len(pairs), _CONFIDENCE)
     authors = [AUTHORS[pair.source] for pair in pairs]
     return PairMeasures(
         levels_known=len(gaps) / len(pairs),
@@ -80,7 +86,9 @@ def measure(pairs: Sequence[Preference], embed: Embed) -> PairMeasures:
         longer=_share_above(chosen, rejected),
         chosen_similarity=float(similar[:, 0].mean()),
         rejected_similarity=float(similar[:, 1].mean()),
-        closer=_share_above(similar[:, 0], similar[:, 1]),
+        closer=closer,
+        closer_low=low,
+        closer_high=high,
         same_author=float(np.mean([one.same for one in authors])),
         human_chosen=float(np.mean([one.chosen_human for one in authors])),
         human_rejected=float(np.mean([one.rejected_human for one in authors])),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eva.devices import decide, seeded
 from eva.models.loading import load_tokenizer
-from eva.scorers.encoding import Text, encode
+from eva.scorers.encoding import Encoded, Text, encode
 from eva.scorers.kept_parts import Kept
 from eva.scorers.linear_probe import empty_layer, from_encoder
 from eva.scorers.reading import Reading
@@ -65,8 +65,7 @@ class ProbeFitter:
             model = from_encoder(encoder_dir, n_labels, compute.dtype)
         self._reading = Reading(model, self._tokenizer, compute)
         rows = encode(self._tokenizer, _responses(texts), settings.max_length)
-        read = lambda: {"features": self._reading.of(rows, "probe reads")}  # noqa: E731
-        self._features = (kept or Kept()).part("probe", read)["features"]
+        self._features = (kept or Kept()).part("probe", lambda: {"features": self._read(rows)})["features"]
 
     def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> Probe:
         """Fit on the rows `indices`; row i has label `labels[i]`. `title` names the fit in the log."""
@@ -80,6 +79,9 @@ class ProbeFitter:
     def probabilities(self, classifier: Probe, indices: Sequence[int]) -> NDArray[np.float64]:
         """Class probabilities of the rows `indices`."""
         return classifier.judge(self._features[list(indices)])
+
+    def _read(self, rows: Sequence[Encoded]) -> torch.Tensor:
+        return self._reading.of(rows, "probe reads")
 
 
 def _responses(texts: Sequence[Text]) -> list[str]:

@@ -34,6 +34,8 @@ class Preferences(Section):
         1.5, description="gate: words of all chosen responses over those of all rejected, or the reverse"
     )
     max_closer: Annotated[float, Field(ge=0.5, le=1)] = Field(
-        0.65, description="gate: share of pairs of which the same side is closer to the history's topic"
+        0.65,
+        description="gate: share of pairs of which the same side is closer to the history's topic; fails "
+        "where the share's 95 % interval is beyond it",
     )
     min_same_author: Fraction = Field(0.95, description="gate: least share of pairs of one author")

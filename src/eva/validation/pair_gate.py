@@ -17,6 +17,11 @@ from eva.validation.suites import Rule, between
 
 log = logging.getLogger(__name__)
 
+_CLOSER = (
+    "chosen is closer in {closer:.0%} of them, 95% interval {closer_low:.0%} to {closer_high:.0%} "
+    "(preferences.max_closer)"
+)
+
 
 def validate_pairs(
     backbone: str,
@@ -61,12 +66,18 @@ def pair_rules(settings: Preferences) -> list[Rule]:
             max_value=longest,
         ),
         between(
-            "topics_alike",
-            "closer",
-            f"neither side is closer to the history in more than {closest:.0%} of the pairs",
-            "chosen is closer in {closer:.0%} of them (preferences.max_closer)",
-            min_value=1 - closest,
+            "chosen_on_no_other_topic",
+            "closer_low",
+            f"chosen is closer to the history in at most {closest:.0%} of the pairs, give or take chance",
+            _CLOSER,
             max_value=closest,
+        ),
+        between(
+            "rejected_on_no_other_topic",
+            "closer_high",
+            f"rejected is closer to the history in at most {closest:.0%} of the pairs, give or take chance",
+            _CLOSER,
+            min_value=1 - closest,
         ),
         between(
             "one_author",
