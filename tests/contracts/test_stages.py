@@ -25,7 +25,7 @@ def test_every_stage_has_its_module_and_no_module_is_left_over() -> None:
 
 
 def test_every_stage_has_its_section() -> None:
-    tables = {"backbone": "backbones"}
+    tables = {"backbone": "backbones", "people": "evaluate"}
     assert {tables.get(name, name) for name in STAGES} <= set(SECTIONS)
 
 
