@@ -12,6 +12,7 @@ from eva.metrics.catalogue import select
 from eva.metrics.needs import REFERENCES
 from eva.metrics.score import score
 from eva.metrics.score_writer import write_scores
+from eva.plugins import load_plugins
 from eva.scorers.trained import Scorers
 from eva.settings.evaluate_section import Evaluate
 from eva.settings.generate_section import Generate
@@ -31,6 +32,8 @@ def main(
     prepared: Path,
     levels: Path,
     epitome: Path,
+    plugins: Path,
+    estimators: Path,
     out: Path,
     metrics: Path,
 ) -> None:
@@ -38,6 +41,7 @@ def main(
 
     Metrics that compare a response with the human turn are left out: against themselves people are perfect.
     """
+    loaded = {**load_plugins(estimators), **load_plugins(plugins)}
     dialogues = subset(read_split(prepared, "test"), generate.max_dialogues)
     rows = [Response.at(turn, turn.gold.content) for turn in supporter_turns(dialogues)]
     scorers = Scorers(levels, epitome, evaluate.precision)
@@ -47,11 +51,16 @@ def main(
         settings=evaluate,
         scorers=scorers,
         reference=scorers.reference(),
-        provenance={"author": f"people, {corpus}", **scorers.provenance()},
+        provenance={
+            "author": f"people, {corpus}",
+            **scorers.provenance(),
+            **({"plugins": loaded} if loaded else {}),
+        },
     )
     for note in result.notes:
         log.warning("%s", note)
     write_scores(out, result)
-    values = {name: metric.value for name, metric in result.metrics.items() if metric.value is not None}
+    measured = {name: metric for name, metric in result.metrics.items() if metric.measured}
+    values = {name: metric.value for name, metric in measured.items() if metric.value is not None}
     artifacts.write_json(metrics, values)
     run.log_metrics(values)

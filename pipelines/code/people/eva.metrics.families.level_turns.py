@@ -1,0 +1,1 @@
+../../../src/eva/metrics/families/level_turns.py
