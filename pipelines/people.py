@@ -8,10 +8,10 @@ from eva import artifacts
 from eva.data.dialogue import subset, supporter_turns
 from eva.data.prepare import read_split
 from eva.data.responses import Response
-from eva.metrics.catalogue import select
 from eva.metrics.needs import REFERENCES
 from eva.metrics.score import score
 from eva.metrics.score_writer import write_scores
+from eva.metrics.selection import select
 from eva.plugins import load_plugins
 from eva.scorers.trained import Scorers
 from eva.settings.evaluate_section import Evaluate

@@ -36,6 +36,7 @@ def data() -> dict[str, Any]:
     card = {"name": "EPITOME IP", "n": 90, "accuracy": 0.8, "majority_accuracy": 0.5}
     return {
         "title": "A study", "invented": ["esconv"], "groups": [group],
+        "preferences": [],
         "scorecards": [{**card, "macro_f1": 0.6, "ece": 0.1, "evidence": "5 folds"}],
         "provenance": {"shared": {"prompt": "abc"}},
     }  # fmt: skip
