@@ -31,7 +31,7 @@ def data() -> dict[str, Any]:
     ]
     place = {"corpus": "esconv", "backbone": "tiny", "baseline": "base", "paper": "mistral"}
     group = {**place, "columns": [name], "wording": [], "rows": rows, "floor": {}, "same_size": {}}
-    group["notes"] = []
+    group |= {"notes": [], "people": None}
     group["about"] = {name: {"heading": "R-L", "decimals": 2}}
     card = {"name": "EPITOME IP", "n": 90, "accuracy": 0.8, "majority_accuracy": 0.5}
     return {

@@ -76,7 +76,8 @@ def test_another_backbones_probe_marks_nothing(inputs: ReportInputs) -> None:
 
 def test_page_table_and_markdown_say_it(inputs: ReportInputs) -> None:
     report = build(inputs)
-    for text in (report.page, report.table, markdown(report.data)):
+    for shown in (report.page, report.table, markdown(report.data)):
+        text = " ".join(shown.split())
         assert "The judge shares the judged backbone" in text
         assert "The weights of tiny are dequantised from Q4_1" in text
         assert "IP†" in text
