@@ -1,4 +1,4 @@
-"""The comparison: one page that opens offline, its tables and figures as files, and plain text."""
+"""The report: an offline HTML page, its tables and figures as files, and a table as plain text."""
 
 from eva.report.inputs import Item, ReportInputs, gather, items
 from eva.report.page import Report, build, write

@@ -1,4 +1,4 @@
-"""What the figures show: levels over time, response types, repeated phrases."""
+"""The data of the figures: levels over time, response types, repeated phrases."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from eva.report.runs import Runs
 
 @dataclass(frozen=True)
 class Phrases:
-    """The most frequent phrases of one variant, by their number of words, in the responses of one seed.
+    """The most frequent phrases of one variant in the responses of one seed, by number of words.
 
-    `name` is the variant's, with the seed where there are several.
+    `name` is the variant's name, with the seed if there are several.
     """
 
     name: str
@@ -27,11 +27,11 @@ class Phrases:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the figures of one corpus and backbone show.
+    """The data of the figures of one corpus and backbone.
 
-    `levels` are T by variant (mean over seeds) and `reference` is V, both by level over the
-    quartiles; `level_counts` are the turns behind T, all seeds together. Response types and
-    repetition are in percent, seeds averaged. `ngram` is the phrase length of the metrics.
+    `levels` is T by variant (mean over seeds) and `reference` is V, both by level over the quartiles;
+    `level_counts` counts the turns behind T, summed over seeds. Response types and repetition are in percent,
+    averaged over seeds. `ngram` is the phrase length (words) of the metrics.
     """
 
     corpus: str
@@ -80,7 +80,7 @@ def _counts(results: Sequence[Scores]) -> dict[str, int]:
 
 
 def _by_variant(group: Group, names: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Values by variant and last part of the name; variants without the family are left out."""
+    """Values by variant and by the last part of the metric's name; variants without values are left out."""
     listed = list(names)
     return {
         row.variant: {name.partition("/")[2]: row.cells[name].value or 0.0 for name in listed}

@@ -1,4 +1,4 @@
-"""Which value of a column is printed bold: the best, if it is beyond the noise of every other."""
+"""Marks the best value of each column, if its difference from every other value is beyond the noise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from eva.statistics.verdicts import Verdict
 
 
 def mark_best(group: Group, pairs: Sequence[Pair]) -> Group:
-    """The group with the best value of each column marked, where each comparison with another says so."""
+    """The group with the best value of each column marked; `pairs` are the comparisons of its variants."""
     best = {name: _best(name, group, pairs) for name in group.columns}
     rows = [
         replace(row, cells={name: _marked(cell, row.variant, best) for name, cell in row.cells.items()})

@@ -1,4 +1,4 @@
-"""General capability before and after, laid out as the paper's Table 13."""
+"""General capability before and after training, in the layout of the paper's Table 13."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from eva.report.paper_values import GENERAL_ABILITY
 from eva.statistics.verdicts import Verdict, verdict
 
 _SHARES = ("acc", "em", "exact_match", "f1", "pass@")  # from 0 to 1, printed in percent
-_CRITICAL = 1.96  # of a two-sided test at 5 %
+_CRITICAL = 1.96  # critical value of a two-sided test at the 5 % level
 
 
 @dataclass(frozen=True)
 class CapabilityRow:
-    """One metric of one task, in the unit that is printed; `paper` stands under a task's last metric.
+    """One metric of one task, in printed units; `paper` values are in the row of a task's last metric.
 
-    `versus` is the verdict on the after model; None without a standard error.
+    `versus` is the verdict on the model after training; None without a standard error.
     """
 
     name: str
@@ -33,7 +33,7 @@ class CapabilityRow:
 
 @dataclass(frozen=True)
 class CapabilityTable:
-    """Two variants of one corpus, backbone and seed."""
+    """The results of two variants of one corpus, backbone and seed."""
 
     corpus: str
     backbone: str
@@ -44,7 +44,7 @@ class CapabilityTable:
 
 
 def capability_tables(folder: Path, runs: Iterable[tuple[str, str, int]]) -> list[CapabilityTable]:
-    """The tables of `<folder>/<corpus>-<backbone>-<seed>.json` that hold scores, of the given `runs`."""
+    """The tables of `runs` whose file `<folder>/<corpus>-<backbone>-<seed>.json` has scores."""
     files = {run: folder / f"{'-'.join(map(str, run))}.json" for run in dict.fromkeys(runs)}
     tables = [_table(*run, read_json(path)) for run, path in files.items() if path.is_file()]
     return [table for table in tables if table.rows]
@@ -63,7 +63,7 @@ def _task(name: str) -> str:
 
 
 def _place(name: str) -> int:
-    """The paper's tasks in its order, the others after them."""
+    """Sort key: the paper's tasks in its order, then the others."""
     return (
         list(GENERAL_ABILITY).index(_task(name)) if _task(name) in GENERAL_ABILITY else len(GENERAL_ABILITY)
     )

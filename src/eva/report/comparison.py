@@ -1,4 +1,4 @@
-"""The paper's Table 2 with our numbers: variants against the baseline, ours beside the paper's."""
+"""The comparison of variants with the baseline in the layout of the paper's Table 2, with its values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ PEOPLE = "people"  # the row of the human supporters; no variant
 class Cell:
     """One number of a table.
 
-    `measured` is False where it rests on too little to be read. `versus` is the verdict on the difference
+    `measured` is False if it is based on too few items. `versus` is the verdict on the difference
     from the baseline; `p_adjusted` is corrected for all tests of the table. `plug_in` is the value before
     its bias was taken off. `agrees`: our change has the sign of the paper's; None where ours is within the
     noise or the paper prints none.
@@ -66,11 +66,11 @@ class Row:
         return any(one.is_invalid for one in self.cautions)
 
     def in_paper(self, names: Sequence[str]) -> bool:
-        """Whether the paper prints one of these metrics for the variant."""
+        """Whether the paper has a value of one of these metrics for the variant."""
         return any(self.cells[name].paper is not None for name in names if name in self.cells)
 
     def has_plug_in(self, names: Sequence[str]) -> bool:
-        """Whether one of these metrics has a value before its correction."""
+        """Whether one of these metrics has a value without bias correction."""
         return any(self.cells[name].plug_in is not None for name in names if name in self.cells)
 
 
@@ -99,7 +99,7 @@ class Group:
 
     @property
     def spans(self) -> list[tuple[str, int]]:
-        """Headings over neighbouring columns of the comparison, and how many columns each is over."""
+        """Headings over neighbouring columns of the comparison, with the number of columns of each."""
         over = groupby(self.about[name].over for name in self.columns)
         return [(text, len(list(columns))) for text, columns in over]
 
@@ -109,7 +109,7 @@ class Group:
 
     @property
     def has_one_seed(self) -> bool:
-        """Whether no variant was trained twice, so that intervals cover the test dialogues only."""
+        """Whether every variant has one seed, so that intervals cover the test dialogues only."""
         return all(len(row.seeds) == 1 for row in self.rows)
 
     @property
@@ -119,12 +119,12 @@ class Group:
 
     @property
     def tests(self) -> int:
-        """How many tests of the comparison's columns the correction is for."""
+        """Number of tests in the comparison's columns, for which p-values are corrected."""
         cells = [row.cells[name] for row in self.rows for name in self.columns if name in row.cells]
         return sum(cell.p_value is not None for cell in cells)
 
     def signs(self) -> tuple[int, int]:
-        """(cells whose sign agrees with the paper's, cells where ours is outside the noise)."""
+        """(number of cells with the paper's sign, number of cells where our change is beyond the noise)."""
         settled = [cell.agrees for row in self.rows for cell in row.cells.values() if cell.agrees is not None]
         return sum(settled), len(settled)
 
@@ -138,7 +138,7 @@ Differences = dict[str, dict[str, Difference]]  # by variant and metric
 def group(runs: Runs, baseline: str, paper: str = "mistral", found: Differences | None = None) -> Group:
     """The table of one corpus and backbone; `paper` names the backbone of the paper's rows.
 
-    `found` are the differences from the baseline where they were judged with other tables'.
+    `found` are the differences from the baseline, if they were judged together with those of other tables.
     """
     columns, wording = runs.columns("comparison"), runs.columns("wording")
     judged = against_baseline([runs], baseline)[0] if found is None else found
@@ -164,7 +164,7 @@ def group(runs: Runs, baseline: str, paper: str = "mistral", found: Differences 
 
 
 def against_baseline(several: Sequence[Runs], baseline: str) -> list[Differences]:
-    """Every variant of each run less its baseline, judged as one family."""
+    """Differences of every variant from the baseline, for each of `several`, corrected as one family."""
     keys, found = [], []
     for place, runs in enumerate(several):
         base = runs.results.get(baseline, [])
@@ -259,14 +259,14 @@ def _cell(
 
 
 def _floor(base: Sequence[Scores]) -> dict[str, float]:
-    """Of each corrected metric's value without correction."""
+    """Mean distance between random halves of the reference, by metric."""
     metrics = base[0].metrics if base else {}
     floors = {name: metrics[m.about.plug_in].noise_floor for name, m in metrics.items() if m.about.plug_in}
     return {name: floor for name, floor in floors.items() if floor is not None}
 
 
 def _same_size(base: Sequence[Scores]) -> dict[str, float]:
-    """Median of what draws of the reference of the sample's size get without correction."""
+    """Median of the uncorrected values for random draws from the reference of the sample's size."""
     detail = base[0].details.get("evaeval", {}).get("same_size", {}) if base else {}
     metrics = base[0].metrics if base else {}
     twins = {name: m.about.plug_in for name, m in metrics.items() if m.about.plug_in in detail}

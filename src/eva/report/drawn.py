@@ -1,4 +1,4 @@
-"""The figures of one corpus and backbone: drawn once, for the page and as files."""
+"""The figures of one corpus and backbone, for the page and as files."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from eva.report.inputs import Curve
 
 @dataclass(frozen=True)
 class Drawn:
-    """SVGs of one corpus and backbone; by variant where each has its own."""
+    """SVGs of one corpus and backbone; dictionaries have one per variant."""
 
     place: str
     profiles: dict[str, Markup]
@@ -40,10 +40,10 @@ class Drawn:
 
 
 def draw(analysis: Analysis, curves: Sequence[Curve]) -> Drawn:
-    """Every figure of one analysis, and the courses of its trainings."""
+    """All figures of one analysis, and the training curves."""
     types, repeated = analysis.response_types, analysis.repetition
     spoken = {one.name: one.by_order[analysis.ngram] for one in analysis.phrases}
-    # One axis for all variants, or a rare phrase would look as frequent as a pattern.
+    # The same axis for all variants, so that bars can be compared between figures.
     limit = 1.15 * max((found[0].response_share for found in spoken.values() if found), default=1.0)
     return Drawn(
         place=f"{analysis.corpus}-{analysis.backbone}",
@@ -62,7 +62,7 @@ def draw(analysis: Analysis, curves: Sequence[Curve]) -> Drawn:
 
 
 def _safe(svg: str) -> Markup:
-    """Our own SVG, in which matplotlib has escaped every text."""
+    """An SVG made by matplotlib, which escapes every text, marked as safe."""
     return Markup(svg)  # noqa: S704
 
 

@@ -1,7 +1,7 @@
-"""Figures of the page as inline SVG: no script, no file beside the page, equal bytes for equal numbers.
+"""Figures of the page as inline SVG: no script, no further file, equal bytes for equal numbers.
 
-Colours are Okabe and Ito's, which stay apart for colour-blind readers. Figures are narrow and two
-stand side by side on a wide screen, so that their text stays legible on a phone.
+Colours are Okabe and Ito's, which colour-blind readers can distinguish. Figures are narrow, so that their
+text is legible on a phone; a wide screen shows two side by side.
 """
 
 import io
@@ -23,8 +23,8 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = (
 )
 BLACK, GREY, LINE = "#1d2530", "#59636f", "#d8dde3"
 PALETTE = (GREY, SKY, ORANGE, GREEN, BLUE, PINK, VERMILION)
-_WIDTH, _NARROW = 5.0, 4.2  # inches; narrow ones stand three in a row
-_LABEL, _PHRASE = 18, 26  # characters on one line of a bar's name: of a class, of a phrase
+_WIDTH, _NARROW = 5.0, 4.2  # inches; three narrow ones fit in a row
+_LABEL, _PHRASE = 18, 26  # characters per line of a bar's name: of a class, of a phrase
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "eva",
@@ -55,7 +55,7 @@ def _canvas(rows: int, columns: int, height: float, width: float = _WIDTH) -> It
 
 
 def _svg(figure: "Figure", label: str) -> str:
-    """The figure as an SVG element that scales to its box; `label` is read aloud."""
+    """The figure as an SVG element that scales to its box; `label` is for screen readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     text = buffer.getvalue()
@@ -73,7 +73,7 @@ def _opening(label: str) -> str:
 def level_profile(
     variant: str, system: Mapping[str, Sequence[float]], reference: Mapping[str, Sequence[float]]
 ) -> str:
-    """Figure 4: shares of each level over the quartiles, the system's (bars) against V (line)."""
+    """Figure 4: shares of each level over the quartiles, of the system (bars) and of V (line)."""
     quartiles = [1, 2, 3, 4]
     with _canvas(2, 2, 3.6, width=_NARROW) as (figure, axes):
         for axis, level in zip(axes.flat, ("1", "2", "3", "4"), strict=True):
@@ -106,7 +106,7 @@ def response_types(shares: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def repetition(shares: Mapping[str, Mapping[str, float]]) -> str:
-    """Figures 6, 10 and 11: how many dialogues repeat the most frequent phrases, by variant."""
+    """Figures 6, 10 and 11: percent of dialogues that repeat the most frequent phrases, by variant."""
     thresholds = sorted({key for row in shares.values() for key in row}, key=int)
     names = [f"in more than {key} % of turns" for key in thresholds]
     with _canvas(1, 1, 0.7 + 1.0 * len(names)) as (figure, axes):
@@ -134,7 +134,7 @@ def stacked_shares(shares: Mapping[str, Sequence[float]], labels: Sequence[str])
 
 
 def top_phrases(phrases: Sequence[Phrase], limit: float) -> str:
-    """Figure 2: percent of all responses that have each of the most frequent phrases, up to `limit`."""
+    """Figure 2: percent of responses with each of the most frequent phrases; the axis ends at `limit`."""
     with _canvas(1, 1, 0.7 + 0.34 * len(phrases), width=_NARROW) as (figure, axes):
         axis = axes[0][0]
         bars = axis.barh(range(len(phrases)), [one.response_share for one in phrases], height=0.7, color=BLUE)
@@ -145,7 +145,7 @@ def top_phrases(phrases: Sequence[Phrase], limit: float) -> str:
 
 
 def repeated_phrases(phrases: Sequence[Phrase]) -> str:
-    """Figures 6, 10, 11: percent of dialogues with a phrase in over 10, 20, 30 % of the turns."""
+    """Figures 6, 10, 11: percent of dialogues with a phrase in more than 10, 20, 30 % of the turns."""
     values = {
         "over 10 %": [one.over_10 for one in phrases],
         "over 20 %": [one.over_20 for one in phrases],
@@ -195,7 +195,7 @@ def curves(stage: str, courses: Sequence[Curve]) -> str:
         for order, course in enumerate(courses):
             points = [(row["step"], row["loss"]) for row in course.rows if "loss" in row]
             name = course.item.variant + (f", seed {course.item.seed}" if several else "")
-            # Variants that share a training lie on one another: the later one is thinner and dashed.
+            # Curves of variants that share a training coincide, so later ones are thinner and dashed.
             style = {"linewidth": 3.2, "alpha": 0.75} if order == 0 else {"linewidth": 1.6, "linestyle": "--"}
             colour = (SKY, VERMILION, GREEN, PINK, ORANGE, GREY)[order % 6]
             axis.plot(*zip(*points, strict=True), color=colour, label=name, **style)

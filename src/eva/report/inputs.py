@@ -1,4 +1,4 @@
-"""What the report is made of, gathered from the files of earlier stages."""
+"""The inputs of the report, read from the files of earlier stages."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ STAGES = ("sft", "dpo")
 
 
 class Item(NamedTuple):
-    """One cell of the matrix."""
+    """One combination of the matrix: corpus, backbone, seed and variant."""
 
     corpus: str
     backbone: str
@@ -33,15 +33,15 @@ class Item(NamedTuple):
 
 
 def items(matrix: Matrix, variants: Iterable[str]) -> list[Item]:
-    """Every cell, in the order of the settings."""
+    """All items of the matrix, in the order of the settings."""
     return [Item(*cell) for cell in product(matrix.corpora, matrix.backbones, matrix.seeds, variants)]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One item's scores, and the responses that were scored, to show some of them.
+    """One item's scores and responses, some of which are shown.
 
-    A variant that does not apply to its backbone has neither.
+    Both are empty if the variant does not apply to the backbone.
     """
 
     item: Item
@@ -51,7 +51,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Curve:
-    """The course of one training: a row a logged step; `metrics` are its final values."""
+    """The curve of one training, one row per logged step; `metrics` are its final values."""
 
     stage: str
     item: Item

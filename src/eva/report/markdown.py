@@ -1,4 +1,4 @@
-"""The figures of a built report as Markdown, for `docs/results`: numbers only, nobody's words."""
+"""The numbers of a built report as Markdown, for `docs/results`, without texts of dialogues."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def markdown(data: Mapping[str, Any]) -> str:
     if data["invented"]:
         lines += [
             f"**Demonstration only.** The dialogues of {' and '.join(data['invented'])} are invented: "
-            "the numbers show that the pipeline works and say nothing about the method.",
+            "the numbers only show that the pipeline works, not how good the method is.",
             "",
         ]
     for group in data["groups"]:
@@ -38,7 +38,7 @@ def markdown(data: Mapping[str, Any]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table, names to the left and numbers to the right, and a blank line."""
+    """A Markdown table with left-aligned names and right-aligned numbers, and a blank line."""
     return [*as_markdown([head, *rows]), ""]
 
 
@@ -129,7 +129,7 @@ def _differences(rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]) ->
     compared = [row for row in rows if any(cell["difference"] is not None for cell in row["cells"].values())]
     if not compared:
         return
-    yield f"### Differences from `{group['baseline']}`: interval, p alone and after Holm, effect size"
+    yield f"### Differences from `{group['baseline']}`: interval, p before and after Holm, effect size"
     yield ""
     for row in compared:
         cells = [row["cells"][name] for name in group["columns"] if name in row["cells"]]

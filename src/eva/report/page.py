@@ -1,4 +1,4 @@
-"""Building the report and writing it: `index.html`, `report.json`, tables as text and csv, figures."""
+"""Builds and writes the report: `index.html`, `report.json`, tables as text and csv, figures."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Section:
-    """All that the page shows of one corpus and backbone."""
+    """Everything that the page shows of one corpus and backbone."""
 
     group: Group
     analysis: Analysis
@@ -53,8 +53,8 @@ class Section:
 class Report:
     """A built report: the page, its data, its table as text.
 
-    `figures` are SVGs and `tables` rows of csv files, by name; `plots` are rows for DVC plots.
-    `headline` are the few numbers for a metrics file.
+    `figures` are SVGs and `tables` rows of csv files, by name; `plots` are rows for DVC plots. `headline` has
+    the main numbers for DVC's metrics file.
     """
 
     page: str = field(repr=False)
@@ -67,7 +67,7 @@ class Report:
 
 
 def build(inputs: ReportInputs) -> Report:
-    """Compare, draw and render; equal inputs give an equal report."""
+    """Build the report; equal inputs give an equal report, byte by byte."""
     sections = _sections(inputs)
     groups, analyses = [one.group for one in sections], [one.analysis for one in sections]
     scorers, origin = cards(inputs.scorecards), provenance(inputs.scored)
@@ -101,7 +101,7 @@ def build(inputs: ReportInputs) -> Report:
 
 
 def write(report: Report, out: Path) -> None:
-    """Write the report into folder `out`, in one step."""
+    """Write the report to the folder `out`, atomically."""
     with new_folder(out) as folder:
         write_text(folder / "index.html", report.page)
         write_json(folder / "report.json", report.data)
@@ -198,7 +198,7 @@ def _environment(about: Mapping[str, Description]) -> Environment:
 
 
 def _brief(text: str) -> str:
-    """A digest by its first sixteen digits, which name it well enough to read."""
+    """A digest shortened to its first sixteen digits; other texts unchanged."""
     return f"{text[:16]}…" if re.fullmatch(r"[0-9a-f]{40,64}", text) else text
 
 

@@ -1,4 +1,4 @@
-"""Every variant against every other: differences, p-values and effect sizes."""
+"""Comparisons of all pairs of variants: differences, p-values and effect sizes."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,7 +9,7 @@ from eva.report.runs import Runs
 
 @dataclass(frozen=True)
 class Pair:
-    """`ours` less `theirs`, by metric."""
+    """The differences `ours` - `theirs`, by metric."""
 
     corpus: str
     backbone: str
@@ -19,7 +19,10 @@ class Pair:
 
 
 def pairs(runs: Runs) -> list[Pair]:
-    """The comparison's metrics for all pairs of variants, later less earlier, judged as one family."""
+    """Differences of the comparison's metrics for all pairs of variants, later row minus earlier row.
+
+    Their p-values are corrected as one family.
+    """
     named = [(ours, theirs) for theirs, ours in combinations(runs.scored, 2)]
     judged = judge([_pair(runs, *names) for names in named], runs.resampling.confidence)
     return [

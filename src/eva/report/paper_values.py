@@ -1,6 +1,6 @@
-"""The figures the paper prints, to stand beside ours, and whether our signs agree with its.
+"""The values that the paper reports, and whether the signs of our changes agree with them.
 
-Values are compared in direction, never in size: tokenisers, labellers, models and data differ.
+Only directions are compared, not sizes: tokenisers, labellers, models and data differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from eva.metrics.compare import Difference
 
-# The columns of Tables 2, 8 and 12 under our names. The printed EVAEval values can only come from
-# the sum form (equation 1 with its 1/4 cannot reach them), without correction; directions are held against
-# our corrected form, on which the verdicts rest.
+# The columns of Tables 2, 8 and 12 with our names. The printed EVAEval values can only come from the sum form
+# (equation 1 with its 1/4 cannot reach them), without correction; their directions are compared with our
+# bias-corrected form, which has verdicts.
 COLUMNS = (
     "overlap/bleu_2", "overlap/rouge_l", "diversity/dist_2", "epitome/ip", "epitome/ex", "epitome/er",
     "evaeval_sum_corrected/level_1", "evaeval_sum_corrected/level_2", "evaeval_sum_corrected/level_3",
@@ -21,7 +21,7 @@ PAPER_NAMES = {"mistral": "Mistral", "qwen": "Qwen", "llama": "LLaMA"}
 
 _Row = tuple[float, ...]
 
-# corpus -> backbone -> variant -> one value a column. Tables 2 (esconv), 8 (ed), 12 (cot).
+# corpus -> backbone -> variant -> one value per column. Tables 2 (esconv), 8 (ed), 12 (cot).
 TABLES: dict[str, dict[str, dict[str, _Row]]] = {
     "esconv": {
         "mistral": {
@@ -84,8 +84,8 @@ RESPONSE_TYPES = {
     "eva": {"response_type/uv": 26.0},
 }
 
-# Table 13, Mistral before and after, by task of lm-eval; which metric of a task it is, the paper does not
-# say. WikiText is perplexity: lower is better.
+# Table 13, Mistral before and after training, by task of lm-eval; the paper does not say which metric of a
+# task it is. WikiText is perplexity: lower is better.
 GENERAL_ABILITY = {
     "hellaswag": (76.00, 75.66),
     "coqa": (60.00, 65.28),
@@ -97,9 +97,9 @@ GENERAL_ABILITY = {
 
 @dataclass(frozen=True)
 class SignCell:
-    """One cell of a table: the paper's change against `base` and ours.
+    """One cell of a table: the paper's change from `base`, and ours.
 
-    `agrees` is None where the paper prints no change, or ours is within the noise.
+    `agrees` is None if the paper reports no change, or ours is within the noise.
     """
 
     metric: str
@@ -113,7 +113,7 @@ class SignCell:
 
 
 def paper_row(corpus: str, variant: str, backbone: str = "mistral") -> dict[str, float]:
-    """The paper's values of one variant by our metric names; empty where it prints none."""
+    """The paper's values of one variant by our metric names; empty if it reports none."""
     row = TABLES.get(corpus, {}).get(backbone, {}).get(variant)
     types = RESPONSE_TYPES.get(variant, {}) if (corpus, backbone) == ("esconv", "mistral") else {}
     return (dict(zip(COLUMNS, row, strict=True)) if row else {}) | types
@@ -126,7 +126,7 @@ def compare_signs(
     backbone: str = "mistral",
     baseline: str = "base",
 ) -> list[SignCell]:
-    """Our changes against `baseline` beside the paper's, cell by cell; none where it prints either not."""
+    """Our changes from `baseline` and the paper's, by cell; empty if the paper lacks one of the rows."""
     paper, base = paper_row(corpus, variant, backbone), paper_row(corpus, baseline, backbone)
     return [_cell(found, paper, base) for found in differences if found.metric in paper.keys() & base]
 

@@ -17,7 +17,7 @@ AXIS_NAMES = {
 
 @dataclass(frozen=True)
 class Part:
-    """The variants on one part of one axis, compared like the whole."""
+    """The variants on one part of one axis, compared in the same way as on all dialogues."""
 
     axis: str
     part: str
@@ -25,7 +25,7 @@ class Part:
 
 
 def parts(runs: Runs, baseline: str) -> list[Part]:
-    """Every part that all runs have, axes in the order of `AXIS_NAMES`; an axis is a family of tests."""
+    """All parts that every run has, axes in the order of `AXIS_NAMES`; each axis is a family of tests."""
     measured = {
         variant: [{(one.axis, one.part): one.measured for one in scores.parts} for scores in found]
         for variant, found in runs.scores.items()

@@ -1,4 +1,4 @@
-"""The page's figures as rows for DVC plots: one list a csv, the same columns whatever was scored."""
+"""The data of the page's figures for DVC plots: one list per csv, with fixed columns."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 
 
 def plot_rows(groups: Sequence[Group], analyses: Sequence[Analysis]) -> dict[str, Rows]:
-    """Rows by the name of their plot, with the columns of `COLUMNS`."""
+    """The rows of each plot, by its name, with the columns of `COLUMNS`."""
     return {
         "comparison": [row for one in groups for row in _bars(one)],
         "levels": [row for one in analyses for row in _levels(one)],
@@ -28,7 +28,7 @@ def plot_rows(groups: Sequence[Group], analyses: Sequence[Analysis]) -> dict[str
 
 
 def _bars(group: Group) -> Rows:
-    """Each metric in units of the baseline's (1 = baseline), so that one axis serves all of them."""
+    """Each metric relative to the baseline (1 = baseline), so that all fit on one axis."""
     return [
         {
             "group": f"{group.corpus}, {group.backbone}",
@@ -49,7 +49,7 @@ def _base(group: Group, name: str) -> float:
 
 
 def _levels(analysis: Analysis) -> Rows:
-    """T of every variant, and V beside each so that a facet shows both."""
+    """T of every variant, each with V, so that a facet shows both."""
     return [
         {
             "group": f"{analysis.corpus}, {analysis.backbone}",

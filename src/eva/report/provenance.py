@@ -1,4 +1,4 @@
-"""Where the numbers come from: what all items share, and what is each item's own."""
+"""The provenance of the scores: values common to all items, and values that differ between items."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from typing import Any
 
 from eva.report.inputs import Scored
 
-# Names that the scores use and a reader of the page would misread.
+# Names in the score files -> clearer names for the page.
 _SPELT_OUT = {"bootstrap_seed": "seed of the resampling", "n_rows": "responses", "n_dialogues": "dialogues"}
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What all items of the report share, and what is each item's own, as text."""
+    """Provenance as text: values common to all items (`shared`), and those that differ, by item."""
 
     shared: dict[str, str]
     columns: tuple[str, ...]
@@ -20,7 +20,7 @@ class Provenance:
 
 
 def provenance(scored: Sequence[Scored]) -> Provenance:
-    """Everything the scores say about where they come from, told once where it is the same for all."""
+    """The provenance of all scores; values that are the same for all items appear once."""
     flat = {"/".join(str(part) for part in s.item): _flatten(s.scores.provenance) for s in scored if s.scores}
     keys = list(dict.fromkeys(key for row in flat.values() for key in row))
     values = {key: {row.get(key, "–") for row in flat.values()} for key in keys}

@@ -1,4 +1,4 @@
-"""The scored runs behind one table: every variant's seeds with their sums over dialogues."""
+"""The scored runs behind one table: the sums over dialogues of every variant and seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NOTHING = Resampling(resamples=0, confidence=0.95, seed=0)
 
 @dataclass(frozen=True)
 class Runs:
-    """The variants of one backbone on one corpus, in the order of the rows; one result a seed.
+    """The variants of one backbone on one corpus, in the order of the rows; one result per seed.
 
     A variant that does not apply to the backbone has seeds and no results. `about` describes every
     metric that some run has, in the order of the tables. `notes` are what a reader of the table must know.
@@ -38,7 +38,7 @@ class Runs:
         return [variant for variant, found in self.results.items() if found]
 
     def columns(self, table: Table) -> tuple[str, ...]:
-        """The metrics of one table that some run has."""
+        """The metrics of one table that at least one run has."""
         every = [one for found in self.results.values() for one in found]
         return tuple(
             name
@@ -47,7 +47,7 @@ class Runs:
         )
 
     def share_seeds(self, one: str, other: str) -> bool:
-        """Whether two variants were trained with the same seeds, so that seeds are drawn together."""
+        """Whether two variants were trained with the same seeds, so that their runs are paired."""
         return self.seeds[one] == self.seeds[other]
 
 

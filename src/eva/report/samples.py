@@ -1,4 +1,4 @@
-"""A few test dialogues, every variant's responses side by side."""
+"""Sample dialogues of the test split, with the responses of all variants side by side."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from eva.data.dialogue import LEVEL_NAMES
 from eva.data.responses import Response
 from eva.report.inputs import ReportInputs, Scored
 
-_TURNS = 4  # of a dialogue: one a quartile where it is long enough
+_TURNS = 4  # turns shown per dialogue: one per quartile if it is long enough
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one variant says; `level` is the classifier's, in words, where it gave one."""
+    """The response of one variant; `level` is the classifier's label in words, or None."""
 
     author: str
     text: str
@@ -21,7 +21,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class SampleTurn:
-    """The user's last message, what the human supporter said, and the variants' responses."""
+    """The user's last message, the human supporter's response, and the variants' responses."""
 
     number: int
     n_turns: int
@@ -42,7 +42,7 @@ class SampleDialogue:
 
 
 def sample_dialogues(inputs: ReportInputs) -> list[SampleDialogue]:
-    """`inputs.samples` dialogues per corpus and backbone, evenly spaced over those all variants answered."""
+    """`inputs.samples` dialogues per corpus and backbone, evenly spaced over those with all variants."""
     applicable = [scored for scored in inputs.scored if scored.scores]
     keys = dict.fromkeys((s.item.corpus, s.item.backbone) for s in applicable)
     found = []
@@ -105,7 +105,7 @@ def _turn(
 
 
 def level_name(level: int | None) -> str | None:
-    """A level as the page writes it: its number and name."""
+    """A level as text for the page: its number and name."""
     if level is None:
         return None
     return f"L{level} {LEVEL_NAMES[level]}" if level in LEVEL_NAMES else "no level"

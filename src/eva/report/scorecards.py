@@ -1,4 +1,4 @@
-"""The scorers' scorecards, as the page shows them."""
+"""The scorers' scorecards for the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 class Card:
     """One scorer on one set of held-out rows; see `eva.scorers.scorecard.Scorecard`.
 
-    `beats_majority`: it is more often right than saying the commonest class would be.
+    `beats_majority`: its accuracy is above that of always predicting the most frequent class.
     """
 
     name: str

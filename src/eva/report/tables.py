@@ -18,7 +18,7 @@ from eva.text_columns import align
 SIGNS = {True: "=", False: "x", None: " "}
 NOT_MEASURED = "n/m"
 _WIDTH = 118  # of a sentence beneath a table
-_LONGEST = 4  # decimals from which a number needs the room of the zero before its point
+_LONGEST = 4  # number of decimals from which the zero before the decimal point is left out
 
 
 def format_change(value: float, decimals: int) -> str:
@@ -28,13 +28,13 @@ def format_change(value: float, decimals: int) -> str:
 
 
 def format_interval(interval: Sequence[float], decimals: int) -> str:
-    """Both ends, short enough for thirteen columns on a screen."""
+    """Both ends of an interval, short enough for thirteen columns on a screen."""
     low, high = (_short(f"{end:.{decimals}f}") for end in interval)
     return f"{low}–{high}"
 
 
 def format_p(value: float | None) -> str:
-    """A p-value in three places, as `.012` or `< .001`; nothing for None."""
+    """A p-value with three decimals, such as `.012` or `< .001`; '' for None."""
     if value is None:
         return ""
     return "< .001" if value < 0.0005 else f"{value:.3f}".removeprefix("0")
@@ -211,7 +211,7 @@ def _cell_row(cell: Cell) -> dict[str, Any]:
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
-    """Rows of equal keys as csv text; `columns` head it even without a row."""
+    """Rows with the same keys as csv text; `columns` are its header if there is no row."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns or list(rows[0] if rows else ()), lineterminator="\n")
     writer.writeheader()

@@ -73,9 +73,9 @@ def infer(
 ) -> Inference:
     """Interval and p-value of an estimate, which may be a `difference` of two systems.
 
-    Nothing without resamples, below two dialogues and where the value is not defined. A single value has
-    none either where no two dialogues differ, or so few that a resample often holds none of them (an end
-    would be infinite). A difference that is the same in all dialogues is known as it is.
+    Both are None without resamples, below two dialogues and for an undefined value. They are also None for a
+    single value if all dialogues are equal, or if so few differ that many resamples contain none of them (the
+    interval would be infinite). A difference that is the same in all dialogues has an interval of width 0.
     """
     return infer_all([found], resampling, bounds, difference=difference)[0]
 
@@ -124,8 +124,8 @@ def _tails(drawn: Array, confidence: float, difference: bool) -> tuple[float, fl
 def draws_of_t(several: Sequence[Estimate], resampling: Resampling, difference: bool = False) -> Array:
     """Drawn distances of estimates from the truth, in units of their standard errors (estimates x resamples).
 
-    Dialogues give a studentised draw of their own standard error. The other sources, of which there are many
-    (V) or very few (training runs), add their own draws (the Behrens-Fisher solution for several variances).
+    The dialogues give a studentised draw. The other sources of variance, with many units (V) or very few
+    (training runs), add their own draws (the Behrens-Fisher solution for several variances).
     """
     influence = np.stack([found.influence for found in several], axis=1)
     n, draw = len(influence), draw_signs if difference else draw_weights
