@@ -52,7 +52,7 @@ def test_values_that_would_fail_at_their_own_stage_are_found_before_any(checkout
     assert "Traceback" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("  - ")]
     for key, why in {
-        "evaluate.metrics": "'blue' is no metric",
+        "evaluate.metrics": "'blue' is neither a metric",
         "register.alias": "'champion' is not in mlflow/policy.yaml",
         "dpo.processes": "`launcher: single` starts one process",
         "sft.deepspeed": "zero9.json is no file",

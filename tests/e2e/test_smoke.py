@@ -223,7 +223,7 @@ def _chats(clone: Clone, promised: bool) -> None:
     decision = json.loads((clone.root / "registry" / "decision.json").read_text())
     model = "" if decision["passed"] else " --model models:/eva-smoke/1"
     said = clone.typed(f"eva chat{model}", "I lost my job today\n").splitlines()
-    (loaded,) = (number for number, line in enumerate(said) if line.endswith("it is being loaded]"))
+    (loaded,) = (number for number, line in enumerate(said) if line.startswith("[loading "))
     assert said[loaded + 1].strip(), "no answer"
 
 

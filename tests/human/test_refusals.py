@@ -94,7 +94,7 @@ def test_other_response_files(eva: Eva, systems: tuple[Path, Path], study: Path,
     [
         (["--metrics", "evaeval,length"], "evaeval is defined per dialogue"),
         (["--metrics", "epitome"], "no scorer for it in models"),
-        (["--metrics", "overlapp"], "'overlapp' is no metric"),
+        (["--metrics", "overlapp"], "'overlapp' is neither a metric"),
         (["--metrics", ","], "give at least one metric"),
         (["--scorers", "nowhere"], "--scorers nowhere: no such folder"),
         (["--json", "."], "is a folder"),

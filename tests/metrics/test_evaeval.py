@@ -173,7 +173,7 @@ def test_reference_survives_its_file_and_refuses_an_edited_one(tmp_path: Path) -
     assert again.provenance == {"labeller": "hand"}
     edited = read_json(tmp_path / "v.json") | {"counts": {"1": [9, 9, 9, 9]}}
     write_json(tmp_path / "v.json", edited)
-    with pytest.raises(InputError, match="build it again"):
+    with pytest.raises(InputError, match="create it again"):
         Reference.read(tmp_path / "v.json")
     write_json(tmp_path / "v.json", {"levels": {}})
     with pytest.raises(InputError, match="`dialogues` is missing"):

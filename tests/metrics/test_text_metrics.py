@@ -138,7 +138,7 @@ def test_repetition_by_hand(make_rows: Rows, settings: Evaluate) -> None:
 def test_an_unknown_metric_names_the_nearest(make_rows: Rows, settings: Evaluate) -> None:
     with pytest.raises(InputError) as caught:
         score(make_rows({"a": ["x"]}), ["diversty", "overlap/blue_2"], settings=settings)
-    assert "'diversty' is no metric" in str(caught.value)
+    assert "'diversty' is neither a metric" in str(caught.value)
     assert "'diversity'" in str(caught.value)
     assert "'overlap/bleu_2'" in str(caught.value)
 

@@ -55,7 +55,7 @@ MODELS = (("tiny_llama", "llama", "causal"), ("tiny_roberta", "roberta", "encode
         ({"evaluate__metrics": ["blue"]}, "evaluate.metrics", "'blue' is neither a metric nor a family"),
         ({"epitome__mechanisms": ["ip"]}, "evaluate.metrics", "asks for EPITOME's er, ex"),
         ({"register__alias": "champion"}, "register.alias", "'champion' is not in mlflow/policy.yaml"),
-        ({"dpo__launcher": "torchrun", "dpo__deepspeed": "infra/no.json"}, "dpo.deepspeed", "is no file"),
+        ({"dpo__launcher": "torchrun", "dpo__deepspeed": "infra/no.json"}, "dpo.deepspeed", "is not a file"),
         ({"sft__extra": {"bf16": True}}, "sft.extra", "set `precision`"),
         ({"sft__extra": {"lrr": 1.0}}, "sft.extra", "is not a field of TRL's SFTConfig"),
         ({"sft__max_train": 4}, "sft.warmup", "0.1 covers all 1 optimizer step(s)"),

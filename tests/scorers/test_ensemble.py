@@ -89,7 +89,7 @@ def test_saved_and_loaded(trained: Ensemble, tmp_path: Path) -> None:
         (shutil.rmtree, "no such folder"),
         (lambda probe: (probe / "config.json").unlink(), "no config.json"),
         (lambda probe: (probe / "model.safetensors").unlink(), r"no \*.safetensors"),
-        (lambda probe: shutil.copy(probe.parent / "config.json", probe), "no linear probe"),
+        (lambda probe: shutil.copy(probe.parent / "config.json", probe), "not a linear probe"),
     ],
 )
 def test_a_broken_probe_is_refused(

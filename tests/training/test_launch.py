@@ -59,7 +59,7 @@ def test_an_update_has_as_many_sequences_on_any_number_of_processes(sft: Sft, tm
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (None, "is no file"),
+        (None, "is not a file"),
         ("{", "not JSON"),
         ("[]", "must contain a JSON object"),
         (
