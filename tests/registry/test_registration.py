@@ -12,7 +12,7 @@ from eva.record import mlflow_store as stores
 from eva.record import stage_run
 from eva.registry.promotion import Decision
 from eva.registry.registration import Registration, chat, load, register, require_run
-from eva.registry.serving import Served, served, serving_template
+from eva.registry.serving import ServingModel, served, serving_template
 from eva.settings.backbones_section import Backbone
 from eva.settings.generate_section import Generate
 
@@ -66,7 +66,7 @@ def greedy() -> Generate:
     )  # fmt: skip
 
 
-def registered(root: Path, model: Served, decision: Decision) -> Registration:
+def registered(root: Path, model: ServingModel, decision: Decision) -> Registration:
     with stage_run("register", {}, {}, {}, root=root) as run:
         run.announce()
         return register(
@@ -164,7 +164,7 @@ def test_chat_must_end_with_the_user() -> None:
         chat(None, [*MESSAGES, {"role": "assistant", "content": "Hello."}])
 
 
-def direct_answer(model: Served) -> str:
+def direct_answer(model: ServingModel) -> str:
     text = render(load_like(model), MESSAGES)
     ids = model.tokenizer(text, add_special_tokens=False, return_tensors="pt")
     out: Any = model.model.cpu().generate(**ids, max_new_tokens=8, do_sample=False)
@@ -173,7 +173,7 @@ def direct_answer(model: Served) -> str:
     return str(answer).lstrip()
 
 
-def load_like(model: Served) -> Any:
+def load_like(model: ServingModel) -> Any:
     """The same tokenizer with the template it was trained with."""
     import copy
 

@@ -42,7 +42,7 @@ class Alias(BaseModel):
     requires: dict[str, Bound]
 
 
-class Policy(BaseModel):
+class PromotionPolicy(BaseModel):
     """The content of the policy file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,12 +59,12 @@ class Decision:
     reasons: list[str]
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: Path) -> PromotionPolicy:
     """Read the policy file; an `InputError` lists all its problems."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; it says which metrics a model needs to get an alias")
     try:
-        return Policy.model_validate(read_yaml(path))
+        return PromotionPolicy.model_validate(read_yaml(path))
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise_if(faults, str(path))

@@ -19,7 +19,7 @@ from eva.compat.transformers_hooks import call_model
 from eva.errors import InputError
 from eva.record import mlflow_store as store
 from eva.registry.promotion import Decision
-from eva.registry.serving import Served
+from eva.registry.serving import ServingModel
 from eva.registry.stored_files import seal_version
 from eva.registry.versions import find_version
 
@@ -44,7 +44,7 @@ class Registration:
 
 
 def register(
-    served: Served,
+    served: ServingModel,
     name: str,
     decision: Decision,
     *,
@@ -126,7 +126,7 @@ def chat(model: Any, messages: Sequence[Mapping[str, str]]) -> str:
 
 
 def _upload(
-    opened: store.Store, served: Served, name: str, card: str, tags: Mapping[str, str], run_id: str
+    opened: store.Store, served: ServingModel, name: str, card: str, tags: Mapping[str, str], run_id: str
 ) -> Any:
     import mlflow
     from mlflow.models import ModelSignature
@@ -151,7 +151,7 @@ def _upload(
         )
 
 
-def _saved(served: Served, folder: Path, name: str, card: str) -> Path:
+def _saved(served: ServingModel, folder: Path, name: str, card: str) -> Path:
     """The model as a plain Hugging Face folder with its card, which says nothing of this machine."""
     call_model(served.model, f"models:/{name}")
     served.model.save_pretrained(folder)

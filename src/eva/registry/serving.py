@@ -39,7 +39,7 @@ _FOLDED = (
 
 
 @dataclass(frozen=True)
-class Served:
+class ServingModel:
     """Model and tokenizer with the prompt inside, the prompt's name, the decoding of evaluation."""
 
     model: Any
@@ -52,7 +52,7 @@ class Served:
         return {"name": name, "prompt": self.prompt, "generate": self.decoding.model_dump(mode="json")}
 
 
-def served(model_dir: Path, adapter_dir: Path | None, prompt: str, generate: Generate) -> Served:
+def served(model_dir: Path, adapter_dir: Path | None, prompt: str, generate: Generate) -> ServingModel:
     """Merge the adapter into float32 weights and put the system prompt into the chat template.
 
     float32, because a merge into bfloat16 rounds most of what alignment changed away.
@@ -64,7 +64,7 @@ def served(model_dir: Path, adapter_dir: Path | None, prompt: str, generate: Gen
     model = load_policy(model_dir, adapter_dir, "float32")
     model.generation_config.eos_token_id = end_of_turn(tokenizer).id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    return Served(model, tokenizer, prompt, generate)
+    return ServingModel(model, tokenizer, prompt, generate)
 
 
 def serving_template(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
