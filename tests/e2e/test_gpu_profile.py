@@ -79,9 +79,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_every_stage_of_the_chain(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]
 ) -> None:
-    from eva.models.loading import Policy
-    from eva.registry.serving import served
-    from eva.settings.params_file import read_settings
+    from eva.registry import registration
 
     build_like_smollm2_1_7b(tmp_path / "given")
     (tmp_path / "data").mkdir()
@@ -93,20 +91,16 @@ def test_every_stage_of_the_chain(
         run(load(name), words)
 
     prepared, evad = ("--prepared", "prepared"), ("--evad", "data/sample/evad/EVAD.json")
-    stage("prepare", "esconv", "--raw", "data/sample/esconv", "--out", "prepared", "--metrics", "p.json")
+    (tmp_path / "plugins").mkdir()
+    stage(
+        "prepare", "esconv", "--raw", "data/sample/esconv", "--plugins", "plugins", "--out", "prepared",
+        "--metrics", "prepared.json",
+    )  # fmt: skip
     stage("backbone", BACKBONE, "--out", "backbone")
     stage(
-        "preferences",
-        BACKBONE,
-        *prepared,
-        *evad,
-        "--model",
-        "backbone",
-        "--out",
-        "pairs",
-        "--metrics",
-        "x.json",
-    )
+        "preferences", BACKBONE, *prepared, *evad, "--model", "backbone", "--out", "pairs",
+        "--metrics", "pairs.json",
+    )  # fmt: skip
     before = calls["adafactor"]
     stage(
         "sft", ITEM, *prepared, "--model", "backbone", "--out", "sft", "--metrics", "sft.json",
@@ -126,8 +120,10 @@ def test_every_stage_of_the_chain(
     )  # fmt: skip
     assert json.loads(Path("origin.json").read_text())["precision"] == "bf16"
     assert json.loads(Path("said.json").read_text())["responses"] > 0
-    policy = Policy.read(Path("dpo/policy.json"))
-    assert policy.adapter is not None
-    assert served(
-        Path(policy.model), Path(policy.adapter), "eva", read_settings(Path("params.yaml")).generate
-    )
+    stage(
+        "register", "--report", "said.jsonl", "--policy", "dpo", "--scores", "said.json", "--alignment",
+        "dpo.json", "--gates", str(root / "mlflow" / "policy.yaml"), "--out", "registered.json",
+    )  # fmt: skip
+    assert not json.loads(Path("registered.json").read_text())["passed"], "nothing was scored"
+    model = registration.load("models:/eva-smollm2-1.7b/1", tmp_path)
+    assert isinstance(registration.chat(model, [{"role": "user", "content": "I lost my job."}]), str)

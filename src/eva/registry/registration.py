@@ -132,6 +132,8 @@ def _upload(
     from mlflow.models import ModelSignature
     from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
 
+    from eva.registry import served_chat
+
     with (
         _pointed_at(opened.address),
         mlflow.start_run(run_id=run_id),
@@ -139,7 +141,7 @@ def _upload(
     ):
         return mlflow.pyfunc.log_model(
             name="model",
-            loader_module="eva.registry.served_chat",
+            loader_module=served_chat.__name__,
             data_path=str(_saved(served, Path(work) / "model", name, card)),
             code_paths=[str(Path(eva.__file__).parent)],
             signature=ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA),

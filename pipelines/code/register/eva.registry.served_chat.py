@@ -1,0 +1,1 @@
+../../../src/eva/registry/served_chat.py
