@@ -69,7 +69,7 @@ def _confusion(same: Rows) -> Labels:
 
 
 def _with_interval(statistic: Statistic) -> str:
-    low, high = mean_interval([statistic], Resampling(RESAMPLES, 0.95, seed=0)) or (np.nan, np.nan)
+    low, high = mean_interval([statistic], Resampling(RESAMPLES, 0.95, seed=0), (0, 1)) or (np.nan, np.nan)
     return f"{statistic.value:.3f} ({low:.3f} to {high:.3f})"
 
 
