@@ -3,8 +3,8 @@
 Usage: python docs/studies/cot_prompts.py MODEL FOLDER_OF_ESCONV docs/studies/cot_prompts-tables.md
 
 Every third supporter turn of a few dialogues, with the sampling of params.yaml. The prompts differ in where
-the examples stand: nowhere (EVA's prompt), in the system message, as messages before the dialogue, or as
-messages before the whole dialogue written as one text; the last also begins the answer with `Thought:`.
+the examples stand: nowhere (EVA's prompt), in the system message, or as messages before the whole dialogue
+written as one text.
 """
 
 import sys
@@ -24,28 +24,30 @@ from eva.models.loading import load_policy, load_tokenizer
 from eva.models.prompts import COT_PROMPT, extract_response
 from eva.settings.params_file import read_settings
 
-DIALOGUES, EVERY = 4, 3
+DIALOGUES, EVERY = 6, 3
 Messages = Sequence[dict[str, str]]
 TASK = (
-    "You are a helpful and considerate supporter. Before you answer the help-seeker, write one line that "
-    "starts with `Thought:` and says what they feel and what would help. Then write one line that starts "
+    "You are a helpful and considerate supporter. Your job is to generate appropriate emotional supporting "
+    "utterances based on the help-seeker's utterance. Before you answer, write one line that starts with "
+    "`Thought:` and says what the help-seeker feels and what would help. Then write one line that starts "
     "with `Response:` with the supporter's utterance."
 )
 EXAMPLES = (
     (
         "I did not get the job. I prepared for weeks and they did not even call me.",
-        "They worked hard for a job and feel let down; a reflection of that fits.",
+        "They lost a job they worked hard for and feel let down; a reflection of that fits.",
         "You put weeks into it, and then not even a call. That must feel so disappointing.",
     ),
     (
         "My sister stopped talking to me after our fight and I don't know what I did.",
-        "They are hurt by their sister's silence; they need to be heard first.",
+        "They are confused and hurt by their sister's silence; they need to be heard first.",
         "That silence must hurt, most of all when you don't know the reason. What happened before the fight?",
     ),
     (
         "Everyone says I should be over it by now, but I still cry about my dog.",
         "They grieve and feel judged for it; their grief should be validated.",
-        "He was with you every day. Of course you still cry, and nobody can set a date for that.",
+        "He was with you every day. Of course you still cry, and there is no date by which you have to be "
+        "done.",
     ),
 )
 
@@ -59,11 +61,6 @@ def in_system(history: Messages) -> list[dict[str, str]]:
     """Examples in the system message."""
     written = "\n\n".join(f"Help-seeker: {a}\nThought: {b}\nResponse: {c}" for a, b, c in EXAMPLES)
     return [_message("system", f"{TASK}\n\nExamples:\n\n{written}"), *history]
-
-
-def as_messages(history: Messages) -> list[dict[str, str]]:
-    """Examples as messages before those of the dialogue."""
-    return [_message("system", TASK), *_shown(""), *history]
 
 
 def as_text(history: Messages) -> list[dict[str, str]]:
@@ -84,12 +81,10 @@ def _message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-PROMPTS: tuple[tuple[str, Callable[[Messages], list[dict[str, str]]], str], ...] = (
-    ("instructions only (EVA's)", none, ""),
-    ("examples in the system message", in_system, ""),
-    ("examples as messages", as_messages, ""),
-    ("examples as messages, dialogue as text", as_text, ""),
-    ("the same, answer begun with `Thought:`", as_text, "Thought:"),
+PROMPTS: tuple[tuple[str, Callable[[Messages], list[dict[str, str]]]], ...] = (
+    ("instructions only (EVA's)", none),
+    ("examples in the system message", in_system),
+    ("examples as messages, dialogue as text", as_text),
 )
 
 
@@ -110,23 +105,23 @@ def main(folder: Path, corpus: Path, out: Path) -> None:
     lines = ["# Prompts for a chain of thought", "", "Made by `docs/studies/cot_prompts.py`.", ""]
     lines += ["| prompt | answers | thought and `Response:` | at a first turn | later | cut off |"]
     lines += ["|---|---:|---:|---:|---:|---:|"]
-    for name, pose, start in PROMPTS:
-        lines.append(_row(name, turns, _answers(policy, tokenizer, rules, turns, pose, start)))
+    for name, pose in PROMPTS:
+        lines.append(_row(name, turns, _answers(policy, tokenizer, rules, turns, pose)))
         write_text(out, "\n".join([*lines, ""]))
 
 
 def _answers(
-    policy: Any, tokenizer: Any, rules: Decoding, turns: Sequence[SupporterTurn], pose: Any, start: str
+    policy: Any, tokenizer: Any, rules: Decoding, turns: Sequence[SupporterTurn], pose: Any
 ) -> list[tuple[str, bool]]:
     """Each answer and whether the model ended it."""
     texts = [
-        tokenizer.apply_chat_template(pose(turn.history), tokenize=False, add_generation_prompt=True) + start
+        tokenizer.apply_chat_template(pose(turn.history), tokenize=False, add_generation_prompt=True)
         for turn in turns
     ]
     prompts = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
     with torch.inference_mode():
-        written = dict(decode_batches(policy, prompts, list(range(len(prompts))), rules, 16))
-    return [(start + tokenizer.decode(written[i].ids), written[i].ended) for i in range(len(turns))]
+        written = dict(decode_batches(policy, prompts, list(range(1, len(prompts) + 1)), rules, 16))
+    return [(tokenizer.decode(written[i].ids).strip(), written[i].ended) for i in range(len(turns))]
 
 
 def _row(name: str, turns: Sequence[SupporterTurn], answers: Sequence[tuple[str, bool]]) -> str:
