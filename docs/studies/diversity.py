@@ -70,7 +70,7 @@ def _sizes(talks: Sequence[Talk], rng: np.random.Generator) -> Iterator[str]:
     yield f"| dialogues | bigrams | Dist-2 | Dist-2 at {SIZE} |"
     yield "|---:|---:|---:|---:|"
     for size in [*DIALOGUES, len(talks)]:
-        samples = [_sample(_drawn(talks, size, rng)) for _ in range(1 if size == len(talks) else 20)]
+        samples = [_sample(_drawn(talks, size, rng)) for _ in range(1 if size == len(talks) else 50)]
         plain, fixed = (
             [f(one) for one in samples] for f in (lambda s: corpus_distinct(s, 2), fixed_distinct)
         )
