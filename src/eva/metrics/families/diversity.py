@@ -164,7 +164,7 @@ metric(
     definition=(
         f"Dist-2 at a fixed size: distinct among {SIZE} bigrams that are drawn without replacement from "
         "those of all responses together (per corpus; rarefaction), mean over all draws, computed exactly. "
-        "Moves by less than a point between 20 and 1270 dialogues of ESConv, where Dist-2 falls from 70 to 27 "
+        "Moves by less than a point from 20 to 1270 dialogues of ESConv, where Dist-2 falls from 70 to 27 "
         "(docs/studies/diversity-tables.md). "
         f"{_TOKENS} n counts bigrams. Interval: bootstrap over dialogues, linearised by leaving each out. "
         f"Not measured where leaving out a dialogue leaves fewer than {SIZE}."
