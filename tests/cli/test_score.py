@@ -216,7 +216,7 @@ def test_a_script_that_cannot_be_split_is_left_out_and_said(eva: Eva, here: Path
     write_rows(here / "zh.jsonl", [row(response="我听到你说的了", reference="我听到你说的了")])
     done = eva("score", "zh.jsonl")
     assert done.code == 0
-    left_out = next(line for line in done.err.splitlines() if "in a script without blanks" in line)
+    left_out = next(line for line in done.err.splitlines() if "in a script without spaces" in line)
     assert left_out.startswith(
         "left out: overlap, diversity, length/words, repetition: 1 of 1 rows of zh.jsonl"
     )
@@ -225,7 +225,7 @@ def test_a_script_that_cannot_be_split_is_left_out_and_said(eva: Eva, here: Path
     assert eva("score", "zh.jsonl", "--metrics", "overlap,diversity,length").code == 2
     write_rows(here / "mixed.jsonl", [row(), row(turn=2), row("b"), row("b", 2, response="我听到你说的了")])
     done = eva("score", "mixed.jsonl", "--metrics", "length")
-    assert "note: length/words: 1 of 4 rows are in a script without blanks" in done.err
+    assert "note: length/words: 1 of 4 rows are in a script without spaces" in done.err
 
 
 def test_a_thought_in_a_file_is_cut_out_counted_and_kept(eva: Eva, here: Path) -> None:

@@ -90,7 +90,7 @@ def test_all_unfit_scorers_are_named_before_any_is_used(
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         "error: score: 2 problems\n"
-        "  - scorer models/epitome/ex: it was trained for `level` and `epitome/ex` is asked for; "
+        "  - scorer models/epitome/ex: it was trained for `level`, but `epitome/ex` is needed; "
         "give the right folder\n"
         "  - scorer models/epitome/er: no config.json: this is not a scorer trained by EVA\n"
     )

@@ -45,7 +45,7 @@ def test_text_that_no_tokeniser_splits_is_refused_and_not_scored_0(
         score(rows, ["overlap", "diversity", "length"], settings=settings)
     message = str(caught.value)
     assert "overlap/rouge_l: 2 of 3 rows are not in Latin letters" in message
-    assert "overlap, diversity, length/words: 2 of 3 rows are in a script without blanks" in message
+    assert "overlap, diversity, length/words: 2 of 3 rows are in a script without spaces" in message
     assert "(line 1, 2)" in message
 
 

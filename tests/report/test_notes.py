@@ -61,7 +61,7 @@ def test_columns_whose_judge_reads_with_the_judged_backbone_are_marked(inputs: R
     assert {name for name in found.columns if name.startswith("evaeval")} <= marked
     assert not {name for name in marked if not name.startswith(("evaeval", "epitome/ip"))}
     assert (
-        "† The judge shares the judged backbone: a probe on an untouched copy of tiny has 50%"
+        "† The scorer contains the judged backbone: a linear probe on the pretrained tiny has 50%"
         in found.notes[0]
     )
 
@@ -78,7 +78,7 @@ def test_page_table_and_markdown_say_it(inputs: ReportInputs) -> None:
     report = build(inputs)
     for shown in (report.page, report.table, markdown(report.data)):
         text = " ".join(shown.split())
-        assert "The judge shares the judged backbone" in text
+        assert "The scorer contains the judged backbone" in text
         assert "The weights of tiny are dequantised from Q4_1" in text
         assert "IP†" in text
         assert "people" in text

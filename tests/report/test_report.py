@@ -189,7 +189,7 @@ def test_page_says_what_it_must(report: Report) -> None:
         *("Demonstration only", "esconv", "paper, Mistral", "plug-in floor", "within the noise"),
         *(
             "Patterned responses",
-            "Signs against the paper",
+            "Signs compared with the paper",
             "5 folds by dialogue",
             "digest-1",
             "L4 Radical Genuineness",

@@ -100,7 +100,7 @@ def test_saved_and_loaded_it_says_the_same(trained: Classifier, tmp_path: Path) 
 
 def test_an_unfit_folder_is_refused(trained: Classifier, tmp_path: Path) -> None:
     save([Ensemble([trained], [1.0])], NAMES, tmp_path / "a")
-    with pytest.raises(InputError, match="trained for `level` and `epitome/ip` is asked for"):
+    with pytest.raises(InputError, match="trained for `level`, but `epitome/ip` is needed"):
         load(tmp_path / "a", "epitome/ip", NAMES.labels)
     with pytest.raises(InputError, match="its labels are"):
         load(tmp_path / "a", "level", ["none", "1"])

@@ -70,7 +70,7 @@ def test_a_labeller_that_lacks_a_fold_is_refused(
 
 
 def test_folders_mixed_up(models: Models, rows: list[Response]) -> None:
-    with pytest.raises(InputError, match="trained for `epitome/ip` and `level` is asked for"):
+    with pytest.raises(InputError, match="trained for `epitome/ip`, but `level` is needed"):
         Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").labels("level", rows)
     with pytest.raises(InputError, match="when the level classifier is trained"):
         Scorers(models.folder / "epitome" / "ip", models.folder / "epitome").reference()

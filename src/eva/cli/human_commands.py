@@ -1,4 +1,4 @@
-"""`eva human`: blinded sheets for raters, and what their ratings say."""
+"""`eva human`: write blinded rating sheets, and analyse the filled ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

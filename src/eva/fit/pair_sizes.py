@@ -101,7 +101,7 @@ def _masked(length: int, scored: int) -> Sequences:
 
 
 def published_pairs(section: Preferences, dpo: Dpo) -> Pairs:
-    """About what the recipe makes of the published ESConv."""
+    """The approximate pairs of the recipe for the published ESConv."""
     known, per_dialogue = _WITHIN_TURNS if section.rejected == "same_turn" else _WHOLE_TURNS
     n = min(section.max_pairs or known, known)
     held = round(n * section.valid_share)

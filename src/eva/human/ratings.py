@@ -68,14 +68,14 @@ def read_ratings(key: Key, files: Sequence[Path]) -> Ratings:
     A row without any answer, a row that is gone and a sheet that is not there count as not rated.
     """
     if not files:
-        raise InputError("there are no filled sheets to read; name csv sheets or a Label Studio export")
+        raise InputError("there are no filled sheets to read; give csv sheets or a Label Studio export")
     records, problems = _read_all(key, files)
     good: dict[tuple[str, str], Record] = {}
     for record in records:
         found = list(_wrong(record, key))
         earlier = good.setdefault((record.rater, record.item), record)
         if not found and earlier is not record:
-            found = [f"{record.rater} rated {record.item} already in {earlier.place}"]
+            found = [f"{record.rater} already rated {record.item} in {earlier.place}"]
         problems += [f"{record.place}: {text}" for text in found]
     raise_if(problems, "ratings")
     return _count(key, list(good.values()))

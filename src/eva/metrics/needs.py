@@ -23,7 +23,7 @@ LABELS: Mapping[str, tuple[int, ...]] = {
 }
 # Scripts that a tokeniser can split: the test of a text, and what is wrong with one that fails it.
 SCRIPTS: Mapping[str, tuple[Callable[[str], bool], str]] = {
-    "spaces": (has_spaces, "are in a script without blanks between words, which the tokeniser cannot split"),
+    "spaces": (has_spaces, "are in a script without spaces between words, which the tokeniser cannot split"),
     "latin": (is_latin, "are not in Latin letters, the only ones that the tokeniser knows"),
 }
 

@@ -16,7 +16,7 @@ from eva.report.runs import Runs
 from eva.statistics.bootstrap import mean_interval
 from eva.statistics.verdicts import FEWEST_DIALOGUES, Verdict
 
-PEOPLE = "people"  # the row of the human supporters; no variant
+PEOPLE = "people"  # name of the row of the human supporters
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class Row:
 class Group:
     """The variants of one backbone on one corpus.
 
-    `columns` are those of the comparison, `wording` those of the second table. Of the values without
-    correction, `floor` is what random halves of the reference get against each other, `same_size` the median
-    for as many dialogues of the reference as were scored. `people` is the human supporters' row. `paper`
-    names the backbone of the paper's rows. `notes` are sentences that belong under the comparison.
+    `columns` are the metrics of the comparison, `wording` those of the second table. `floor` and `same_size`
+    are values without bias correction: the mean distance between random halves of the reference, and the
+    median for as many dialogues of the reference as were scored. `people` is the human supporters' row.
+    `paper` names the backbone of the paper's rows. `notes` are sentences that belong under the comparison.
     """
 
     corpus: str
@@ -179,7 +179,7 @@ def against_baseline(several: Sequence[Runs], baseline: str) -> list[Differences
 
 
 def _people(runs: Runs, paper: str, names: Sequence[str]) -> Row | None:
-    """The human supporters' row: values and intervals, held against nothing."""
+    """The human supporters' row: values and intervals, without comparisons."""
     if runs.people is None:
         return None
     alone = replace(

@@ -117,7 +117,7 @@ def repetition(shares: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def stacked_shares(shares: Mapping[str, Sequence[float]], labels: Sequence[str]) -> str:
-    """Figure 5: percent of ratings by label, one bar a criterion."""
+    """Figure 5: percent of ratings by label, one bar per criterion."""
     colours = {2: (BLUE, ORANGE), 3: (BLUE, LINE, ORANGE)}[len(labels)]
     names, left = list(shares), [0.0] * len(shares)
     with _canvas(1, 1, 0.9 + 0.5 * len(names)) as (figure, axes):

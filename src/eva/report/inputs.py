@@ -61,11 +61,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """Everything the page shows; `scored` in the order of the rows, `invented` names sample corpora.
+    """Everything the page shows; `scored` is in the order of the rows, `invented` names sample corpora.
 
-    `paper` is the backbone whose rows of the paper's tables stand beside ours. `preferences` has what was
-    measured of each backbone's pairs, `weights` what was done to a backbone's weights, `people` the scores
-    of each corpus's human supporters.
+    `paper` is the backbone whose rows of the paper's tables are shown. `preferences` has statistics of each
+    backbone's pairs, `weights` notes on changed weights of a backbone, `people` the scores of each corpus's
+    human supporters.
     """
 
     title: str
@@ -100,11 +100,11 @@ def gather(
     weights: Mapping[str, str] | None = None,
     people: Path | None = None,
 ) -> ReportInputs:
-    """Read what earlier stages wrote of `items`: folders of files named by item, and the scorers' folders.
+    """Read the results of `items` from the folders that earlier stages wrote.
 
-    Other files there, as a change of profile leaves them, are not the report's.
-    `training` holds a folder each for sft, dpo and preferences, `curves` for sft and dpo; `levels` and
-    `epitome` are folders with `scorecard.json`; `capability` holds a comparison a corpus, backbone and seed.
+    Files of other items, such as those of an earlier profile, are ignored.
+    `training` has folders for sft, dpo and preferences, `curves` for sft and dpo; `levels` and `epitome` are
+    folders with `scorecard.json`; `capability` has one comparison per corpus, backbone and seed.
     """
     found = {item: item.file(scores, ".json") for item in items}
     raise_if(
@@ -141,7 +141,7 @@ def _scored(item: Item, path: Path, responses: Path) -> Scored:
 
 
 def _preferences(items: Sequence[Item], folder: Path) -> Iterator[dict[str, Any]]:
-    """What was measured of the pairs of each backbone that is aligned."""
+    """Statistics of the preference pairs of each backbone that is aligned."""
     for backbone in dict.fromkeys(item.backbone for item in items):
         path = folder / f"{backbone}.json"
         found = read_json(path) if path.is_file() else {}

@@ -1,7 +1,7 @@
-"""Scorers that read with the very model that they judge.
+"""Marks scorers whose probe uses the same model as a judged backbone.
 
-A scorer's probe reads with an untouched language model. Where that is also a judged backbone, the columns
-of its metrics are marked: the judge shares what the variants of that backbone started from.
+A scorer's linear probe uses a pretrained language model. If this is also the backbone of the judged variants,
+the columns of the scorer's metrics are marked, since judge and variants share the pretrained weights.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ MARK = "†"
 
 @dataclass(frozen=True)
 class Judge:
-    """A scorer whose probe reads with `backbone` and has `share` of the vote on some `metrics` (a prefix)."""
+    """A scorer whose probe uses `backbone` with weight `share`, for metrics with the prefix `metrics`."""
 
     metrics: str
     backbone: str
@@ -23,7 +23,7 @@ class Judge:
 
 
 def judges(scorecards: Mapping[str, Mapping[str, Any]]) -> list[Judge]:
-    """The scorers with a probe, as their scorecards tell."""
+    """The scorers with a probe, according to their scorecards."""
     return [judge for name, raw in scorecards.items() for judge in _judge(name, raw)]
 
 
@@ -38,7 +38,7 @@ def _judge(name: str, raw: Mapping[str, Any]) -> Iterator[Judge]:
 def marked(
     about: Mapping[str, Description], backbone: str, found: list[Judge]
 ) -> tuple[dict[str, Description], list[str]]:
-    """Descriptions whose heading has the mark where `backbone` judges itself, and what the mark means."""
+    """Descriptions with marked headings if `backbone` is in their scorer, and notes that explain the mark."""
     own = [judge for judge in found if judge.backbone == backbone]
     shares = {name: judge.share for name in about for judge in own if name.startswith(judge.metrics)}
     described = {
@@ -49,6 +49,6 @@ def marked(
         return described, []
     votes = " or ".join(sorted({f"{share:.0%}" for share in shares.values()}))
     return described, [
-        f"{MARK} The judge shares the judged backbone: a probe on an untouched copy of {backbone} has "
-        f"{votes} of these scorers' vote."
+        f"{MARK} The scorer contains the judged backbone: a linear probe on the pretrained {backbone} has "
+        f"{votes} of the weight in these scorers."
     ]

@@ -12,7 +12,7 @@ from eva.text_columns import markdown as as_markdown
 _LEGEND = (
     "▲ better than the baseline, ▼ worse, ◆ changed where no direction is better, ≈ within the noise "
     f"(p above .05 after Holm's correction for all tests of the table), no mark below {FEWEST_DIALOGUES} "
-    "dialogues, n/m not measured, on too little to be read; brackets: interval of the value. In the "
+    "dialogues, n/m not measured (too few items); brackets: interval of the value. In the "
     "paper's rows = marks "
     "a change of ours in its direction, x one against it; no mark where ours is within the noise. ⚠ more "
     "than 5 % of the row's responses have a defect, named below; (invalid) the row is not what it is called, "
@@ -157,7 +157,7 @@ def _difference(cell: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
 def _preferences(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not rows:
         return
-    yield "## Preference pairs: what tells chosen from rejected"
+    yield "## Preference pairs: how chosen and rejected responses differ"
     yield ""
     yield from table(list(PAIR_COLUMNS.values()), [pair_cells(row) for row in rows])
 

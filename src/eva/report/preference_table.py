@@ -1,4 +1,4 @@
-"""Preference pairs in the report: what tells the chosen responses from the rejected ones."""
+"""Preference pairs in the report: how chosen and rejected responses differ."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ PAIR_COLUMNS = {
 
 
 def pair_cells(row: Mapping[str, Any]) -> list[str]:
-    """One backbone's pairs as the text of a table's row."""
+    """The table row (texts) of one backbone's pairs."""
     return [_text(row.get(name)) for name in PAIR_COLUMNS]
 
 

@@ -17,9 +17,9 @@ _NOTHING = Resampling(resamples=0, confidence=0.95, seed=0)
 class Runs:
     """The variants of one backbone on one corpus, in the order of the rows; one result per seed.
 
-    A variant that does not apply to the backbone has seeds and no results. `about` describes every
-    metric that some run has, in the order of the tables. `notes` are what a reader of the table must know.
-    `people` are the scores of the human supporters on the same turns.
+    A variant that does not apply to the backbone has seeds but no results. `about` describes all metrics of
+    the runs, in the order of the tables. `notes` are sentences below the table about its limits. `people` are
+    the scores of the human supporters on the same turns.
     """
 
     corpus: str

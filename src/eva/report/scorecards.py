@@ -28,7 +28,7 @@ class Card:
 
 
 def cards(scorecards: Mapping[str, Mapping[str, Any]]) -> list[Card]:
-    """Cards of every scorer: one a set of held-out rows, of the level classifier one more a task."""
+    """The cards of all scorers: one per set of held-out rows; for the level classifier, also one per task."""
     return [card for name, raw in scorecards.items() for card in _cards(name, raw)]
 
 

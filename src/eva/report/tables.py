@@ -53,9 +53,9 @@ def terminal_table(groups: Sequence[Group]) -> str:
         "correction\nfor all tests of the table); no mark: not measured, or fewer than "
         f"{FEWEST_DIALOGUES} dialogues.\n"
         f"The paper's {paper} below ours: = same direction as ours, x opposite, unmarked within our noise.\n"
-        "L1 to L4, Avg.: EVAEval in the sum form of the paper's tables, less its bias; plug-in: with it, as\n"
-        "the paper has it. Joint: the form that also sees how often a level comes.\n"
-        "n/a: the variant does not apply; n/m: not measured, on too little to be read.\n"
+        "L1 to L4, Avg.: EVAEval in the sum form of the paper's tables, bias-corrected; plug-in: without\n"
+        "correction, as in the paper. Joint: the form that also depends on how often a level occurs.\n"
+        "n/a: the variant does not apply; n/m: not measured (too few items).\n"
         "!: more than 5 % of the responses have a defect, named below; (invalid): the row is not what it is\n"
         "called, and is not compared."
     )

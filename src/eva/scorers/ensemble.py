@@ -23,7 +23,7 @@ Probabilities = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Members, and the share of each in the mean (they sum to 1)."""
+    """The member classifiers, and the weight of each in the mean (weights sum to 1)."""
 
     members: Sequence[Classifier | SentenceClassifier | Probe]
     shares: Sequence[float]
@@ -70,7 +70,7 @@ def with_probe(
 
 
 def blend(probabilities: Sequence[Probabilities], shares: Sequence[float]) -> Probabilities:
-    """The weighted geometric mean of several [texts, labels], each row summing to 1 again."""
+    """The weighted geometric mean of several probabilities [texts, labels], normalised to sum 1 per row."""
     if len(probabilities) == 1:
         return probabilities[0]
     logs = [share * np.log(one) for one, share in zip(probabilities, shares, strict=True)]

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 DEGREE_LABELS = ("0", "1", "2")
-_SHARES = 10_000  # how finely `test_share` divides
+_SHARES = 10_000  # resolution of `test_share`
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class EpitomeScorecard:
-    """Cross-validated figures, and those of the scorer itself on posts that it never saw (None: no test).
+    """Results by cross-validation, and results of the final scorer on held-out test posts (None: no test).
 
-    Which posts are tested on follows from their text alone. No setting was chosen by them.
+    A hash of the post's text determines whether it is a test post. No setting was chosen on test posts.
     """
 
     cross_validated: Scorecard
@@ -55,7 +55,7 @@ class EpitomeScorecard:
         return asdict(self)
 
     def headline(self) -> dict[str, float]:
-        """Cross-validated numbers by their names, those of the test under `test/`."""
+        """The main numbers of cross-validation, and with prefix `test/` those of the test."""
         tested = self.test.headline() if self.test else {}
         return self.cross_validated.headline() | {f"test/{name}": value for name, value in tested.items()}
 
@@ -76,7 +76,7 @@ def train_scorer(
     out: Path,
     store: Path | None = None,
 ) -> ScorerResult:
-    """Cross-validate and train on all pairs but the tested ones; write model and scorecard to `out`.
+    """Cross-validate and train on all pairs except test pairs; write model and scorecard to `out`.
 
     The sentence scorer reads post and response, and the rationales teach it which sentences count; the
     probe beside it reads the response alone. All pairs of a seeker post are in one fold, or tested on.
@@ -119,7 +119,7 @@ def _fitted(
     levels: Sequence[int],
     cleaned: Cleaned,
 ) -> tuple[Ensemble, Scorecard]:
-    """The scorer fitted on all rows, and its figures by cross-validation."""
+    """The scorer fitted on all rows, and its scorecard by cross-validation."""
     validation = cross_validate(fitter, levels, [row.group for row in rows], mechanism)
     crossed = scorecard(
         validation.probabilities,
@@ -134,7 +134,7 @@ def _fitted(
 
 
 def _divide(pairs: Sequence[EpitomePair], share: float) -> tuple[list[EpitomePair], list[EpitomePair]]:
-    """Pairs to learn from, and pairs to test on: about `share` of the posts, known by their text."""
+    """Training pairs and test pairs: about `share` of the posts are test posts, by a hash of their text."""
     tested = {_group(pair) for pair in pairs if share_of(_group(pair), _SHARES) < share * _SHARES}
     return (
         [pair for pair in pairs if _group(pair) not in tested],
@@ -147,7 +147,7 @@ def _tested(final: Ensemble, pairs: Sequence[EpitomePair], settings: Epitome) ->
         final.predict([(pair.seeker_post, pair.response_post) for pair in pairs]),
         [pair.level for pair in pairs],
         DEGREE_LABELS,
-        evidence="pairs of posts that taught nothing and chose nothing",
+        evidence="test posts, which were used neither for training nor for choosing settings",
         seeds=[settings.seed],
         notes={"posts": len({_group(pair) for pair in pairs})},
     )

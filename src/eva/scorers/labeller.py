@@ -1,7 +1,7 @@
-"""The models of a cross-validation as one labeller: each labels its own share of the dialogues (ADR 28).
+"""The fold models of a cross-validation as one labeller: each labels its own share of the dialogues (ADR 28).
 
-What the folds hold out is labelled by single models, a fold each. So is everything else: were it labelled
-by their mean, its labels would err in another way than those of the held-out turns.
+Held-out turns are labelled by the single model of their fold. All other texts are also labelled by single
+models: the mean of the models would make other errors than the labels of the held-out turns have.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from eva.scorers.ensemble import Ensemble, Probabilities
 
 @dataclass(frozen=True)
 class Labeller:
-    """One model, or one a fold."""
+    """The models: one, or one per fold."""
 
     members: Sequence[Ensemble]
 
@@ -36,5 +36,5 @@ class Labeller:
 
 
 def share_of(group: str, shares: int) -> int:
-    """Which of `shares` equal shares a group falls into, from 0: by its name alone, so always the same."""
+    """The index, from 0 to `shares` - 1, of a group's share: a hash of its name, so always the same."""
     return int.from_bytes(hashlib.sha256(group.encode("utf-8", "replace")).digest()[:8], "big") % shares

@@ -1,9 +1,9 @@
 """The level classifier of EVAEval (Appendix F) and the reference histogram V.
 
-V is counted from the classifier's own out-of-fold labels of the human training turns, because a
-system's T is counted from the same classifier's labels: were V counted from the annotations, the
-classifier's errors would look like the system's. T comes from the folds' models one by one, as V does,
-and not from their mean, which errs in another way (ADR 28).
+V is computed from the classifier's out-of-fold labels of the human training turns, because a system's T is
+computed from labels of the same classifier. If V were computed from the annotations, errors of the classifier
+would count as errors of the system. T, like V, uses the single fold models instead of their mean, which makes
+other errors (ADR 28).
 """
 
 import logging
@@ -50,7 +50,7 @@ def train_level_classifier(
     dropped: Sequence[Dropped] = (),
     store: Path | None = None,
 ) -> LevelResult:
-    """Cross-validate, and write the folds' models, their scorecard and V to `out`.
+    """Cross-validate, and write the fold models, their scorecard and V to the folder `out`.
 
     Rows are the utterances of train and valid with the level of their strategy, or those of the file
     `labels`, as `settings.labels` says. Dialogues that `prepare` dropped from these splits (`dropped`) are
@@ -80,7 +80,7 @@ def train_level_classifier(
 def _fitted(
     settings: LevelClassifier, encoder_dir: Path, probe_dir: Path, rows: Sequence[LevelExample], kept: Kept
 ) -> tuple[Labeller, CrossValidation]:
-    """The folds' models, and what each said of the rows that it had not seen."""
+    """The fold models, and the out-of-fold predictions."""
     texts = [row.text for row in rows]
     fitter = Fitter(encoder_dir, texts, len(LEVEL_LABELS), settings, kept)
     members: list[Ensemble] = []
@@ -177,7 +177,7 @@ def _evidence(
         labeller.predict([row.text for row in rows], [row.dialogue_id for row in rows]),
         [row.level or 0 for row in rows],
         [row.quartile for row in rows],
-        evidence=f"{name} against its strategies, one fold's model a dialogue",
+        evidence=f"{name} against its strategies, one fold model per dialogue",
         seed=settings.seed,
         notes={"dialogues": len({row.dialogue_id for row in rows})},
     )

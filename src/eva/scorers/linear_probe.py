@@ -20,8 +20,8 @@ _DEPTHS = (1 / 3, 3 / 5, 13 / 15)  # of the model's layers
 class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
     """The probed model's own configuration, nested, and the numbers, from 1, of the layers that are used.
 
-    The last of them is the model's last here, so its output comes through the model's final norm.
-    `heads` is how many linear layers stand side by side on the same states: one a fold.
+    Layers above the last of them are removed, so its output passes through the model's final norm. `heads` is
+    the number of linear layers on the same states: one per fold.
     """
 
     model_type = "eva_linear_probe"
@@ -40,7 +40,7 @@ class LinearProbeConfig(PreTrainedConfig):  # type: ignore[misc]
 
 
 class LinearProbe(PreTrainedModel):  # type: ignore[misc]
-    """Untouched model, means over the response at some depths, linear layers."""
+    """Pretrained model, means over the response at several depths, linear layers."""
 
     config_class = LinearProbeConfig
     base_model_prefix = "encoder"
@@ -61,13 +61,13 @@ class LinearProbe(PreTrainedModel):  # type: ignore[misc]
         return torch.cat([masked_mean(states[depth], response_mask) for depth in self.config.depths], dim=1)
 
     def layers(self) -> list[torch.nn.Linear]:
-        """The heads, each a layer of its own: [depths x hidden] to [num_labels]."""
+        """The heads as separate linear layers: [depths x hidden] to [num_labels]."""
         weights = self.classifier.weight.chunk(self.config.heads)
         biases = self.classifier.bias.chunk(self.config.heads)
         return [_layer(*head) for head in zip(weights, biases, strict=True)]
 
     def with_layers(self, layers: Sequence[torch.nn.Linear]) -> "LinearProbe":
-        """A probe of the same model, not copied, with these heads."""
+        """A probe with these heads that shares the model of this one."""
         config = LinearProbeConfig(
             self.config.encoder, self.config.depths, len(layers), num_labels=layers[0].out_features
         )
@@ -86,7 +86,7 @@ def _layer(weight: torch.Tensor, bias: torch.Tensor) -> torch.nn.Linear:
 
 
 def empty_layer(inputs: int, outputs: int) -> torch.nn.Linear:
-    """A float32 layer without values yet, which takes no random draws."""
+    """An uninitialised float32 layer; it does not advance the random generator."""
     layer: torch.nn.Linear = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)
     return layer
 

@@ -26,7 +26,7 @@ _PENALTY = 1000.0  # L2 on standardised features (see regression); chosen by cro
 
 @dataclass(frozen=True)
 class Probe:
-    """A layer over a reading. It reads the response alone, even where the other member reads a context."""
+    """A linear layer on embeddings of the response alone, without the context."""
 
     reading: Reading
     layer: torch.nn.Linear
@@ -40,7 +40,7 @@ class Probe:
         return self.judge(self.reading.of(encode(self.tokenizer, _responses(texts), self.max_length)))
 
     def judge(self, read: torch.Tensor) -> NDArray[np.float64]:
-        """Class probabilities of what the reading gave."""
+        """Class probabilities [texts, labels] of embeddings [texts, features]."""
         with torch.inference_mode():
             found: NDArray[np.float64] = self.layer(read).double().softmax(-1).numpy()
         return found

@@ -1,7 +1,7 @@
-"""What an untouched model makes of texts: every text is read once, whichever scorer asks.
+"""Embeddings of texts by pretrained models, computed once per text and shared by the scorers.
 
-The level classifier's probe and EPITOME's scorers stand on models that no training changed. Scorers
-over the same one share its memory and its readings.
+The level classifier's probe and EPITOME's scorers use models without fine-tuning. Scorers on the same model
+share its weights in memory and its embeddings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ _Key = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class Reading:
-    """A model that embeds texts, and the embeddings of what it has read.
+    """A model that embeds texts, with a cache of the embeddings.
 
-    A text is known by its tokens after truncation, so that scorers of different `max_length` share
-    all texts that are shorter than both.
+    The key of the cache is the text's tokens after truncation, so that scorers with different `max_length`
+    share all texts that are shorter than both limits.
     """
 
     def __init__(self, model: Reader, tokenizer: Any, compute: Decision) -> None:
@@ -35,14 +35,14 @@ class Reading:
         self._known: dict[_Key, torch.Tensor] = {}
 
     def of(self, rows: Sequence[Encoded], title: str = "reading") -> torch.Tensor:
-        """What `model.embed` gives of each row, float32 on the CPU: [rows, features]."""
+        """The embedding of each row by `model.embed`, float32 on the CPU: [rows, features]."""
         keys = [_key(row) for row in rows]
         new = {key: row for key, row in zip(keys, rows, strict=True) if key not in self._known}
         self._read(list(new), list(new.values()), title)
         return torch.stack([self._known[key] for key in keys])
 
     def reads_like(self, other: "Reading") -> bool:
-        """Whether both would give the same embeddings: the same kind, settings and weights below."""
+        """Whether both would give the same embeddings: same kind, settings and encoder weights."""
         ours, theirs = self.model, other.model
         return (
             type(ours) is type(theirs)
@@ -63,13 +63,13 @@ class Reading:
 
 
 class Readings:
-    """The readings of several scorers: of two that are alike the second is dropped for the first."""
+    """The `Reading` objects of several scorers; equal ones are replaced by the first."""
 
     def __init__(self) -> None:
         self._held: list[Reading] = []
 
     def adopt(self, reading: Reading) -> Reading:
-        """The reading that is held already if it `reads_like` this one, else this one, held from now on."""
+        """A stored reading that is equal (see `reads_like`); without one, `reading`, which is then stored."""
         for held in self._held:
             if held.reads_like(reading):
                 return held

@@ -1,7 +1,7 @@
-"""A trained scorer on disk: a Hugging Face folder with `labels.json`, which says what it labels.
+"""A trained scorer on disk: a Hugging Face folder with `labels.json`, which describes its labels.
 
-A labeller of several members is the folder of its first; the others are in `fold_2/`, `fold_3/` and so
-on, and the linear probes that vote beside them in `probe/`, on one model.
+If it has several members, the folder holds the first; the others are in its subfolders `fold_2/`, `fold_3/`
+and so on, and the linear probes of all members, on one model, in `probe/`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,9 +34,9 @@ _PROBE = "probe"
 class LabelSet:
     """The meaning of a scorer's outputs; `kind` is `level` or `epitome/<mechanism>`.
 
-    `labels` names the outputs in order; `context_turns` is how many preceding turns it reads (a
-    probe: none) and `max_length` how many tokens. `probe_share` is the share of the probe beside it;
-    0: there is none. `members` counts the models, of which each labels its share of the dialogues.
+    `labels` names the outputs in order; `context_turns` is the number of preceding turns in its input (a
+    probe: 0) and `max_length` the number of tokens. `probe_share` is the weight of the probe in the ensemble
+    (0: no probe). `members` is the number of models, each of which labels its share of the dialogues.
     """
 
     kind: str
@@ -53,13 +53,13 @@ def save(members: Sequence[Ensemble], labels: LabelSet, out: Path) -> None:
     for number, member in enumerate(members):
         encoder = member.members[0]
         if isinstance(encoder, Probe):
-            raise TypeError("a probe alone is no scorer: the first member reads with an encoder")
+            raise TypeError("a probe alone is not a scorer: the first member must be an encoder classifier")
         _write(encoder.model, encoder.tokenizer, labels, _folder(out, number))
     probes = [one for member in members for one in member.members[1:] if isinstance(one, Probe)]
     if probes:
         below = probes[0].reading.model
         if not isinstance(below, LinearProbe):
-            raise TypeError("a probe stands on a LinearProbe's model")
+            raise TypeError("the model of a probe must be a LinearProbe")
         model = below.with_layers([probe.layer for probe in probes])
         _write(model, probes[0].tokenizer, replace(labels, context_turns=0), out / _PROBE)
 
@@ -74,7 +74,7 @@ def _write(model: Any, tokenizer: Any, labels: LabelSet, out: Path) -> None:
     model.config.label2id = {name: i for i, name in enumerate(labels.labels)}
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(out)
-    # As save_pretrained writes it, without its import of accelerate and DeepSpeed, which takes seconds.
+    # The files of save_pretrained, without its import of accelerate and DeepSpeed, which takes seconds.
     save_model(model, str(out / "model.safetensors"), metadata={"format": "pt"})
     tokenizer.save_pretrained(out)
     write_json(out / "labels.json", asdict(labels))
@@ -87,9 +87,9 @@ def load(
     precision: Precision = "auto",
     readings: Readings | None = None,
 ) -> tuple[Labeller, LabelSet]:
-    """Load what `save` wrote; an `InputError` if it labels something else than `kind` and `expected`.
+    """Load a scorer written by `save`; `InputError` if its kind is not `kind` or its labels not `expected`.
 
-    Scorers that are given the same `readings` share the untouched models that are alike.
+    Scorers that are loaded with the same `readings` share equal pretrained models.
     """
     raise_if(problems(folder, kind, expected), "scorers")
     labels, compute = _read(folder), decide(precision, "scorer precision")
@@ -126,7 +126,7 @@ def _load_probes(folder: Path, max_length: int, compute: Decision, readings: Rea
 
 
 def problems(folder: Path, kind: str, expected: list[str]) -> list[str]:
-    """Why a folder is no scorer of `kind` with the labels `expected` (empty: it is); loads no weights."""
+    """Reasons why a folder is not a scorer of `kind` with the labels `expected`; loads no weights."""
     found = _own_problems(folder, kind, expected)
     if found:
         return found
@@ -176,6 +176,6 @@ def _absent(raw: Mapping[str, Any]) -> list[str]:
 
 def _mismatches(labels: LabelSet, kind: str, expected: list[str]) -> Iterator[str]:
     if labels.kind != kind:
-        yield f"it was trained for `{labels.kind}` and `{kind}` is asked for; give the right folder"
+        yield f"it was trained for `{labels.kind}`, but `{kind}` is needed; give the right folder"
     elif labels.labels != expected:
         yield f"its labels are {labels.labels}, but {expected} are needed; train it again"

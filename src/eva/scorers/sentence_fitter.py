@@ -27,9 +27,9 @@ from eva.settings.scorer_section import Scorer
 
 log = logging.getLogger(__name__)
 
-_FOLDS = 3  # out-of-fold judgements of the sentences
-# L2 on standardised features (see regression). What the sentence layer found is a few columns among
-# hundreds: at the same penalty they would be drowned.
+_FOLDS = 3  # for out-of-fold predictions of the sentences
+# L2 on standardised features (see regression). The sentence layer's outputs are a few columns among
+# hundreds, so they get a smaller penalty.
 _SENTENCE_PENALTY = 50.0
 _POOLED_PENALTY = 250.0
 _FOUND_PENALTY = 10.0
@@ -112,7 +112,7 @@ class SentenceFitter:
 
     def fit(self, labels: Sequence[int], indices: Sequence[int], title: str) -> SentenceClassifier:
         """Fit on the pairs `indices`; pair i has degree `labels[i]`. `title` names the run in the log."""
-        # The layers are this fit's own, the encoder below is shared.
+        # Each fit has its own layers; the encoder is shared.
         untouched = self._reading.model
         model = copy.deepcopy(untouched, {id(untouched.encoder): untouched.encoder})
         features, places = self._features.of(indices)

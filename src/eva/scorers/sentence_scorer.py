@@ -45,8 +45,8 @@ class SentenceScorer(PreTrainedModel):  # type: ignore[misc]
         self.post_init()
 
     def embed(self, attention_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """Mean token state two thirds of the way up, and of the last layer: [texts, 2 hidden]."""
-        inputs.pop("response_mask", None)  # a sentence is read whole
+        """Mean hidden state at two thirds of the layers, and of the last layer: [texts, 2 hidden]."""
+        inputs.pop("response_mask", None)  # all tokens of a sentence are used
         states = self.encoder(attention_mask=attention_mask, output_hidden_states=True, **inputs)
         upper = states.hidden_states[round(self.encoder.config.num_hidden_layers * 2 / 3)]
         means = [masked_mean(one, attention_mask) for one in (upper, states.last_hidden_state)]

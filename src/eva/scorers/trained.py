@@ -33,7 +33,7 @@ class Scorers:
     epitome_dir: Path
     precision: Precision = "auto"
     _loaded: dict[str, "tuple[Labeller, LabelSet]"] = field(default_factory=dict, repr=False)
-    _readings: "list[Readings]" = field(default_factory=list, repr=False)  # one, once a scorer is loaded
+    _readings: "list[Readings]" = field(default_factory=list, repr=False)  # at most one
 
     @classmethod
     def below(cls, folder: Path) -> "Scorers":

@@ -19,11 +19,13 @@ class Preferences(Section):
         description="recipe `public`: another utterance of the same turn, the untouched model's response, "
         "a human turn of another dialogue, or the last two in turn",
     )
-    max_pairs: Positive | None = Field(None, description="pairs, training and held-out; null: all")
+    max_pairs: Positive | None = Field(
+        None, description="most pairs, training and held-out together; null: all"
+    )
     valid_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         description="share of dialogues held out to measure the accuracy of DPO"
     )
-    seed: int = Field(0, ge=0, description="of the choice of pairs and of the held-out dialogues")
+    seed: int = Field(0, ge=0, description="seed for choosing pairs and held-out dialogues")
     encoder: Name = Field(
         description="row of `backbones` with role encoder, which measures the pairs' topics"
     )

@@ -1,4 +1,4 @@
-"""Which attention kernel a training uses."""
+"""Choice of the attention kernel for a training."""
 
 import logging
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def set_attention(model: Any, wanted: AttentionName, padded_left: bool = False) -> None:
-    """Let `model` use the kernel that the settings name.
+    """Set the attention kernel of `model` according to the settings.
 
     `auto` is EVA's own in blocks on a CPU, where torch's fused one computes what a tree's mask hides
     (docs/performance.md), and torch's (`sdpa`) on a GPU, for models whose attention is not plain, and for
@@ -24,11 +24,11 @@ def set_attention(model: Any, wanted: AttentionName, padded_left: bool = False) 
 
 
 def attention_problems(wanted: AttentionName, trees: bool) -> list[str]:
-    """Why a kernel cannot be used here; `trees`: for dialogue trees, whose mask is no plain causal one."""
+    """Reasons why a kernel cannot be used here; `trees`: for dialogue trees, which need their own mask."""
     if wanted != "flash_attention_2":
         return []
     if trees:
-        return ["attention: flash_attention_2 takes no mask of a tree; set `attention: auto`"]
+        return ["attention: flash_attention_2 does not support the masks of trees; set `attention: auto`"]
     if find_spec("flash_attn") is None or best_device().type != "cuda":
         return ["attention: flash_attention_2 needs a GPU and the package flash-attn; set `attention: auto`"]
     return []

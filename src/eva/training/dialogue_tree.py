@@ -178,7 +178,7 @@ def response_log_probs(model: Any, trees: Sequence[Tree]) -> "torch.Tensor":
 
 
 def _mask(model: Any, forest: Forest, weights: "torch.Tensor") -> dict[str, Any]:
-    """What tells attention what a token sees: nothing, blocks, or a matrix of 0 and the dtype's minimum."""
+    """Arguments for the model's attention mask: none, blocks, or a matrix of 0 and the dtype's minimum."""
     import torch
 
     from eva.models.block_attention import Visible, in_blocks

@@ -52,11 +52,11 @@ def dialogue_examples(
     """Rows `{dialogue, input_ids, labels, weights, length}`: each dialogue once, in windows as it needs.
 
     Args:
-        tokenizer: of the start model, with its chat template.
-        dialogues: joined turns, the user first.
-        max_length: tokens of a window.
-        where: what to call the split in a message.
-        weighting: how much a supporter turn counts.
+        tokenizer: tokenizer of the start model, with its chat template.
+        dialogues: dialogues with joined turns, which start with the user.
+        max_length: largest number of tokens of a window.
+        where: name of the split in messages.
+        weighting: how supporter turns are weighted, see `sft.loss_weighting`.
 
     Raises:
         InputError: no dialogue, no supervised token, or a supporter turn without supervision.

@@ -1,7 +1,7 @@
-"""Greedy answers while DPO trains: how long they are and how much they repeat, and a rule that stops it.
+"""Greedy responses during DPO: their length and repetition, and a rule that stops the training.
 
-Margins can rise while the answers grow without end or fall into loops, and no loss shows it. What a model
-says to a few held-out histories does (dpo.samples).
+Reward margins can rise while the responses become very long or repeat themselves, which no loss shows. The
+model's responses to a few held-out histories (`dpo.samples`) show it.
 """
 
 import logging
@@ -28,14 +28,14 @@ _NGRAM = 4
 
 @dataclass(frozen=True)
 class Samples:
-    """Mean length of the answers in tokens, and the share of their 4-grams that stood there before."""
+    """Mean length of the responses in tokens, and the share of their 4-grams that are repetitions."""
 
     tokens: float
     repetition: float
 
     @classmethod
     def measure(cls, answers: Iterable[Sequence[int]]) -> "Samples":
-        """Of token ids; answers too short for a 4-gram repeat nothing."""
+        """Measure lists of token ids; a response too short for a 4-gram has no repetition."""
         lengths, repeated, total = [], 0, 0
         for ids in answers:
             grams = [tuple(ids[i : i + _NGRAM]) for i in range(len(ids) - _NGRAM + 1)]
@@ -45,7 +45,7 @@ class Samples:
         return cls(sum(lengths) / len(lengths), repeated / total if total else 0.0)
 
     def drift(self, start: "Samples", settings: Dpo) -> str | None:
-        """Why the training should stop, if it should."""
+        """The reason to stop the training, or None."""
         ratio = max(self.tokens, 1.0) / max(start.tokens, 1.0)
         if settings.stop_length is not None and not 1 / settings.stop_length <= ratio <= settings.stop_length:
             return (
@@ -62,10 +62,10 @@ class Samples:
 
 
 class SampleWatch(TrainerCallback):  # type: ignore[misc]
-    """Answers the first `dpo.samples` held-out histories every `dpo.sample_steps` optimizer steps.
+    """Generates responses to the first `dpo.samples` held-out histories every `dpo.sample_steps` steps.
 
-    Every process answers for itself, so all stop together. The measures go into the trainer's log, from
-    where a resumed training takes those of the start model.
+    Every process generates the same responses, so all stop together. The measures go into the trainer's log,
+    from which a resumed training takes those of the start model.
     """
 
     def __init__(self, job: Job[Dpo]) -> None:
@@ -95,7 +95,7 @@ class SampleWatch(TrainerCallback):  # type: ignore[misc]
         return found
 
     def _answers(self, model: Any) -> list[list[int]]:
-        """Greedy answers without the token that ends them."""
+        """Greedy responses without the end-of-turn token."""
         import torch
 
         bare = getattr(model, "module", model)
@@ -123,7 +123,7 @@ class SampleWatch(TrainerCallback):  # type: ignore[misc]
 
 
 def _logged(state: Any) -> list[Samples]:
-    """What was measured so far, the start model's first."""
+    """The measures so far, the start model's first."""
     rows = (row for row in state.log_history if "sample_tokens" in row)
     return [Samples(row["sample_tokens"], row["sample_repetition"]) for row in rows]
 

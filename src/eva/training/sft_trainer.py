@@ -1,4 +1,4 @@
-"""Acquisition: one reading of each dialogue, a loss on supporter tokens alone, an exact held-out score."""
+"""The process that runs SFT: one forward pass per dialogue, a loss on supporter tokens only."""
 
 import logging
 import math
@@ -35,7 +35,8 @@ class DialogueTrainer(Repeatable, OwnCount, Trainer):  # type: ignore[misc]
     """Trains on rows of `dialogue_examples`.
 
     The loss of an optimizer step is the weighted mean over the supervised tokens of all its batches and
-    processes, as TRL's SFTTrainer has it with weights of 1. A held-out score is the mean over all tokens.
+    processes; with weights of 1 it equals that of TRL's SFTTrainer. A held-out score is the mean over all
+    tokens.
     """
 
     def count(self, batch: Any) -> "torch.Tensor":
@@ -45,7 +46,7 @@ class DialogueTrainer(Repeatable, OwnCount, Trainer):  # type: ignore[misc]
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> "torch.Tensor":
-        """What a batch adds to the loss of its step; processes are averaged, so each counts for all."""
+        """A batch's part of the loss of its step, times the number of processes, which are averaged."""
         batch = TokenBatch(**inputs)
         share = batch.weighted_sum(batch.losses(model)) / num_items_in_batch
         loss: torch.Tensor = share * self.accelerator.num_processes

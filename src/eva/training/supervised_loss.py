@@ -1,4 +1,4 @@
-"""The loss of a batch of token rows, computed where there is one: no logits for other positions."""
+"""The loss of a batch of token rows; logits are computed only for positions with a label."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TokenBatch:
-    """Rows padded on the right to T tokens, where nothing before the padding sees it: each tensor [B, T].
+    """Rows padded on the right to T tokens, which causal attention ignores; each tensor is [B, T].
 
-    `labels` are -100 where there is no loss; `weights` say how much a label counts.
+    `labels` are -100 for tokens without loss; `weights` are the weights of the tokens' losses.
     """
 
     input_ids: "torch.Tensor"
@@ -24,12 +24,12 @@ class TokenBatch:
 
     @property
     def supervised(self) -> "torch.Tensor":
-        """Where a position predicts a label: bool [B, T - 1]."""
+        """Whether each position predicts a token with a loss: bool [B, T - 1]."""
         return self.labels[:, 1:] != IGNORE
 
     @property
     def total_weight(self) -> "torch.Tensor":
-        """How much all labels count together."""
+        """Sum of the weights of all labels."""
         return self.weights[:, 1:][self.supervised].sum()
 
     def losses(self, model: Any) -> "torch.Tensor":
@@ -41,7 +41,7 @@ class TokenBatch:
         return cross_entropy(logits.float(), self.labels[:, 1:][self.supervised], reduction="none")
 
     def weighted_sum(self, losses: "torch.Tensor") -> "torch.Tensor":
-        """Sum of `losses`, each as often as its label counts."""
+        """Sum of `losses` multiplied by their weights."""
         return (losses * self.weights[:, 1:][self.supervised]).sum()
 
     def row_sums(self, losses: "torch.Tensor") -> "torch.Tensor":
@@ -52,10 +52,10 @@ class TokenBatch:
 
 @contextmanager
 def head_at(model: Any, places: "torch.Tensor") -> Iterator[None]:
-    """Within the block the head of `model` reads only the hidden states at `places` (bool [B, T - 1]).
+    """Context manager: the head of `model` computes logits only at `places` (bool [B, T - 1]).
 
-    The logits are [1, S, vocabulary]. Whatever the model does to its logits after the head (scaling,
-    soft-capping) stays as it is.
+    The logits are [1, S, vocabulary]. What the model does to the logits after the head (scaling,
+    soft-capping) is unchanged.
     """
 
     def select(_: Any, given: tuple["torch.Tensor", ...]) -> tuple["torch.Tensor", ...]:

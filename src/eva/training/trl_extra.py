@@ -55,7 +55,7 @@ _REASONS = {
         "hub_private_repo hub_always_push"
     ),
 }
-# What TRL's own trainers do with a batch, and EVA's do not.
+# Fields that TRL's own trainers use for a batch, but EVA's do not.
 _TRLS = frozenset(
     {
         "router_aux_loss_coef", "pad_to_multiple_of", "activation_offloading", "label_smoothing_factor",
@@ -79,10 +79,10 @@ def extra_problems(stage: Stage, extra: Mapping[str, Any]) -> list[str]:
 
 
 def unread_problems(extra: Mapping[str, Any]) -> list[str]:
-    """Each field that EVA's own trainers (acquisition, and alignment on trees) would not read."""
+    """One message per field that EVA's own trainers (SFT, and DPO on trees) do not use."""
     return [
-        f"extra: `{name}` belongs to TRL's own trainers, which EVA's replace; remove it (for `dpo`, "
-        "`trainer: trl` reads it)"
+        f"extra: `{name}` is a field of TRL's own trainers, which EVA does not use here; remove it (for "
+        "`dpo`, `trainer: trl` uses it)"
         for name in extra
         if name in _TRLS
     ]

@@ -1,8 +1,8 @@
-"""How much each supervised token counts: uniformly, or as in the authors' rows of growing prefixes.
+"""Weights of supervised tokens in the loss: uniform, or as in the authors' rows of growing prefixes.
 
 The authors' code trains a dialogue of m supporter turns as m rows; row i holds turns 1 to i and supervises
-all of them (ACQ/train_full_*.py). Turn j is then in m - j + 1 rows, in each after the same tokens, so a
-causal model gives it the same log-probabilities everywhere, and one reading with weights is enough.
+all of them (ACQ/train_full_*.py). Turn j is then in m - j + 1 rows, always after the same tokens, so a
+causal model gives it the same log-probabilities in each row, and one forward pass with weights is enough.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from eva.settings.sft_section import LossWeighting
 
 
 def token_weights(kind: LossWeighting, windows: Sequence[Window]) -> list[list[float]]:
-    """For each window of a dialogue the weights of its tokens: 0 where there is no label.
+    """For each window of a dialogue, the weights of its tokens: 0 for tokens without label.
 
     A loss is the sum of weighted token losses over the sum of the weights of an optimizer step:
 
@@ -47,7 +47,7 @@ def _turn_weights(kind: LossWeighting, lengths: Sequence[int]) -> list[float]:
 
 
 def _runs(window: Window) -> list[tuple[int, int]]:
-    """Start and stop of each supervised turn: labels in one piece."""
+    """Start and stop of each supervised turn, which is a contiguous range of labels."""
     runs: list[tuple[int, int]] = []
     for place, label in enumerate(window.labels):
         if label == IGNORE:
@@ -58,7 +58,7 @@ def _runs(window: Window) -> list[tuple[int, int]]:
             runs.append((place, place + 1))
     if len(runs) != len(window.turns):
         raise InputError(
-            f"{len(runs)} supervised pieces hold {len(window.turns)} supporter turns: the chat template puts "
-            "nothing between turns; use `loss_weighting: uniform`"
+            f"{len(runs)} supervised ranges for {len(window.turns)} supporter turns: the chat template puts "
+            "no token between turns; use `loss_weighting: uniform`"
         )
     return runs
