@@ -48,15 +48,9 @@ def main(data: Path, minilm: Path, backbone: Path | None) -> None:
     add("`study` now: public, same turn", study, real, record, rejected="same_turn")
     add("all of ESConv: public, same turn", study, real, record, rejected="same_turn", max_pairs=None)
     add("EVAD's published sample", study, real, record, recipe="evad")
-    add("`laptop`: evad, the sample corpus", laptop, sample, SAMPLE / "evad" / "EVAD.json")
-    add(
-        "sample corpus: public, human",
-        laptop,
-        sample,
-        SAMPLE / "evad" / "EVAD.json",
-        recipe="public",
-        rejected="human",
-    )
+    own = SAMPLE / "evad" / "EVAD.json"
+    add("sample corpus (`laptop`): evad", laptop, sample, own, max_pairs=40)
+    add("sample corpus: public, human", laptop, sample, own, max_pairs=40, recipe="public", rejected="human")
     sys.stdout.write("\n".join(lines) + "\n")
 
 
