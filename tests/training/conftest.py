@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.flows.conftest import free_port
 
 from eva.data.dialogue import Dialogue, Preference, Turn
 from eva.settings.dpo_section import Dpo
@@ -44,6 +45,18 @@ def forked(work: Callable[[], object], log: Path, **environment: str) -> int:
 def ended(pid: int) -> int:
     """The exit code of a forked process, once it has ended; of one that a signal ended, minus the signal."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def fork_ranks(work: Callable[[], object], folder: Path) -> list[int]:
+    """Do `work` in two processes of a group, as torchrun would; what they say goes to `log-<rank>`."""
+    group = {
+        "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }  # fmt: skip
+    return [
+        forked(work, folder / f"log-{rank}", RANK=str(rank), LOCAL_RANK=str(rank), **group)
+        for rank in range(2)
+    ]
 
 
 def _dialogue(number: int) -> Dialogue:

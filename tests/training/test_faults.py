@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.flows.conftest import free_port
-from tests.training.conftest import ended, forked
+from tests.training.conftest import ended, fork_ranks
 
 from eva.artifacts import fingerprint, read_json
 from eva.errors import InputError
@@ -101,21 +100,16 @@ def launch_two(folder: Path, fault: str) -> tuple[int, str]:
 
 def fork_two(folder: Path, fault: str) -> tuple[list[int], list[str]]:
     """The same without torchrun: exit codes and what was said. One that is stopped is killed at the end."""
-    meeting = {
-        "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
-    }  # fmt: skip
 
     def work() -> None:
         sys.argv = ["faulty", *words(folder)]
         work_with_fault(fault)
 
-    logs = [folder / f"log-{rank}" for rank in range(2)]
-    pids = [forked(work, logs[r], RANK=str(r), LOCAL_RANK=str(r), **meeting) for r in range(2)]
+    pids = fork_ranks(work, folder)
     first = ended(pids[0])
     if fault.startswith("SIGSTOP"):
         os.kill(pids[1], signal.SIGKILL)
-    return [first, ended(pids[1])], [log.read_text() for log in logs]
+    return [first, ended(pids[1])], [(folder / f"log-{rank}").read_text() for rank in range(2)]
 
 
 def words(folder: Path) -> list[str]:

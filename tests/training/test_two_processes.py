@@ -5,15 +5,17 @@ With an update of four batches and activations computed again, as in the paper's
 
 import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.flows.conftest import free_port
+from tests.training.conftest import ended, fork_ranks
 
 from eva.artifacts import read_json
-from eva.training import dpo_trainer, launch, sft_trainer
+from eva.training import dpo_trainer, launch, sft_trainer, worker
 from eva.training.dpo import plan as plan_dpo
 from eva.training.job import Fit, Plan
 from eva.training.sft import plan as plan_sft
@@ -30,11 +32,17 @@ WEIGHTS = 1e-5  # absolute; seen: 4e-7 and 2e-8, while three steps move a weight
 
 
 def run(planned: Plan[Any], fit: Fit, folder: Path) -> dict[str, Any]:
-    """The outcome of a training in one process, or launched where its settings say so."""
+    """The outcome of a training in this process, or in two where its settings say so."""
     folder.mkdir()
     if launch.is_distributed(planned.job.settings):
         planned.job.write(folder)
-        launch.start(planned.job.settings, fit.__module__, folder, None)
+
+        def work() -> None:
+            sys.argv = ["trainer", str(folder)]
+            worker.work(fit, type(planned.job.settings))
+
+        codes = [ended(pid) for pid in fork_ranks(work, folder)]
+        assert codes == [0, 0], [(folder / f"log-{rank}").read_text()[-3000:] for rank in range(2)]
     else:
         fit(planned.job, folder, None)
     outcome: dict[str, Any] = read_json(folder / "result.json")
