@@ -102,19 +102,19 @@ def authors(model: Path, chosen: Sequence[Preference], folder: Path) -> Any:
     _, job = _job(model, chosen)
     policy = get_peft_model(load_model(model, "float32"), dpo_trainer._adapter(job))
     second = load_model(model, "float32")
-    return _trl(job, model, folder / "authors", model=policy, ref_model=second)
+    return _trl(job, load_tokenizer(model), folder / "authors", model=policy, ref_model=second)
 
 
 def peft(model: Path, chosen: Sequence[Preference], folder: Path) -> Any:
     """TRL as it is best used: the adapter off is the reference, computed once."""
     _, job = _job(model, chosen)
     return _trl(
-        job, model, folder / "peft", model=load_model(model, "float32"),
+        job, load_tokenizer(model), folder / "peft", model=load_model(model, "float32"),
         peft_config=dpo_trainer._adapter(job), precompute_ref_log_probs=True,
     )  # fmt: skip
 
 
-def _trl(job: Any, model: Path, folder: Path, precompute_ref_log_probs: bool = False, **given: Any) -> Any:
+def _trl(job: Any, tokenizer: Any, folder: Path, precompute_ref_log_probs: bool = False, **given: Any) -> Any:
     config = DPOConfig(
         output_dir=str(folder), num_train_epochs=1, learning_rate=2e-4, per_device_train_batch_size=1,
         gradient_accumulation_steps=len(job.train), bf16=False, activation_checkpointing=False,
@@ -122,9 +122,7 @@ def _trl(job: Any, model: Path, folder: Path, precompute_ref_log_probs: bool = F
         save_strategy="no", report_to="none", disable_tqdm=True, use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=False, remove_unused_columns=False,
     )  # fmt: skip
-    return _TimedReference(
-        args=config, train_dataset=job.train, processing_class=load_tokenizer(model), **given
-    )
+    return _TimedReference(args=config, train_dataset=job.train, processing_class=tokenizer, **given)
 
 
 _BASELINES = {"the authors' recipe": authors, "TRL with PEFT": peft}

@@ -102,7 +102,7 @@ def test_nothing_old_comes_back_after_a_change_and_all_of_it_after_a_comment(
         )
 
     first = train("first")
-    edit("training/loop.py", '"""Score, train', '"""First score, train')
+    edit("training/loop.py", '"""Evaluate, train', '"""First evaluate, train')
     assert train("reworded").reused
     edit("training/preference_loss.py", "beta * (chosen - rejected)", "2 * beta * (chosen - rejected)")
     changed = train("changed")
