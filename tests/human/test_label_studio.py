@@ -93,7 +93,7 @@ def test_all_faults_of_an_export_at_once(study: Path) -> None:
     assert "export.json task 1 annotation 1: no rating for fluency" in message
     name = tasks[1]["data"]["item"]
     assert (
-        f"task 2 annotation 2: label_studio:1 rated {name} already in export.json task 2 annotation 1"
+        f"task 2 annotation 2: label_studio:1 already rated {name} in export.json task 2 annotation 1"
         in message
     )
     assert message.count("item 'item_99' is not in the key") == 2

@@ -48,7 +48,7 @@ def test_everything_at_once(study: Path) -> None:
         "rater_1.csv row 3: comprehensibility is 'win', expected one of left, tie, right",
         "rater_1.csv row 4: item 'item_77' is not in the key",
         "rater_1.csv row 5: rater 'rater_9' is not in the key",
-        f"rater_2.csv row 14: rater_2 rated {rows[0]['item']} already in rater_2.csv row 2",
+        f"rater_2.csv row 14: rater_2 already rated {rows[0]['item']} in rater_2.csv row 2",
     ):
         assert f"  - {part}" in message
     assert message.startswith("ratings: 5 problems\n")
@@ -58,7 +58,7 @@ def test_a_sheet_that_came_twice(study: Path) -> None:
     shutil.copy(sheet(study, 3), study / "sheets" / "rater_3 (1).csv")
     message = refusal(study)
     assert message.startswith("ratings: 12 problems")
-    assert "rater_3.csv row 2: rater_3 rated" in message
+    assert "rater_3.csv row 2: rater_3 already rated" in message
 
 
 def test_columns_sorted_apart_from_their_rows(study: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_blank_sheet_and_a_lost_one(study: Path) -> None:
     assert (ratings.raters, ratings.ratings_per_item) == (("rater_1",), "1")
     assert ratings.gaps == ("rater_2 rated none of 12 items", "rater_3 rated none of 12 items")
     blank(sheet(study, 1))
-    assert "nothing is filled in in rater_1.csv, rater_2.csv" in refusal(study)
+    assert "nothing is filled in: rater_1.csv, rater_2.csv" in refusal(study)
 
 
 def test_a_rater_who_gave_up(study: Path) -> None:

@@ -76,9 +76,7 @@ def test_import_from_nowhere(eva: Eva, here: Path) -> None:
 
 def test_import_of_a_blank_study(eva: Eva, systems: tuple[Path, Path]) -> None:
     eva("human", "export", *systems, "--out", "new")
-    assert (
-        "nothing is filled in in rater_1.csv, rater_2.csv, rater_3.csv" in refused(eva, "import", "new").err
-    )
+    assert "nothing is filled in: rater_1.csv, rater_2.csv, rater_3.csv" in refused(eva, "import", "new").err
 
 
 def test_other_response_files(eva: Eva, systems: tuple[Path, Path], study: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class Ratings:
 def read_ratings(key: Key, files: Sequence[Path]) -> Ratings:
     """Read filled csv sheets and Label Studio exports; one `InputError` lists all problems of all files.
 
-    A row without any answer, a row that is gone and a sheet that is not there count as not rated.
+    Rows without answers, missing rows and missing sheets count as not rated.
     """
     if not files:
         raise InputError("there are no filled sheets to read; give csv sheets or a Label Studio export")
@@ -95,7 +95,7 @@ def _read_all(key: Key, files: Sequence[Path]) -> tuple[list[Record], list[str]]
         records += [record for record in found if any(record.answers.values())]
         problems += wrong
     if not records and not problems:
-        problems.append(f"nothing is filled in in {', '.join(path.name for path in files)}")
+        problems.append(f"nothing is filled in: {', '.join(path.name for path in files)}")
     return records, problems
 
 
@@ -121,7 +121,7 @@ def _wrong(record: Record, key: Key) -> Iterator[str]:
 
 
 def _gaps(key: Key, records: Sequence[Record]) -> Iterator[str]:
-    """Who rated less than was asked, and the items that nobody rated."""
+    """Messages for raters with missing ratings, and for items without ratings."""
     rated = Counter(record.rater for record in records)
     if any(rater in rated for rater in key.raters):  # sheets, and not a Label Studio project
         for rater, items in key.raters.items():
