@@ -43,7 +43,7 @@ def _plugins(folder: Path) -> list[Path]:
 def _talks(folder: Path) -> None:
     """Invented talks, none twice, two emotions in turn."""
     folder.mkdir(parents=True)
-    for split, some in (("train", FEARS), ("valid", FEARS[:2]), ("test", FEARS[2:4])):
+    for split, some in (("train", FEARS), ("valid", FEARS[:2]), ("test", FEARS)):
         lines = [
             f"{('sad', 'afraid')[place % 2]}\tI think of {fear} every {split} night.\tThat sounds heavy."
             f"\tIt is, {split}.\tTell me more."
@@ -78,6 +78,7 @@ def _rows(clone: Clone) -> None:
     added["variants"] = {"base": {**untrained, "prompt": "eva"}, "plain_cot": {**untrained, "prompt": "cot"}}
     added["matrix"] |= {"corpora": ["talks"], "backbones": ["own_qwen"]}
     added["evaluate"]["metrics"] = ["plain_words", "length"]
+    added["generate"]["max_dialogues"] = len(FEARS)  # two have no interval
     added["capability"]["after"] = "plain_cot"
     added["register"] |= {"corpus": "talks", "backbone": "own_qwen", "variant": "plain_cot"}
     clone.save(added)
@@ -94,7 +95,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     study = write_study(tmp_path_factory.mktemp("study"))
     shutil.copytree(study / "levels", clone.root / "models" / "level_classifier")
     shutil.copytree(study / "epitome", clone.root / "models" / "epitome")
-    (clone.root / "data" / "preferences" / "own_qwen").mkdir(parents=True)
+    for folder in ("data/preferences/own_qwen", "metrics/preferences"):
+        (clone.root / folder).mkdir(parents=True)
     assert clone.run("eva.cli", "params", "check").stdout.startswith("params.yaml: fine (2 variants")
     assert clone.ran("--single-item", *TARGETS) == set(TARGETS)
     return clone
@@ -104,7 +106,7 @@ def test_table_and_page_show_them(extended: Clone) -> None:
     table = (extended.root / "report" / "comparison.txt").read_text().splitlines()
     assert table[0].startswith("talks, own_qwen") and "baseline base" in table[0]
     headings = next(line.split() for line in table if "Chars" in line)
-    assert headings == ["Chars"], "another table's metric stands in this one"
+    assert "SD" not in headings, "another table's metric stands in this one"
     assert [line.split()[0] for line in table if line.startswith(VARIANTS)] == list(VARIANTS)
     page = (extended.root / "report" / "index.html").read_text()
     assert all(words in page for words in ("Chars", "SD", "Characters of a response over its words"))
