@@ -73,8 +73,8 @@ def _block(group: Group) -> str:
             cells = [(row.cells.get(one.name), one.decimals) for one in columns]
             lines.append(["  paper", *(_plain_paper(cell, decimals) for cell, decimals in cells)])
     if group.people:
-        cells = [_plain(group.people.cells.get(one.name), one.decimals) for one in columns]
-        lines.append([group.people.variant, *cells])
+        people = [_plain(group.people.cells.get(one.name), one.decimals) for one in columns]
+        lines.append([group.people.variant, *people])
     for name, values in (("plug-in floor", group.floor), ("  same size", group.same_size)):
         if values:
             lines.append([name, *(_plain_floor(values.get(one.name), one.decimals) for one in columns)])

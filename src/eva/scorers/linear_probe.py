@@ -87,7 +87,7 @@ def _layer(weight: torch.Tensor, bias: torch.Tensor) -> torch.nn.Linear:
 
 def empty_layer(inputs: int, outputs: int) -> torch.nn.Linear:
     """An uninitialised float32 layer; it does not advance the random generator."""
-    layer: torch.nn.Linear = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)
+    layer: torch.nn.Linear = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
     return layer
 
 
