@@ -5,7 +5,7 @@ each with a probe of the same language model. The baseline reads all texts once 
 which they come, in batches padded to the longest text; ours reads texts of similar length together, and what
 scorers share once. The layers on top are random, which costs what trained ones cost. Tokens count padding.
 
-    python benchmarks/scorers.py models/backbone data/prepared/esconv/test.jsonl -n 1000
+    python -m benchmarks.scorers models/backbone data/prepared/esconv/test.jsonl -n 1000
 """
 
 import argparse
@@ -69,7 +69,7 @@ def compare(
     """Label `rows` both ways, one after the other; loading and saving are not timed."""
     with tempfile.TemporaryDirectory() as folder:
         _random_scorers(encoder, backbone, precision, Path(folder))
-        scorers = Scorers.below(Path(folder), precision)
+        scorers = Scorers(Path(folder) / "level_classifier", Path(folder) / "epitome", precision)
         apart = {
             kind: load(Path(folder) / _place(kind), kind, list(names), precision)[0]
             for kind, names in _KINDS.items()
