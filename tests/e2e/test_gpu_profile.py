@@ -45,7 +45,8 @@ def settings(root: Path, model: Path) -> dict[str, Any]:
         "role": "causal", "source": "local", "id": str(model),
         "lora_targets": ["q_proj", "k_proj", "v_proj", "o_proj"],
     }  # fmt: skip
-    given["preferences"]["max_pairs"] = 16
+    # The sample's supporters send one message a turn, and a random model writes no pairs that pass the gate.
+    given["preferences"] = laptop["preferences"]
     given["generate"] |= {"max_dialogues": 2, "max_new_tokens": 8}
     assert given["sft"]["extra"] == {"optim": "adafactor"}
     assert {given[name]["precision"] for name in ("sft", "dpo", "generate")} == {"bf16"}
@@ -79,9 +80,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_every_stage_of_the_chain(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]
 ) -> None:
+    from eva.models.tiny import build_tiny
     from eva.registry import registration
 
     build_like_smollm2_1_7b(tmp_path / "given")
+    build_tiny("roberta", "encoder", tmp_path / "encoder")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sample").symlink_to(root / "data" / "sample")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings(root, tmp_path / "given")))
@@ -98,8 +101,8 @@ def test_every_stage_of_the_chain(
     )  # fmt: skip
     stage("backbone", BACKBONE, "--out", "backbone")
     stage(
-        "preferences", BACKBONE, *prepared, *evad, "--model", "backbone", "--out", "pairs",
-        "--metrics", "pairs.json",
+        "preferences", BACKBONE, *prepared, *evad, "--model", "backbone", "--encoder", "encoder", "--out",
+        "pairs", "--metrics", "pairs.json",
     )  # fmt: skip
     before = calls["adafactor"]
     stage(
