@@ -55,7 +55,7 @@ def test_values_that_would_fail_at_their_own_stage_are_found_before_any(checkout
         "evaluate.metrics": "'blue' is neither a metric",
         "register.alias": "'champion' is not in mlflow/policy.yaml",
         "dpo.processes": "`launcher: single` starts one process",
-        "sft.deepspeed": "zero9.json is no file",
+        "sft.deepspeed": "zero9.json is not a file",
         "data.evad": "no such file",
         "capability.tasks": "Nearest: everyday_sense",
     }.items():

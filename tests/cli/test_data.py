@@ -84,7 +84,7 @@ def test_both_sides_of_evad_are_compared(eva: Eva, checkout: Path) -> None:
         assert eva("data", "responses", f"{of}.jsonl", "--of", of).code == 0
     done = eva("score", "chosen.jsonl", "--baseline", "rejected.jsonl", "--metrics", "length,diversity")
     assert done.code == 0, done.err
-    assert "compared with rejected.jsonl" in done.out
+    assert done.out.startswith("chosen, rejected\n")
 
 
 def test_wrong_words_of_responses_come_at_once(eva: Eva, checkout: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.cli.conftest import Eva, Outcome, row, write_rows
 
 from eva.settings.profiles import profile_text
@@ -94,15 +95,16 @@ def test_an_output_that_would_do_harm(eva: Eva, good: Path, here: Path) -> None:
     assert "is a folder" in refused(eva, "good.jsonl", "--json", here).err
 
 
-def test_faulty_settings(eva: Eva, good: Path, here: Path) -> None:
-    (here / "params.yaml").write_text("evaluate: {metrics: []}\n")
+def test_faulty_settings(eva: Eva, good: Path, here: Path, root: Path) -> None:
+    settings = yaml.safe_load(profile_text(root / "profiles", "smoke")) | {"evaluate": {"metrics": []}}
+    (here / "params.yaml").write_text(yaml.safe_dump(settings))
     assert "`evaluate.metrics`" in refused(eva, "good.jsonl").err
     assert "nowhere.yaml: no such file" in refused(eva, "good.jsonl", "--params", "nowhere.yaml").err
 
 
 def test_nothing_that_can_be_computed(eva: Eva, here: Path, root: Path) -> None:
     text = profile_text(root / "profiles", "smoke")
-    line = next(line for line in text.splitlines() if line.startswith("  metrics:"))
+    line = next(line for line in text.splitlines() if line.startswith("  metrics: ["))
     (here / "params.yaml").write_text(text.replace(line, "  metrics: [evaeval]"))
     write_rows(here / "good.jsonl", [row()])
     assert "no metric can be computed: 1 problem\n  - evaeval: no scorer" in refused(eva, "good.jsonl").err
