@@ -56,6 +56,7 @@ def test_a_prepared_dialogue_in_two_splits(checkout: Checkout, prepared: Path) -
         file.write(json.dumps(first | {"id": "esconv-999", "position": 999}) + "\n")
     done = checkout.stage(
         "validate", corpus="esconv", prepared=prepared, evad="data/sample/evad/EVAD.json",
+        plugins="plugins/corpora",
         out="data/validated/esconv", metrics="metrics/validate/esconv.json",
     )  # fmt: skip
     assert done.returncode == 2

@@ -13,14 +13,16 @@ _OURS = ("eva", "pipelines", "__main__")
 
 def silence_libraries() -> None:
     """Hide the output of libraries except errors and most warnings; call it after logging is configured."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    verbosity = os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # read when transformers is imported
     # "Loading weights", "Writing model shards": read when huggingface_hub is imported.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if "transformers" in sys.modules:
-        from transformers.utils.logging import disable_progress_bar
+        from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
         disable_progress_bar()
+        if verbosity == "error":
+            set_verbosity_error()
     warnings.filterwarnings("ignore", category=FutureWarning)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
