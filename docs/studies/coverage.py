@@ -10,12 +10,13 @@ told apart (false alarms, p below .05 before Holm's correction).
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from evaeval import SYSTEMS, measured, talk_of
 from simulated_metrics import KINDS, Kind, bigrams
+from tally import Tally
 
 from eva.artifacts import write_text
 from eva.metrics import formulas
@@ -29,43 +30,11 @@ LONG = SIZES[2:]  # of EVAEval, whose levels are seldom measured on fewer
 # Of EVAEval and of seeds half as many, of Dist-2 a quarter, as they take longer: Monte-Carlo errors of a
 # coverage near 95 % are .5, .7 and 1 point.
 TRIALS = 2000
-RESAMPLES, ENOUGH = 999, 0.5  # a coverage is shown where at least half of the trials have an interval
+RESAMPLES = 999
 POPULATION = 100_000  # dialogues whose value is taken as the truth
 AT_ONCE = 250
 
 Runs = list[Statistic]
-
-
-@dataclass
-class Tally:
-    """Of the trials that have an interval: how many hold the truth."""
-
-    trials: int = 0
-    given: int = 0
-    held: int = 0
-
-    def add(self, intervals: Sequence[tuple[float, float] | None], truth: float) -> None:
-        given = [ci for ci in intervals if ci is not None]
-        self.trials += len(intervals)
-        self.given += len(given)
-        self.held += sum(low <= truth <= high for low, high in given)
-
-    @property
-    def missed(self) -> float:
-        return 1 - self.held / self.given
-
-    def coverage(self) -> str:
-        return self._shown(lambda: f"{100 * self.held / self.given:.1f}")
-
-    def alarms(self) -> str:
-        return self._shown(lambda: f"{100 * self.missed:.1f}")
-
-    def _shown(self, number: Callable[[], str]) -> str:
-        """The number, with the share of trials without an interval where there are some."""
-        if self.given < ENOUGH * self.trials:
-            return "no interval"
-        without = 100 * (1 - self.given / self.trials)
-        return number() + (f" ({without:.0f} without)" if without >= 0.5 else "")
 
 
 def main(corpus: Path, out: Path, trials: int) -> None:

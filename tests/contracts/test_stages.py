@@ -15,7 +15,7 @@ from eva.settings.params_file import SECTIONS, read_settings
 ROOT = Path(__file__).resolve().parents[2]
 DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES: dict[str, dict[str, Any]] = {name: body.get("do", body) for name, body in DAG["stages"].items()}
-PARTS = {"__init__", "__main__", "declared", "dependencies", "leftovers", "runner", "tables"}
+PARTS = {"__init__", "__main__", "declared", "dependencies", "leftovers", "runner", "scoring", "tables"}
 GRAPH = dependencies.import_graph()
 
 

@@ -34,69 +34,78 @@ class Prompt(StrEnum):
     COT = "cot"
 
 
-def generate(
-    prepared: Annotated[
-        Path, typer.Option(help="folder written by the stage `prepare`, e.g. data/prepared/esconv")
-    ],
-    model: Annotated[str, typer.Option(help="folder of a model, or its name at the endpoint")],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE.jsonl", help="file to write; provenance goes to FILE.json")
-    ],
-    backend: Annotated[
-        Backend, typer.Option(help="local: transformers; openai: a compatible endpoint; vllm: vLLM")
-    ] = Backend.LOCAL,
-    prompt: Annotated[
-        Prompt, typer.Option(help="eva: the paper's Table 3; cot: chain of thought")
-    ] = Prompt.EVA,
-    split: Annotated[str, typer.Option(help="train, valid or test")] = "test",
-    seed: Annotated[int, typer.Option(min=0, help="seed of sampling")] = 1,
-    params: Annotated[Path, typer.Option(help="params file, of which section `generate` is used")] = Path(
-        "params.yaml"
+# Options, each with its help; those of LIMITS are for endpoints only.
+Prepared = Annotated[
+    Path, typer.Option(help="folder written by the stage `prepare`, e.g. data/prepared/esconv")
+]
+Model = Annotated[str, typer.Option(help="folder of a model, or its name at the endpoint")]
+Out = Annotated[Path, typer.Option(metavar="FILE.jsonl", help="file to write; provenance goes to FILE.json")]
+OfBackend = Annotated[
+    Backend, typer.Option(help="local: transformers; openai: a compatible endpoint; vllm: vLLM")
+]
+OfPrompt = Annotated[Prompt, typer.Option(help="eva: the paper's Table 3; cot: chain of thought")]
+Split = Annotated[str, typer.Option(help="train, valid or test")]
+Seed = Annotated[int, typer.Option(min=0, help="seed of sampling")]
+Params = Annotated[Path, typer.Option(help="params file, of which section `generate` is used")]
+Adapter = Annotated[Path | None, typer.Option(help="folder of a LoRA adapter", rich_help_panel=LOCAL)]
+Store = Annotated[
+    Path,
+    typer.Option(help="checkpoint folder to resume from", envvar="EVA_CHECKPOINTS", rich_help_panel=LOCAL),
+]
+Answers = Annotated[
+    Path,
+    typer.Option(
+        help="folder where responses of the endpoint are kept", envvar="EVA_ANSWERS", rich_help_panel=LIMITS
     ),
-    adapter: Annotated[
-        Path | None, typer.Option(help="folder of a LoRA adapter", rich_help_panel=LOCAL)
-    ] = None,
-    store: Annotated[
-        Path,
-        typer.Option(
-            help="checkpoint folder to resume from", envvar="EVA_CHECKPOINTS", rich_help_panel=LOCAL
-        ),
-    ] = Path(".eva/checkpoints"),
-    answers: Annotated[
-        Path,
-        typer.Option(
-            help="folder where responses of the endpoint are kept",
-            envvar="EVA_ANSWERS",
-            rich_help_panel=LIMITS,
-        ),
-    ] = Path(".eva/answers"),
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, help="requests sent at the same time [4]", rich_help_panel=LIMITS)
-    ] = None,
-    rpm: Annotated[
-        int | None, typer.Option(min=1, help="most requests per minute", rich_help_panel=LIMITS)
-    ] = None,
-    retries: Annotated[
-        int | None, typer.Option(min=0, help="retries of one request [8]", rich_help_panel=LIMITS)
-    ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="seconds to wait for one response [120]", rich_help_panel=LIMITS),
-    ] = None,
-    input_price: Annotated[
-        float | None, typer.Option(min=0, help="price per million input tokens", rich_help_panel=LIMITS)
-    ] = None,
-    output_price: Annotated[
-        float | None, typer.Option(min=0, help="price per million output tokens", rich_help_panel=LIMITS)
-    ] = None,
-    request: Annotated[
-        str | None,
-        typer.Option(
-            metavar="JSON",
-            help='fields added to every request, e.g. {"max_tokens": null, "max_completion_tokens": 200}',
-            rich_help_panel=LIMITS,
-        ),
-    ] = None,
+]
+Concurrency = Annotated[
+    int | None, typer.Option(min=1, help="requests sent at the same time [4]", rich_help_panel=LIMITS)
+]
+PerMinute = Annotated[
+    int | None, typer.Option(min=1, help="most requests per minute", rich_help_panel=LIMITS)
+]
+Retries = Annotated[
+    int | None, typer.Option(min=0, help="retries of one request [8]", rich_help_panel=LIMITS)
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="seconds to wait for one response [120]", rich_help_panel=LIMITS),
+]
+InputPrice = Annotated[
+    float | None, typer.Option(min=0, help="price per million input tokens", rich_help_panel=LIMITS)
+]
+OutputPrice = Annotated[
+    float | None, typer.Option(min=0, help="price per million output tokens", rich_help_panel=LIMITS)
+]
+Request = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JSON",
+        help='fields added to every request, e.g. {"max_tokens": null, "max_completion_tokens": 200}',
+        rich_help_panel=LIMITS,
+    ),
+]
+
+
+def generate(
+    prepared: Prepared,
+    model: Model,
+    out: Out,
+    backend: OfBackend = Backend.LOCAL,
+    prompt: OfPrompt = Prompt.EVA,
+    split: Split = "test",
+    seed: Seed = 1,
+    params: Params = Path("params.yaml"),
+    adapter: Adapter = None,
+    store: Store = Path(".eva/checkpoints"),
+    answers: Answers = Path(".eva/answers"),
+    concurrency: Concurrency = None,
+    rpm: PerMinute = None,
+    retries: Retries = None,
+    timeout: Timeout = None,
+    input_price: InputPrice = None,
+    output_price: OutputPrice = None,
+    request: Request = None,
 ) -> None:
     """Generate a response for every supporter turn of a split, given the human dialogue before it.
 
