@@ -172,11 +172,17 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def is_abandoned(left: Path) -> bool:
-    """Whether no process writes a file or folder whose name ends in `PARTIAL` or `REPLACED` any more."""
-    age = time.time() - left.stat().st_mtime
-    if not left.is_dir():
-        return age > _YOUNG_FILE
-    handle = os.open(left, os.O_RDONLY)
+    """Whether no process writes a file or folder whose name ends in `PARTIAL` or `REPLACED` any more.
+
+    One that was renamed meanwhile is not abandoned.
+    """
+    try:
+        age = time.time() - left.stat().st_mtime
+        if not left.is_dir():
+            return age > _YOUNG_FILE
+        handle = os.open(left, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:  # held, or a file system without locks, where nobody can know

@@ -21,7 +21,7 @@ def load_plugins(folder: Path) -> Mapping[str, str]:
     A file or package whose name begins with `_` is left to the modules that import it.
 
     Returns:
-        The modules' names, each with the sha256 of its file or package.
+        The names of all modules, those that begin with `_` too, each with the sha256 of its file or package.
 
     Raises:
         InputError: there is no such folder, or modules that cannot be imported, each with why and where.
@@ -33,16 +33,18 @@ def load_plugins(folder: Path) -> Mapping[str, str]:
     with _importable(place):
         found = {name: _fault(name, path, place) for name, path in modules.items()}
     raise_if((f"{modules[name].name}: {fault}" for name, fault in found.items() if fault), folder)
-    return {name: digest_path(path) for name, path in modules.items()}
+    return {path.stem: digest_path(path) for path in _importable_files(place)}
 
 
 def _modules(place: Path) -> Iterator[tuple[str, Path]]:
     """Modules by name; of a package, its folder."""
+    return ((path.stem, path) for path in _importable_files(place) if not path.stem.startswith("_"))
+
+
+def _importable_files(place: Path) -> Iterator[Path]:
     for path in sorted(place.iterdir()):
-        if path.stem.startswith(("_", ".")):
-            continue
-        if path.suffix == ".py" or (path / "__init__.py").is_file():
-            yield path.stem, path
+        if not path.stem.startswith(".") and (path.suffix == ".py" or (path / "__init__.py").is_file()):
+            yield path
 
 
 @contextmanager

@@ -13,12 +13,13 @@ import yaml
 from filelock import FileLock
 from typer.testing import CliRunner
 
-from eva.artifacts import fingerprint, new_folder, write_json
+from eva.artifacts import fingerprint, is_abandoned, new_folder, write_json
 from eva.cli import app
 from eva.generation.half_finished import resumable
 from eva.generation.local import computation
 from eva.manifest import seal
 from eva.settings.params_file import Settings, read_settings
+from eva.storage.inventory import Stored
 from eva.training.run_store import Run, claim, known_inputs
 
 MB = 1_000_000
@@ -156,6 +157,12 @@ def test_what_a_killed_process_left_is_shown_and_freed_and_what_is_being_written
     writing[1].wait()
     with new_folder(outs[1]) as folder:  # who writes the same again takes it away
         assert not left[1].exists() and folder.is_dir()
+
+
+def test_what_is_renamed_while_the_list_is_made_is_no_error(tmp_path: Path) -> None:
+    gone = tmp_path / ".scores.json.x.partial"
+    assert not is_abandoned(gone)
+    assert Stored("leftover", gone, None, "", None, (gone,)).size == 0
 
 
 def test_what_was_to_be_replaced_stays_until_something_stands_in_its_place(checkout: Path) -> None:

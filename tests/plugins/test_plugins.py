@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from eva.data.formats import corpus_format
 from eva.errors import InputError
 from eva.plugins import load_plugins
 
@@ -28,17 +29,20 @@ def test_every_module_and_package_is_imported_once_and_nothing_is_written(folder
     (folder / "_own_shared.py").write_text("LOG = []\n")
     before = sorted(path.name for path in folder.rglob("*"))
     first = load_plugins(folder)
-    assert list(first) == ["own_one", "own_two"]
+    assert set(first) == {"_own_shared", "own_one", "own_two"}
     assert load_plugins(folder) == first
     assert sys.modules["_own_shared"].LOG == ["one", "two"]
     assert sorted(path.name for path in folder.rglob("*")) == before
 
 
 def test_a_digest_follows_the_content(folder: Path) -> None:
-    (folder / "own_three.py").write_text("A = 1\n")
+    (folder / "own_three.py").write_text("import _own_common\n")
+    (folder / "_own_common.py").write_text("A = 1\n")
     first = load_plugins(folder)
-    (folder / "own_three.py").write_text("A = 2\n")
-    assert load_plugins(folder) != first
+    (folder / "own_three.py").write_text("import _own_common as own\n")
+    second = load_plugins(folder)
+    (folder / "_own_common.py").write_text("A = 2\n")
+    assert len({str(one) for one in (first, second, load_plugins(folder))}) == 3
 
 
 def test_all_that_cannot_be_imported_is_one_message(folder: Path) -> None:
@@ -54,6 +58,11 @@ def test_all_that_cannot_be_imported_is_one_message(folder: Path) -> None:
     assert "own_five.py: SyntaxError: invalid syntax (own_five.py, line 1)" in message
     assert "json.py: Python has another module json" in message
     assert "own_six.py: own_six.py, line 1: ModuleNotFoundError" in message
+
+
+def test_a_strategy_without_a_level_is_refused() -> None:
+    with pytest.raises(ValueError, match="'own_talks': strategies without a level: Empathise"):
+        corpus_format("own_talks", emotions=("calm",), strategies=("Question", "Empathise"))
 
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.models.families import FAMILIES
 from tests.models.test_families import DIALOGUE, tokenizer_of
 
+from eva.data.utterances import Utterance, collapse, join
 from eva.errors import InputError
 from eva.generation import reply as replies
 from eva.generation.sampling import Decoding, Written
@@ -94,7 +95,7 @@ def test_a_thought_is_no_part_of_the_reply(seen: Seen, tmp_path: Path) -> None:
     (said,) = model.predict({"messages": DIALOGUE[:1]})
     message = said["choices"][0]["message"]
     assert message["content"] == "I am with you."
-    assert "They grieve." in message["reasoning_content"]
+    assert message["reasoning_content"] == "They grieve."
     assert said["choices"][0]["finish_reason"] == "stop"
 
 
@@ -131,11 +132,12 @@ def test_what_it_cannot_do_is_refused(tmp_path: Path, given: dict[str, Any], sai
 
 
 def test_turns_are_as_in_training() -> None:
-    said = ["a", "b"]
-    user, both = {"role": "user", "content": "a"}, [{"role": "user", "content": one} for one in said]
-    assert alternating(both) == [{"role": "user", "content": "a\nb"}]
+    user, said = {"role": "user", "content": "a"}, ["a \n b", "", "c"]
+    (trained,) = join([Utterance("user", collapse(text)) for text in said if text])
+    both = [{"role": "user", "content": text} for text in said]
+    assert alternating(both) == [{"role": "user", "content": trained.content}]
     silent = {"role": "assistant", "content": " "}
-    assert alternating([user, silent, user]) == [{"role": "user", "content": "a\na"}]
+    assert alternating([user, silent, user]) == [{"role": "user", "content": "a a"}]
     for wrong, why in (("system", "its own system text"), ("wizard", "'wizard'")):
         with pytest.raises(InputError, match=why):
             alternating([{"role": wrong, "content": "x"}, user])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from eva.data.dialogue import STRATEGY_LEVELS
 from eva.data.utterances import Loaded
 from eva.errors import InputError
 
@@ -39,8 +40,10 @@ def corpus_format(
     """Decorator that registers a loader as a format; see `Format` for the arguments.
 
     Raises:
-        ValueError: the name is already registered.
+        ValueError: the name is already registered, or a strategy has no level in `STRATEGY_LEVELS`.
     """
+    if unknown := sorted(set(strategies) - set(STRATEGY_LEVELS)):
+        raise ValueError(f"corpus format {name!r}: strategies without a level: {', '.join(unknown)}")
 
     def register(load: Load) -> Load:
         if name in _FORMATS:

@@ -87,11 +87,11 @@ def generate_memory(
     return model.parameters * width + cache + reading + rows * model.vocab * 4 * 6
 
 
-def classifier_memory(model: Architecture, batch: int, length: int) -> float:
-    """Bytes of fine-tuning an encoder: the pretrained one, the one in training, and the mean of the folds."""
+def classifier_memory(model: Architecture, batch: int, length: int, folds: int) -> float:
+    """Bytes of fine-tuning an encoder: the pretrained one, the one in training, and those of all folds."""
     per_token = 12 * model.hidden + 2 * model.intermediate + 3 * model.heads * length
     training = batch * length * model.layers * per_token * 4
-    return model.parameters * (2 * _WEIGHT + _GRADIENT + _MOMENTS + _WEIGHT) + training
+    return model.parameters * ((1 + folds) * _WEIGHT + _GRADIENT + _MOMENTS) + training
 
 
 def reading_memory(model: Architecture, settings: Scorer) -> float:

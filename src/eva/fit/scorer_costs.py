@@ -33,7 +33,7 @@ def level_classifier_cost(inputs: Inputs, formats: Formats) -> StageCost:
         Small(1.5),
     ]
     probe, held = _probe(inputs, settings, rows + 3 * tested, length // (1 + settings.context_turns), 5)
-    memory = classifier_memory(encoder, settings.batch_size, settings.max_length) + held
+    memory = classifier_memory(encoder, settings.batch_size, settings.max_length, settings.folds) + held
     parts += probe
     return StageCost(name, "scorers", tuple(parts), precision, learnt.tokens, steps, memory)
 
@@ -76,7 +76,8 @@ def evaluate_cost(name: str, inputs: Inputs, corpus: str, backbone: str) -> Stag
         read = _reading(responses * 2, 40)
         parts.append(Compute("forward", encoder, read.tokens, read.squares, 0, _BATCH, 40))
         own = reading_memory(encoder, section)
-        held, reading = held + 4 * encoder.parameters, max(reading, own - 4 * encoder.parameters)
+        copies = section.folds if section is settings.level_classifier else 1  # all folds' models are read
+        held, reading = held + copies * 4 * encoder.parameters, max(reading, own - 4 * encoder.parameters)
         if section.probe not in probed:
             probe, of_probe = _probe(inputs, section, responses, 40, 0)
             parts, held = [*parts, *probe], held + of_probe

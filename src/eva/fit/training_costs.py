@@ -12,7 +12,7 @@ from eva.fit.memory_needs import (
 from eva.fit.pair_sizes import Pairs, as_trees, fullest, one_by_one
 from eva.fit.stage_cost import STORED, Formats, StageCost
 from eva.fit.text_sizes import Sequences, sequence
-from eva.fit.work import Compute, Decode, Kind, Part, Update, Write
+from eva.fit.work import Compute, Decode, Kind, Part, Small, Update, Write
 from eva.settings.dpo_section import Dpo
 from eva.settings.generate_section import Generate
 from eva.settings.training_section import Training
@@ -25,6 +25,8 @@ _FLOAT = 4
 _REFERENCE = 64  # pairs of which the reference reads the trees together
 _UNTRAINED = 160  # tokens after which an untrained model has mostly ended, if the settings let it
 _LONGEST = 2.0  # the longest of the responses that are decoded together, over their mean
+_MESSAGE = 30  # tokens of a message that the encoder of pairs reads
+_GATE = 3.0  # seconds of Great Expectations
 _LAST = 0.5  # share of the longest response's steps in which nothing is left to begin
 
 
@@ -147,10 +149,11 @@ def generate_cost(
 
 
 def preferences_cost(name: str, inputs: Inputs, backbone: str, formats: Formats) -> StageCost:
-    """Building pairs, and if the recipe needs them, generating responses of the backbone."""
-    asked = inputs.pairs(backbone).asked
+    """Building and measuring pairs, and if the recipe needs them, generating responses of the backbone."""
+    pairs = inputs.pairs(backbone)
+    asked, (measured, held) = pairs.asked, _measuring(inputs, pairs)
     if not asked:
-        return StageCost(name, "light")
+        return StageCost(name, "models", measured, device=held)
     settings, model = inputs.settings.generate, inputs.architecture(backbone)
     if model is None:
         return StageCost(name, "models", unknown=f"the shape of {backbone}")
@@ -160,12 +163,24 @@ def preferences_cost(name: str, inputs: Inputs, backbone: str, formats: Formats)
     parts, tokens = _answers(model, groups, settings, new)
     longest = max(length for length, _ in asked)
     return StageCost(
-        name, "models", tuple(parts), precision, tokens=tokens, steps=sum(one[1] for one in groups),
-        device=generate_memory(
-            model, settings, precision, longest, new, _read_at_once(groups, settings)
-        ),
+        name, "models", (*parts, *measured), precision, tokens=tokens,
+        steps=sum(one[1] for one in groups),
+        device=held
+        + generate_memory(model, settings, precision, longest, new, _read_at_once(groups, settings)),
         mapped=mapped_bytes(model, precision),
     )  # fmt: skip
+
+
+def _measuring(inputs: Inputs, pairs: Pairs) -> tuple[tuple[Part, ...], float]:
+    """The encoder reads the messages of every history and both responses; then the gate, with its bytes."""
+    encoder = inputs.architecture(inputs.settings.preferences.encoder)
+    if encoder is None:
+        return (Small(_GATE),), 0.0
+    tokens = sum(one.prompt + sum(one.answers) for one in (*pairs.train, *pairs.valid))
+    read = sequence(_MESSAGE, 0).times(tokens / _MESSAGE)
+    return (Compute("forward", encoder, read.tokens, read.squares, 0, 64, _MESSAGE), Small(_GATE)), (
+        4.0 * encoder.parameters
+    )
 
 
 def _new_tokens(settings: Generate, variant: Variant, sample: Sample) -> int:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is said, the whole answer where that is more, how it ended, tokens read and written."""
+    """What is said, the thought before it (empty if there is none), how it ended, tokens read and written."""
 
     text: str
-    raw: str | None
+    thought: str
     finish: str
     read: int
     written: int
@@ -49,4 +49,4 @@ def reply(
             found = decode_batches(policy, [ids], [seed], decoding, 1)
         ((_, written),) = found
     parts = part_answer(answer_text(tokenizer, written.ids), prompt, "stop" if written.ended else "length")
-    return Reply(parts.response, parts.raw, parts.finish, len(ids), len(written.ids))
+    return Reply(parts.response, parts.thought, parts.finish, len(ids), len(written.ids))

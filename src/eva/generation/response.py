@@ -35,7 +35,7 @@ def _silent_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class AnswerParts:
-    """An answer in parts: what is said, the whole text where that is more, and how it ended.
+    """An answer in parts: what is said, the whole text where that is more, how it ended, and its thought.
 
     `marked`: see `Response`; None where no chain of thought was asked for.
     """
@@ -44,6 +44,7 @@ class AnswerParts:
     raw: str | None
     finish: str
     marked: bool | None = None
+    thought: str = ""
 
 
 def part_answer(raw: str, prompt: str, finish: str) -> AnswerParts:
@@ -55,12 +56,13 @@ def part_answer(raw: str, prompt: str, finish: str) -> AnswerParts:
     parted = part_thoughts(raw)
     if parted.unfinished and finish == "stop":
         finish = "length"
+    thoughts = "\n".join(parted.thoughts)
     if prompt == "cot":
         found = extract_response(parted.answer)
-        marked = found.marked and bool(found.thought or parted.thoughts)
-        return AnswerParts(found.response, raw.strip(), finish, marked)
+        thought = f"{thoughts}\n{found.thought}".strip()
+        return AnswerParts(found.response, raw.strip(), finish, found.marked and bool(thought), thought)
     whole = parted.thoughts or parted.unfinished
-    return AnswerParts(parted.answer, raw.strip() if whole else None, finish)
+    return AnswerParts(parted.answer, raw.strip() if whole else None, finish, thought=thoughts)
 
 
 def response_at(turn: SupporterTurn, raw: str, prompt: str, finish: str) -> Response:

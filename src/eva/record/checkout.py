@@ -12,7 +12,7 @@ from eva.artifacts import digest_file, fingerprint
 log = logging.getLogger(__name__)
 
 # The files, besides data, that determine a result; runs with the same content belong to one pipeline run.
-_SOURCES = ("src", "pipelines", "infra", "params.yaml", "dvc.yaml")
+_SOURCES = ("src", "pipelines", "infra", "plugins", "params.yaml", "dvc.yaml")
 
 
 @dataclass(frozen=True)

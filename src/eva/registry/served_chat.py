@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from eva.data.utterances import collapse
 from eva.errors import InputError
 from eva.generation.reply import Reply, reply
 from eva.models.loading import load_policy, load_tokenizer
@@ -70,21 +71,21 @@ class ChatModel:
 
 
 def alternating(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Turns as training saw them: user and assistant in turns; what one says in a row is one turn.
+    """Turns as training saw them: what one speaker says in a row is one turn, in single spaces (ADR 8).
 
     Raises `InputError` for another role (the system text is the model's own), and where the user does
     not have the last word.
     """
     turns: list[dict[str, str]] = []
     for number, message in enumerate(messages, start=1):
-        role, content = message.get("role"), str(message.get("content") or "").strip()
+        role, content = message.get("role"), collapse(str(message.get("content") or ""))
         if role not in _ROLES:
             raise InputError(
                 f"message {number} has the role {role!r}; this model knows user and assistant, and brings "
                 "its own system text"
             )
         if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += f"\n{content}"
+            turns[-1]["content"] = f"{turns[-1]['content']} {content}".strip()
         elif content or role == "user":  # a reply of no words is no turn
             turns.append({"role": str(role), "content": content})
     if not turns or turns[0]["role"] != "user" or turns[-1]["role"] != "user" or not turns[-1]["content"]:
@@ -104,8 +105,8 @@ def _given(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _completion(said: Reply, model: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": said.text}
-    if said.raw is not None:
-        message["reasoning_content"] = said.raw
+    if said.thought:
+        message["reasoning_content"] = said.thought
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion",

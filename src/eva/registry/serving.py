@@ -24,7 +24,7 @@ _PROBE = [
     {"role": "user", "content": "They closed the office."},
 ]
 
-# A system message that the client sends replaces EVA's.
+# For those who use the folder without EVA: there a system message replaces EVA's.
 _OWN_TURN = (
     "{% if messages[0]['role'] != 'system' %}"
     "{% set messages = [{'role': 'system', 'content': SYSTEM}] + messages %}{% endif %}"

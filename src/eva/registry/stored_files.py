@@ -4,7 +4,9 @@ The list of files and digests is an artifact of the run that registered a versio
 the list's own digest as a tag.
 """
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,8 @@ class Checked:
 
 def seal_version(opened: store.Store, name: str, version: str, run_id: str) -> None:
     """Record the files of a version as they are stored."""
-    folder = _fetched(opened, name, version)
-    entries = entries_of(folder, _files(folder))
+    with _fetched(opened, name, version) as folder:
+        entries = entries_of(folder, _files(folder))
     opened.client.log_dict(run_id, entries, _LIST.format(name=name, version=version))
     opened.client.set_model_version_tag(name, version, _TAG, fingerprint(entries))
 
@@ -38,7 +40,7 @@ def seal_version(opened: store.Store, name: str, version: str, run_id: str) -> N
 def check_versions(root: Path) -> Checked:
     """Compare every version of the registry with its list; one without a list is told as a note."""
     opened = store.connect(root)
-    versions = [one for model in opened.client.search_registered_models() for one in _versions(opened, model)]
+    versions = _versions(opened)
     sealed = [one for one in versions if _TAG in one.tags]
     problems = [fault for one in sealed for fault in _faults(opened, one)]
     bare = [f"models:/{one.name}/{one.version}" for one in versions if _TAG not in one.tags]
@@ -46,8 +48,14 @@ def check_versions(root: Path) -> Checked:
     return Checked(len(sealed), problems, notes)
 
 
-def _versions(opened: store.Store, model: Any) -> list[Any]:
-    return list(opened.client.search_model_versions(f"name = '{model.name}'"))
+def _versions(opened: store.Store) -> list[Any]:
+    """Every version of every registered model, page by page."""
+    found: list[Any] = []
+    page: str | None = None
+    while page != "":
+        some = opened.client.search_model_versions(page_token=page)
+        found, page = [*found, *some], some.token or ""
+    return found
 
 
 def _faults(opened: store.Store, version: Any) -> Iterator[str]:
@@ -56,30 +64,51 @@ def _faults(opened: store.Store, version: Any) -> Iterator[str]:
     where = f"models:/{version.name}/{version.version}"
     remedy = "register the model again"
     try:
-        kept = opened.client.download_artifacts(
-            version.run_id, _LIST.format(name=version.name, version=version.version)
-        )
-        entries, folder = read_json(Path(kept)), _fetched(opened, version.name, version.version)
+        entries = _list_of(opened, version)
+        if fingerprint(entries) != version.tags[_TAG]:
+            found = ["its list of files is not the one that was recorded"]
+        else:
+            with _fetched(opened, version.name, version.version) as folder:
+                found = list(_differences(folder, entries))
     except (MlflowException, OSError) as error:
-        yield f"{where}: cannot be read ({error}); {remedy}"
-        return
-    if fingerprint(entries) != version.tags[_TAG]:
-        yield f"{where}: its list of files is not the one that was recorded; {remedy}"
-        return
+        found = [f"cannot be read ({error})"]
+    yield from (f"{where}: {fault}; {remedy}" for fault in found)
+
+
+def _differences(folder: Path, entries: Mapping[str, Any]) -> Iterator[str]:
     for name, entry in entries.items():
         if fault := file_fault(folder / name, entry):
-            yield f"{where}: {name}: {fault}; {remedy}"
+            yield f"{name}: {fault}"
     new = {path.relative_to(folder).as_posix() for path in _files(folder)} - set(entries)
-    for name in sorted(new):
-        yield f"{where}: {name} was added after it was registered; {remedy}"
+    yield from (f"{name} was added after it was registered" for name in sorted(new))
 
 
-def _fetched(opened: store.Store, name: str, version: str) -> Path:
-    """The folder of a version; where it lies on this disk, itself."""
+def _list_of(opened: store.Store, version: Any) -> dict[str, Any]:
+    name = _LIST.format(name=version.name, version=version.version)
+    with tempfile.TemporaryDirectory() as work:
+        entries: dict[str, Any] = read_json(
+            Path(opened.client.download_artifacts(version.run_id, name, work))
+        )
+    return entries
+
+
+@contextmanager
+def _fetched(opened: store.Store, name: str, version: str) -> Iterator[Path]:
+    """The folder of a version itself if it is on this disk, else a copy that is deleted after the block."""
     import mlflow
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
 
     source = opened.client.get_model_version_download_uri(name, version)
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, tracking_uri=opened.address))
+    if is_local_uri(source):
+        yield Path(local_file_uri_to_path(source))
+        return
+    with tempfile.TemporaryDirectory() as work:
+        yield Path(
+            mlflow.artifacts.download_artifacts(
+                artifact_uri=source, tracking_uri=opened.address, dst_path=work
+            )
+        )
 
 
 def _files(folder: Path) -> list[Path]:

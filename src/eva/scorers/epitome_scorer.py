@@ -45,7 +45,8 @@ class Cleaned:
 class EpitomeScorecard:
     """Results by cross-validation, and results of the final scorer on held-out test posts (None: no test).
 
-    A hash of the post's text determines whether it is a test post. No setting was chosen on test posts.
+    A hash of the post's text determines whether it is a test post. The final scorer was not trained on them;
+    the penalties of its regressions were chosen earlier, by cross-validation on all posts.
     """
 
     cross_validated: Scorecard
@@ -147,7 +148,7 @@ def _tested(final: Ensemble, pairs: Sequence[EpitomePair], settings: Epitome) ->
         final.predict([(pair.seeker_post, pair.response_post) for pair in pairs]),
         [pair.level for pair in pairs],
         DEGREE_LABELS,
-        evidence="test posts, which were used neither for training nor for choosing settings",
+        evidence="test posts, not used for training; penalties were chosen earlier, on all posts",
         seeds=[settings.seed],
         notes={"posts": len({_group(pair) for pair in pairs})},
     )

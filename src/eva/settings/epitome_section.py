@@ -19,5 +19,5 @@ class Epitome(Scorer):
         description="scorers to fit: ip interpretations, ex explorations, er emotional reactions",
     )
     test_share: Annotated[float, Field(ge=0, lt=0.5)] = Field(
-        0.15, description="share of the seeker posts that teach nothing and choose nothing; 0: no test"
+        0.15, description="share of the seeker posts that the shipped scorer is not trained on; 0: no test"
     )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from eva.artifacts import PARTIAL, REPLACED, is_abandoned
@@ -17,8 +18,9 @@ def half_written(root: Path, stores: Iterable[Path], cache: Path | None) -> Iter
     for path in sorted({*everywhere, *filter(_is_ours, root.glob(".*"))}):
         yield _leftover(path, _name(path), _kept(path))
     for path in sorted((cache / "files" / "md5").glob("??/.*.tmp")) if cache else ():
-        old = time.time() - path.stat().st_mtime > _OLD
-        yield _leftover(path, "an object of DVC's cache", None if old else UNDER_WAY)
+        with suppress(FileNotFoundError):  # renamed meanwhile
+            old = time.time() - path.stat().st_mtime > _OLD
+            yield _leftover(path, "an object of DVC's cache", None if old else UNDER_WAY)
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,7 +1,9 @@
 """A list of everything in the stores: trainings, partly generated responses, responses of endpoints."""
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,12 +45,18 @@ class Stored:
     @property
     def size(self) -> int:
         """Bytes that deleting it frees; files with a second hard link elsewhere do not count."""
-        return sum(stat.st_size for path in self.files if (stat := path.stat()).st_nlink == 1)
+        return sum(stat.st_size for stat in self._stats() if stat.st_nlink == 1)
 
     @property
     def used(self) -> float:
         """Time of its last change, in seconds since 1970."""
-        return max((path.stat().st_mtime for path in self.files), default=0.0)
+        return max((stat.st_mtime for stat in self._stats()), default=0.0)
+
+    def _stats(self) -> Iterator[os.stat_result]:
+        """Of the files that are still there: a running stage may rename or delete some meanwhile."""
+        for path in self.files:
+            with suppress(FileNotFoundError):
+                yield path.stat()
 
 
 def inventory(checkpoints: Path, answers: Path, current: Current, cache: Path | None) -> list[Stored]:
