@@ -4,10 +4,10 @@ import os
 import sys
 
 from eva.compat.openmp import wait_asleep
-from eva.compat.parent_death import end_with_parent
+from eva.compat.parent_death import end_with_caller
 from pipelines.runner import main
 
 wait_asleep()
 if "DVC_STAGE" in os.environ:  # DVC sets it; a stage that is started by hand may outlive its shell
-    end_with_parent()
+    end_with_caller()
 sys.exit(main(sys.argv[1:]))

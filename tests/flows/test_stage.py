@@ -125,7 +125,7 @@ def test_stop_ends_dvc_and_what_the_stage_started(inside: Project) -> None:
 SAVING = """
 import signal, sys, time
 from pathlib import Path
-from eva.compat.parent_death import end_with_parent
+from eva.compat.parent_death import end_with_caller
 
 def save(number, frame):
     Path("saved").write_text(signal.Signals(number).name)
@@ -133,7 +133,7 @@ def save(number, frame):
 
 out = Path(sys.argv[1])
 if not Path("saved").exists():
-    end_with_parent()
+    end_with_caller()
     signal.signal(signal.SIGINT, save)
     signal.signal(signal.SIGTERM, save)
     Path("begun").touch()
@@ -154,6 +154,7 @@ with Children() as children:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])  # DVC takes SHELL; dash stays as the parent
 @pytest.mark.parametrize(
     ("ended", "number", "heard"),
     [
@@ -164,10 +165,16 @@ with Children() as children:
     ],
 )
 def test_however_it_ends_the_stage_saves_and_no_lock_stays(
-    inside: Project, ended: str, number: signal.Signals | None, heard: str
+    inside: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    ended: str,
+    number: signal.Signals | None,
+    heard: str,
+    shell: str,
 ) -> None:
+    monkeypatch.setenv("SHELL", shell)
     (inside.folder / "stage.py").write_text(SAVING)
-    dag = inside.folder / "dvc.yaml"  # a lone command, as all of EVA's are: the shell makes way for it
+    dag = inside.folder / "dvc.yaml"  # a lone command, as all of EVA's are
     dag.write_text(dag.read_text().replace("ls data && ", ""))
     begun = inside.folder / "begun"
     if ended == "flow":
