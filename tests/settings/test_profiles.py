@@ -66,7 +66,7 @@ def test_comments_stay_and_those_of_the_difference_go_before(profiles: Path) -> 
     written = profile_text(profiles, "mine")
     assert written.startswith("# mine: a trial\n\nmatrix:                      # training and evaluation")
     assert "lr: 1.0e-5" in written and "# lower" in written
-    assert "max_train: null            # null: all dialogues" in written
+    assert "max_train: 16              # dialogues; null: all" in written
     assert "laptop: the whole method" not in written
 
 
