@@ -30,15 +30,13 @@ def pair(chosen: str, rejected: str, levels: tuple[int | None, int | None], sour
 
 
 def test_by_hand() -> None:
-    found = measure(
-        [
-            pair("work is hard", "sleep well", (1, 4), "public:human"),
-            pair("oh", "work", (2, 2), "public:same_turn"),
-            pair("work", "work", (2, None), "public:model"),
-            pair("a b c", "d e f", (None, None), "evad"),
-        ],
-        by_topic,
-    )
+    pairs = [
+        pair("work is hard", "sleep well", (1, 4), "public:human"),
+        pair("oh", "work", (2, 2), "public:same_turn"),
+        pair("work", "work", (2, None), "public:model"),
+        pair("a b c", "d e f", (None, None), "evad"),
+    ]
+    found = measure([replace(one, dialogue_id=str(number)) for number, one in enumerate(pairs)], by_topic)
     assert (found.levels_known, found.level_contrast, found.level_gap) == (0.5, 0.5, 1.5)
     assert found.length_ratio == pytest.approx(8 / 7)
     assert found.longer == pytest.approx((1 + 0.5 + 0.5 + 0.5) / 4)
@@ -47,6 +45,13 @@ def test_by_hand() -> None:
     assert found.chosen_similarity == pytest.approx(0.5, abs=5e-3)
     assert found.same_author == 0.5
     assert (found.human_chosen, found.human_rejected) == (0.75, 0.5)
+
+
+def test_pairs_of_one_dialogue_are_no_independent_evidence() -> None:
+    pairs = [pair("work is hard", "sleep well", (1, 4), "evad")] * 30
+    split = [replace(one, dialogue_id=str(number)) for number, one in enumerate(pairs)]
+    assert measure(pairs, by_topic).closer_low == 0
+    assert measure(split, by_topic).closer_low > 0.8
 
 
 def test_no_levels_are_unknown_and_not_alike() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eva.data.dialogue import Preference
-from eva.statistics.proportions import clopper_pearson
+from eva.statistics.proportions import korn_graubard
 
 _CONFIDENCE = 0.95
 # Texts to vectors of length 1, [texts, hidden].
@@ -27,8 +27,9 @@ class PairMeasures:
     `length_ratio` is the chosen side's words over the rejected side's, `longer` the share of pairs whose
     chosen response is the longer. The similarities are mean cosines of a response with its history, and
     `closer` is the share of pairs whose chosen response is the closer to it: .5 where topic tells
-    nothing; ties count half. `closer_low` to `closer_high` is its 95 % interval. `same_author` is the share
-    of pairs with one author, `human_chosen` and `human_rejected` the shares that a person wrote.
+    nothing; ties count half. `closer_low` to `closer_high` is its 95 % interval, in which the pairs of a
+    dialogue count as a cluster. `same_author` is the share of pairs with one author, `human_chosen` and
+    `human_rejected` the shares that a person wrote.
     """
 
     levels_known: float
@@ -75,18 +76,18 @@ def measure(pairs: Sequence[Preference], embed: Embed) -> PairMeasures:
         for texts in zip(*((pair.chosen, pair.rejected) for pair in pairs), strict=True)
     )
     similar = similarities(pairs, embed)
-    closer = _share_above(similar[:, 0], similar[:, 1])
-    low, high = clopper_pearson(round(closer * len(pairs)), len(pairs), _CONFIDENCE)
+    closer = _above(similar[:, 0], similar[:, 1])
+    low, high = korn_graubard(closer.tolist(), [pair.dialogue_id for pair in pairs], _CONFIDENCE)
     authors = [AUTHORS[pair.source] for pair in pairs]
     return PairMeasures(
         levels_known=len(gaps) / len(pairs),
         level_contrast=float(np.mean([gap > 0 for gap in gaps])) if gaps else None,
         level_gap=float(np.mean(gaps)) if gaps else None,
         length_ratio=float(chosen.sum() / max(1, rejected.sum())),
-        longer=_share_above(chosen, rejected),
+        longer=float(_above(chosen, rejected).mean()),
         chosen_similarity=float(similar[:, 0].mean()),
         rejected_similarity=float(similar[:, 1].mean()),
-        closer=closer,
+        closer=float(closer.mean()),
         closer_low=low,
         closer_high=high,
         same_author=float(np.mean([one.same for one in authors])),
@@ -110,5 +111,6 @@ def similarities(pairs: Sequence[Preference], embed: Embed) -> NDArray[np.float6
     return np.asarray(found, dtype=np.float64)
 
 
-def _share_above(ours: NDArray[np.generic], theirs: NDArray[np.generic]) -> float:
-    return float(np.mean((ours > theirs) + 0.5 * (ours == theirs)))  # type: ignore[operator]
+def _above(ours: NDArray[np.generic], theirs: NDArray[np.generic]) -> NDArray[np.float64]:
+    """1 where ours is larger, .5 where they are equal, 0 elsewhere."""
+    return (ours > theirs) + 0.5 * (ours == theirs)  # type: ignore[operator, no-any-return]
