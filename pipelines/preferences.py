@@ -11,6 +11,7 @@ from eva.data.dialogue import SupporterTurn
 from eva.data.evad import load_evad
 from eva.data.prepare import read_all
 from eva.models.endpoint import is_served
+from eva.models.loading import Policy
 from eva.models.sentence_encoder import embed
 from eva.preferences import recipes
 from eva.preferences.pair_sets import PreferenceSets
@@ -47,7 +48,9 @@ def main(
     def answer(turns: Sequence[SupporterTurn]) -> list[str]:
         from eva.generation.local import answer_turns
 
-        return answer_turns(model, turns, generate, preferences.seed, run.checkpoint_store)
+        policy = Policy(str(model), None, "eva", None)
+        found = answer_turns(policy, turns, generate, preferences.seed, run.checkpoint_store)
+        return [one.response for one in found]
 
     needs_model = recipes.needs_model(preferences)
     sets = recipes.build(preferences, read_all(prepared), load_evad(evad), answer if needs_model else None)

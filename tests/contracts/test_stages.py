@@ -10,6 +10,7 @@ import yaml
 from pipelines import dependencies, runner
 from pipelines.declared import declared_keys, recorded
 
+from eva.settings.collect_section import Collection
 from eva.settings.params_file import SECTIONS, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,7 @@ def test_uncovered_package_roots_hold_no_code(package: str) -> None:
 
 def _item(name: str) -> dict[str, str]:
     values = {"corpus": "esconv", "backbone": "smollm2", "seed": "1", "variant": "eva", "mechanism": "ip"}
+    values |= {"collection": "mine"}
     return {axis: values[axis] for axis in runner.load(name).axes}
 
 
@@ -82,7 +84,8 @@ def _item(name: str) -> dict[str, str]:
 def test_a_stage_takes_the_sections_that_it_declares(name: str) -> None:
     keys = declared_keys(name, _item(name), ROOT / "dvc.yaml")
     assert set(runner.load(name).sections) == {key.partition(".")[0] for key in keys}
-    settings = read_settings(ROOT / "params.yaml")
+    mine = {"mine": Collection(corpus="esconv", model=Path("models/backbone/smollm2"))}
+    settings = read_settings(ROOT / "params.yaml").model_copy(update={"collect": mine})
     assert set(recorded(settings, keys)) == set(keys)
 
 

@@ -6,6 +6,7 @@ from typing import NoReturn
 import typer
 
 from eva.cli import chat_command as chat
+from eva.cli import collect_commands as collect
 from eva.cli import data_commands as data
 from eva.cli import fit_command as fit
 from eva.cli import generate_command as generate
@@ -35,6 +36,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(results.runs, name="runs")
 app.add_typer(scorers.app, name="scorers")
 app.command("generate")(generate.generate)
+app.add_typer(collect.app, name="collect")
 app.add_typer(human.app, name="human")
 app.command("score")(score.score)
 app.command("verify")(verify.verify)

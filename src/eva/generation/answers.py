@@ -58,6 +58,9 @@ class Answers:
         content = {"request": asdict(request), "answer": asdict(answer)}
         write_json(self._path(request), {**content, "digest": fingerprint(content)})
 
+    def permit(self) -> None:
+        """Called before a request is sent; a store that limits what may be paid raises `InputError`."""
+
     def _path(self, request: Request) -> Path:
         return self._folder / f"{request.name}.json"
 

@@ -97,6 +97,7 @@ class _Run:
             await self._answer(client, request)
 
     async def _answer(self, client: openai.AsyncOpenAI, request: Request) -> None:
+        self._answers.permit()
         try:
             # Not `chat.completions.create`, which would change unknown fields of the request and fail on
             # unusual responses.

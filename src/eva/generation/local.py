@@ -54,12 +54,11 @@ def generate_file(
 
 
 def answer_turns(
-    model: Path, turns: Sequence[SupporterTurn], settings: Generate, seed: int, store: Path
-) -> list[str]:
-    """The response text of the model in a folder to each of the turns, in order."""
-    policy = Policy(str(model), None, "eva", None)
+    policy: Policy, turns: Sequence[SupporterTurn], settings: Generate, seed: int, store: Path
+) -> list[Response]:
+    """The response of a local model to each of the turns, in order; resumable as `generate_file` is."""
     responses, _ = _resumable(policy, turns, settings, seed, store)
-    return [response.response for response in responses]
+    return responses
 
 
 def require_room(model: Path, settings: Generate, prompt: str) -> None:

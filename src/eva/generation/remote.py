@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +42,8 @@ def generate_remote(
     Raises:
         InputError: the endpoint refuses or cannot be reached, or all responses are empty.
     """
-    from eva.generation.endpoint_client import ask
-
-    sampling = _sampling(served, prompt, settings)
-    asked = supporter_turns(dialogues)
-    requests = [Request(served.url, _body(turn, prompt, sampling, seed)) for turn in asked]
-    with tqdm(total=len(requests), desc="generate", unit="response", mininterval=2) as bar:
-        answers = ask(served, requests, Answers(kept), bar.update)
-    responses = [
-        response_at(turn, _whole(one), prompt, _FINISH.get(one.finish_reason, "stop"))
-        for turn, one in zip(asked, answers, strict=True)
-    ]
+    asks = [Ask(turn, prompt, seed) for turn in supporter_turns(dialogues)]
+    responses, answers = answer_asks(served, asks, settings, Answers(kept))
     outcome = {"filtered": sum(one.finish == "filtered" for one in responses), **count(responses, prompt)}
     _refuse_silence(served, responses, outcome)
     report_odd(outcome)
@@ -62,13 +54,44 @@ def generate_remote(
     write_jsonl(out, (response.to_dict() for response in responses))
     provenance = {
         **_origin(served, prompt, answers),
-        "request": sampling,
+        "request": _sampling(served, prompt, settings),
         "seed": seed,
         "dialogues": fingerprint([dialogue.to_dict() for dialogue in dialogues]),
         "usage": usage,
     }
     counts = {"dialogues": len(dialogues), **outcome}
     return Generated({**counts, **{k: v for k, v in usage.items() if v is not None}}, provenance)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A supporter turn to be responded to under the system prompt `prompt`, with a seed of sampling."""
+
+    turn: SupporterTurn
+    prompt: str
+    seed: int
+
+
+def answer_asks(
+    served: Served, asks: Sequence[Ask], settings: Generate, answers: Answers
+) -> tuple[list[Response], list[Answer]]:
+    """The response to each of `asks`, in order, and the answers of the endpoint that they were taken from.
+
+    Answers are kept in `answers`, and no request whose answer is there is sent; `InputError` as `ask`.
+    """
+    from eva.generation.endpoint_client import ask
+
+    requests = [
+        Request(served.url, _body(one.turn, one.prompt, _sampling(served, one.prompt, settings), one.seed))
+        for one in asks
+    ]
+    with tqdm(total=len(requests), desc="generate", unit="response", mininterval=2) as bar:
+        given = ask(served, requests, answers, bar.update)
+    responses = [
+        response_at(one.turn, _whole(answer), one.prompt, _FINISH.get(answer.finish_reason, "stop"))
+        for one, answer in zip(asks, given, strict=True)
+    ]
+    return responses, given
 
 
 def _whole(answer: Answer) -> str:

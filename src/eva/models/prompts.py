@@ -1,6 +1,7 @@
 """The system prompts, and the extraction of the response from a chain-of-thought output.
 
-Training, generation and serving use the same prompt (ADR 7); only the variant `cot` has its own.
+Training, generation and serving use the same prompt (ADR 7); only the variant `cot` and the collection of
+candidates, which asks for one level of validation at a time, have their own.
 """
 
 import hashlib
@@ -28,8 +29,49 @@ COT_PROMPT = (
     f"`{RESPONSE_MARK}` followed by the supporter's utterance at that level, and nothing after it."
 )
 
+# Table 6 of the paper, word for word; the dialogue history follows as chat messages, as for Table 3.
+LEVEL_PROMPTS = {
+    1: (
+        "You are a helpful and considerate supporter. Your job is to generate appropriate emotional "
+        "supporting utterances based on the help-seeker's utterance. Please generate the utterance based "
+        "on the criteria below\n\n"
+        "LEVEL1: Listening and Observing. LEVEL1 is the listening to and observing of what the help-seeker "
+        "is saying, feeling, and doing as well as a corresponding active effort to understand what is being "
+        "said and observed. The supporter should not express their own thoughts or offer advice."
+    ),
+    2: (
+        "You are a helpful and considerate supporter. Your job is to generate appropriate emotional "
+        "supporting utterances based on the help-seeker's utterance. Please generate the utterance based "
+        "on the below criteria\n\n"
+        "LEVEL2: Accurate Reflection LEVEL2 aims to express empathy based on the help-seeker's situation "
+        "and emotions apprehended in LEVEL 1. The supporter should paraphrase the response of the "
+        "help-seeker to express empathy"
+    ),
+    3: (
+        "You are a helpful and considerate supporter. Your job is to generate appropriate emotional "
+        "supporting utterances based on the help-seeker's utterance. Please generate the utterance based "
+        "on the criteria below\n\n"
+        "LEVEL3: Validating LEVEL3 is delivering the response based on validating the overall help-seeker's "
+        "situation and feeling. This level aims to alleviate the help-seeker's negative feelings and "
+        "emotions."
+    ),
+    4: (
+        "You are a helpful and considerate supporter. Your job is to generate appropriate emotional "
+        "supporting utterances based on the help-seeker's utterance. Please generate the utterance based "
+        "on the criteria below\n\n"
+        "LEVEL4. Radical Genuineness LEVEL4 is the task is to recognize the person as he or she is, seeing "
+        "and responding to the strengths and capacities of the individual while keeping a firm empathic "
+        "understanding of the client's actual difficulties and incapacities. The purpose of LEVEL 4 is to "
+        "facilitate self-validation and reduce emotional distress."
+    ),
+}
+
 _DECORATION = " \n\t*`#"  # that models put around the mark
-_SYSTEM = {"eva": SYSTEM_PROMPT, "cot": COT_PROMPT}
+_SYSTEM = {
+    "eva": SYSTEM_PROMPT,
+    "cot": COT_PROMPT,
+    **{f"level{level}": text for level, text in LEVEL_PROMPTS.items()},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +87,7 @@ class Extracted:
 
 
 def system_prompt(name: str) -> str:
-    """The system message of prompt `name` (`eva` or `cot`)."""
+    """The system message of prompt `name`: `eva`, `cot`, or `level1` to `level4`."""
     if name not in _SYSTEM:
         raise InputError(f"there is no prompt {name!r}; choose one of {', '.join(_SYSTEM)}")
     return _SYSTEM[name]

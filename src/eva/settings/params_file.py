@@ -9,6 +9,7 @@ from eva.errors import raise_if
 from eva.settings.backbones_section import Backbone
 from eva.settings.capability_section import Capability
 from eva.settings.chat_section import Chat
+from eva.settings.collect_section import Collection
 from eva.settings.corpora_section import Corpus
 from eva.settings.data_section import Data
 from eva.settings.dpo_section import Dpo
@@ -42,6 +43,7 @@ class Settings(Section):
     backbones: Annotated[dict[Name, Backbone], Field(min_length=1)]
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     prepare: Prepare
+    collect: dict[Name, Collection]
     validate_: Validate
     preferences: Preferences
     sft: Sft
@@ -57,7 +59,7 @@ class Settings(Section):
 
 
 SECTIONS = tuple(section_name(field) for field in Settings.model_fields)
-TABLES = ("corpora", "backbones", "variants")  # sections of named rows
+TABLES = ("corpora", "backbones", "variants", "collect")  # sections of named rows
 
 
 def read_settings(path: Path) -> Settings:

@@ -10,6 +10,7 @@ from typing import Any
 
 from eva.settings.backbones_section import Backbone
 from eva.settings.capability_section import Capability
+from eva.settings.collect_section import Collection
 from eva.settings.corpora_section import Corpus
 from eva.settings.epitome_section import Epitome
 from eva.settings.level_classifier_section import LevelClassifier
@@ -46,6 +47,11 @@ def _matrix_rows(matrix: Matrix, corpora: Corpora, backbones: Backbones) -> Iter
 def _preferences_rows(preferences: Preferences, corpora: Corpora, backbones: Backbones) -> Iterator[str]:
     yield from _absent("preferences.corpus", [preferences.corpus], corpora)
     yield from _absent("preferences.encoder", [preferences.encoder], _encoders(backbones))
+
+
+def _collect_rows(collect: Mapping[str, Collection], corpora: Corpora) -> Iterator[str]:
+    for name, row in collect.items():
+        yield from _absent(f"collect.{name}.corpus", [row.corpus], corpora)
 
 
 def _level_classifier_rows(
@@ -108,6 +114,7 @@ def _absent(key: str, names: Sequence[str], rows: Mapping[str, Any] | Sequence[s
 REFERENCES: Sequence[Check] = (
     _matrix_rows,
     _preferences_rows,
+    _collect_rows,
     _level_classifier_rows,
     _epitome_rows,
     _compared_variants,
