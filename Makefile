@@ -37,7 +37,7 @@ run: setup ## run the whole DAG (params.yaml) and show the comparison
 	eva params check
 	eva fit --total
 	python -m pipelines.leftovers
-	dvc repro
+	python -m pipelines.preloading dvc repro
 	eva report
 
 smoke: setup ## run the whole DAG on tiny random models in a temporary copy (a few minutes)
@@ -48,7 +48,7 @@ smoke: setup ## run the whole DAG on tiny random models in a temporary copy (a f
 	git init -q
 	rm -f dvc.lock
 	eva params use smoke
-	dvc repro
+	python -m pipelines.preloading dvc repro
 	eva report
 
 test: setup ## run all tests

@@ -5,9 +5,14 @@ import sys
 
 from eva.compat.openmp import wait_asleep
 from eva.compat.parent_death import end_with_caller
-from pipelines.runner import main
+from pipelines.preloading import hand_over
 
 wait_asleep()
 if "DVC_STAGE" in os.environ:  # DVC sets it; a stage that is started by hand may outlive its shell
     end_with_caller()
-sys.exit(main(sys.argv[1:]))
+code = hand_over(sys.argv[1:])
+if code is None:
+    from pipelines.runner import main
+
+    code = main(sys.argv[1:])
+sys.exit(code)

@@ -10,10 +10,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import Clone, make_clone
+from tests.e2e.conftest import Clone, make_clone, preloading
 from tests.report.synthetic import write_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -85,7 +86,7 @@ def _rows(clone: Clone) -> None:
 
 
 @pytest.fixture(scope="module")
-def extended(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """A clone with all four additions, and the stages that they make run."""
     clone = make_clone(tmp_path_factory.mktemp("extended"))
     assert [path.parent.name for path in _plugins(clone.root)] == ["metrics", "estimators", "corpora"]
@@ -98,8 +99,9 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     for folder in ("data/preferences/own_qwen", "metrics/preferences"):
         (clone.root / folder).mkdir(parents=True)
     assert clone.run("eva.cli", "params", "check").stdout.startswith("params.yaml: fine (2 variants")
-    assert clone.ran("--single-item", *TARGETS) == set(TARGETS)
-    return clone
+    with preloading(clone) as ready:
+        assert ready.ran("--single-item", *TARGETS) == set(TARGETS)
+        yield ready
 
 
 def test_table_and_page_show_them(extended: Clone) -> None:

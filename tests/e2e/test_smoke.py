@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -291,7 +292,7 @@ def test_a_training_that_is_killed_leaves_no_out_and_goes_on_from_its_checkpoint
         process = subprocess.Popen(
             [sys.executable, "-m", "dvc", "repro", "-s", stage],
             cwd=smoke.root,
-            env=smoke.env(),
+            env=replace(smoke, preloaded="").env(),  # its own process, which is killed with DVC
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

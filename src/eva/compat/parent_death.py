@@ -27,11 +27,18 @@ def end_with_parent(number: int = signal.SIGTERM) -> None:
 def end_with_caller(number: int = signal.SIGTERM) -> None:
     """As `end_with_parent`, and where a shell stays in between: with the process that started that shell."""
     end_with_parent(number)
-    if _LIBC is None or not (caller := _caller_of_shell(os.getppid())):
-        return
+    if _LIBC is not None and (caller := _caller_of_shell(os.getppid())):
+        end_with_process(caller, number)
+
+
+def end_with_process(process: int, number: int = signal.SIGTERM) -> None:
+    """Send this process the signal when `process` ends, which need not have started it."""
     try:
-        watched = os.pidfd_open(caller)
-    except OSError:  # it has ended already, or the kernel is older than 5.3
+        watched = os.pidfd_open(process)
+    except ProcessLookupError:
+        os.kill(os.getpid(), number)
+        return
+    except (AttributeError, OSError):  # before Linux 5.3, and elsewhere: nothing
         return
     threading.Thread(target=_end_after, args=(watched, number), daemon=True, name="caller").start()
 

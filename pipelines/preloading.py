@@ -1,0 +1,158 @@
+"""`python -m pipelines.preloading COMMAND ...`: run a command whose stages find their libraries imported.
+
+Importing torch and transformers takes seconds, which each of the DAG's processes would pay. Here one process
+imports them and waits; a stage of the command is a fork of it with the output, environment and signals of
+`python -m pipelines`. The fork imports EVA's own code itself, so an edit is seen. Where nothing waits (yet),
+or from another folder, a stage runs in its own process (docs/adr/0053-stages-fork-from-one-process.md).
+"""
+
+import gc
+import importlib
+import json
+import os
+import random
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from eva.compat.openmp import wait_asleep
+from eva.compat.parent_death import end_with_parent, end_with_process
+
+ADDRESS = "EVA_PRELOADED"  # the environment variable with the path of the socket
+_LIBRARIES = (
+    "numpy", "pandas", "scipy.stats", "scipy.optimize", "torch", "torch._dynamo", "transformers",
+    "transformers.modeling_utils", "transformers.trainer", "transformers.generation.utils", "peft", "mlflow",
+)  # fmt: skip
+_HEADER = 8  # bytes of the length of a request
+
+
+def hand_over(words: Sequence[str]) -> int | None:
+    """Let the waiting process run a stage; returns its exit code, or None if nothing took it."""
+    try:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(os.environ[ADDRESS])
+    except (KeyError, OSError):
+        return None
+    with connection:
+        asked = {"words": list(words), "folder": str(Path.cwd()), "environment": dict(os.environ)}
+        text = json.dumps({**asked, "pid": os.getpid()}).encode()
+        socket.send_fds(connection, [len(text).to_bytes(_HEADER, "big")], [0, 1, 2])
+        connection.sendall(text)
+        with connection.makefile() as answers:
+            if not (started := answers.readline().strip()):
+                return None
+            _pass_signals_to(int(started))
+            ended = answers.readline().strip()
+    return int(ended) if ended else 1
+
+
+def _pass_signals_to(process: int) -> None:
+    def forward(number: int, _: FrameType | None) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, forward)
+
+
+def serve(address: str) -> list[str]:
+    """Fork for every stage that is handed over; returns in the forks only, the words of its command line."""
+    children: dict[int, tuple[int, socket.socket]] = {}
+    with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as events:
+        listener.bind(address)
+        listener.listen()
+        events.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in events.select():
+                if key.fd in children:
+                    events.unregister(key.fd)
+                    _report(key.fd, *children.pop(key.fd))
+                elif isinstance(forked := _fork(listener), list):
+                    return forked
+                elif forked:
+                    process, connection = forked
+                    watched = os.pidfd_open(process)
+                    events.register(watched, selectors.EVENT_READ)
+                    children[watched] = (process, connection)
+
+
+def _report(watched: int, process: int, connection: socket.socket) -> None:
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    os.close(watched)
+    with connection, suppress(OSError):  # whoever asked may be gone
+        connection.sendall(f"{code if code >= 0 else 128 - code}\n".encode())
+
+
+def _fork(listener: socket.socket) -> tuple[int, socket.socket] | list[str] | None:
+    """The fork's process and connection; in the fork its command line; None where it is not for us."""
+    connection, _ = listener.accept()
+    size, streams, _, _ = socket.recv_fds(connection, _HEADER, 3)
+    request = json.loads(connection.makefile("rb").read(int.from_bytes(size, "big")) or "{}")
+    process = os.fork() if request.get("folder") == str(Path.cwd()) else -1
+    if process == 0:
+        _become(request, streams)
+        connection.sendall(f"{os.getpid()}\n".encode())
+        connection.detach()  # open until the process ends
+        return list(request["words"])
+    for stream in streams:
+        os.close(stream)
+    if process < 0:
+        connection.close()
+        return None
+    return process, connection
+
+
+def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
+    """Take over output, environment and signals of the process that asked, and end with it."""
+    for place, stream in enumerate(streams):
+        os.dup2(stream, place)
+        os.close(stream)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv[1:] = request["words"]
+    random.seed()
+    importlib.import_module("numpy").random.seed()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_with_process(request["pid"])
+
+
+def run(command: Sequence[str]) -> int:
+    """Run `command` with a process that has imported the libraries beside it; returns its exit code."""
+    if sys.platform != "linux":  # elsewhere a fork of a process with these libraries may not work
+        return subprocess.call(command)
+    with tempfile.TemporaryDirectory(prefix="eva-") as folder:
+        address = f"{folder}/stages"
+        words = [sys.executable, "-m", "pipelines.preloading", "--serve", address]
+        with subprocess.Popen(words, start_new_session=True, stdin=subprocess.DEVNULL) as server:
+            try:
+                return subprocess.call(command, env={**os.environ, ADDRESS: address})
+            finally:
+                server.kill()
+
+
+def main(words: Sequence[str]) -> int:
+    """Run a command, or wait for the stages of one."""
+    if words[:1] != ["--serve"]:
+        return run(words)
+    wait_asleep()
+    end_with_parent(signal.SIGKILL)
+    for name in _LIBRARIES:
+        with suppress(ImportError):  # an extra may be missing
+            importlib.import_module(name)
+    gc.freeze()  # so that no fork's collector goes through the libraries' objects, or copies their pages
+    words = serve(words[1])
+    from pipelines.runner import main as run_stage
+
+    return run_stage(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
