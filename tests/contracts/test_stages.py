@@ -16,7 +16,10 @@ from eva.settings.params_file import SECTIONS, read_settings
 ROOT = Path(__file__).resolve().parents[2]
 DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES: dict[str, dict[str, Any]] = {name: body.get("do", body) for name, body in DAG["stages"].items()}
-PARTS = {"__init__", "__main__", "declared", "dependencies", "leftovers", "runner", "scoring", "tables"}
+PARTS = {
+    "__init__", "__main__", "declared", "dependencies", "leftovers", "preloading", "runner", "scoring",
+    "tables",
+}  # fmt: skip
 GRAPH = dependencies.import_graph()
 
 
