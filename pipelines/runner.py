@@ -24,7 +24,7 @@ from typing import Any
 
 from eva.compat.chatter import silence_libraries
 from eva.devices import decisions
-from eva.errors import InputError, storage_fault
+from eva.errors import InputError, ProcessError, storage_fault
 from eva.loopback import bypass_proxy
 from eva.record import stage_run
 from eva.settings.params_file import read_settings
@@ -80,7 +80,7 @@ def names() -> list[str]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run one stage; returns the exit code, 2 if the input is wrong."""
+    """Run one stage; returns the exit code, 2 if the input is wrong, 1 if a process failed."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     silence_libraries()
     bypass_proxy()
@@ -90,6 +90,9 @@ def main(words: Sequence[str]) -> int:
     except (InputError, FileNotFoundError) as error:
         log.error("%s failed: %s", name or "python -m pipelines", error)
         return 2
+    except ProcessError as error:
+        log.error("%s failed: %s", name, error)
+        return 1
     except OSError as error:
         if (fault := storage_fault(error)) is None:
             raise

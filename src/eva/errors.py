@@ -1,4 +1,4 @@
-"""`InputError`, the only error that a user's input may cause, and helpers that raise it."""
+"""`InputError`, the only error that a user's input may cause, helpers that raise it, and `ProcessError`."""
 
 import errno
 from collections.abc import Iterable
@@ -23,6 +23,10 @@ class InputError(ValueError):
     def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems) or (message,)
+
+
+class ProcessError(RuntimeError):
+    """A process that was started here failed and has said why on stderr; the message says what to do."""
 
 
 def raise_if(problems: Iterable[str], where: object, listed: int | None = None) -> None:

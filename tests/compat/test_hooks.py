@@ -54,6 +54,15 @@ def test_the_trainer_asks_the_replaced_method_for_its_order_and_prepares_inputs(
     assert callable(Trainer._prepare_inputs)
 
 
+def test_a_process_that_sees_several_gpus_trains_on_one(tmp_path: Path) -> None:
+    from transformers import TrainingArguments
+
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, per_device_train_batch_size=2)
+    arguments._n_gpu = 4
+    assert arguments.train_batch_size == 8
+    assert transformers_hooks.on_one_device(arguments).train_batch_size == 2
+
+
 def test_a_model_tells_and_takes_its_attention_and_its_name() -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from eva.errors import InputError
+from eva.errors import InputError, ProcessError
 from eva.settings.sft_section import Sft
 from eva.training import launch
 from eva.training.arguments import effective_batch, total_steps, trainer_arguments
@@ -83,7 +83,7 @@ def test_a_failed_process_is_an_error(sft: Sft, tmp_path: Path) -> None:
     settings = sft.model_copy(update={"launcher": "torchrun", "processes": 1})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(launch, "argv", lambda *given: [sys.executable, "-c", "raise SystemExit(3)"])
-        with pytest.raises(RuntimeError, match="status 3"):
+        with pytest.raises(ProcessError, match="status 3"):
             launch.start(settings, "eva.training.sft_trainer", tmp_path, None)
 
 

@@ -2,7 +2,7 @@
 
 `Trainer._get_train_sampler`, `Trainer._get_num_items_in_batch`, `Trainer._prepare_inputs`,
 `Trainer._save_checkpoint`, `Trainer._maybe_log_save_evaluate`, `TrainingArguments.hf_deepspeed_config`,
-`config._attn_implementation`, `PreTrainedModel._supports_attention_backend`,
+`TrainingArguments._n_gpu`, `config._attn_implementation`, `PreTrainedModel._supports_attention_backend`,
 `PreTrainedModel._supports_sdpa`, `config._name_or_path`, and
 the marks that loading a GGUF file leaves on a model.
 """
@@ -74,6 +74,16 @@ class OwnCount:
 def on_device(trainer: Any, inputs: Any) -> Any:
     """A batch moved to the trainer's device, as the trainer gives it to its model."""
     return trainer._prepare_inputs(inputs)
+
+
+def on_one_device(arguments: Any) -> Any:
+    """The arguments of a trainer that leaves the other GPUs alone: one process trains on one device.
+
+    A process that sees several would else divide each batch among them, by `nn.DataParallel`.
+    """
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+    return arguments
 
 
 def divided(config: Any) -> bool:

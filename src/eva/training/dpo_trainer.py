@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from peft import LoraConfig, get_peft_model
 from trl import DPOConfig, DPOTrainer
 
-from eva.compat.transformers_hooks import divided, on_device
+from eva.compat.transformers_hooks import divided, on_device, on_one_device
 from eva.compat.trl_hooks import RowsAsEncoded, score_tokens
 from eva.devices import seeded
 from eva.models.branching import supports_branches
@@ -90,14 +90,17 @@ def build(job: Job[Dpo], folder: Path) -> Any:
 
 def _config(job: Job[Dpo], folder: Path) -> DPOConfig:
     settings = job.settings
-    return DPOConfig(
-        **trainer_arguments(settings, folder, job.seed, len(job.train)),
-        beta=settings.beta,
-        loss_type=list(settings.loss),
-        loss_weights=list(settings.loss.values()),
-        disable_dropout=False,  # TRL's default would set LoRA's own dropout to 0
-        precompute_ref_log_probs=False,
+    config: DPOConfig = on_one_device(
+        DPOConfig(
+            **trainer_arguments(settings, folder, job.seed, len(job.train)),
+            beta=settings.beta,
+            loss_type=list(settings.loss),
+            loss_weights=list(settings.loss.values()),
+            disable_dropout=False,  # TRL's default would set LoRA's own dropout to 0
+            precompute_ref_log_probs=False,
+        )
     )
+    return config
 
 
 def _adapter(job: Job[Dpo]) -> LoraConfig:

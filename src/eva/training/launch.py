@@ -13,7 +13,7 @@ from typing import Any
 import eva
 from eva.artifacts import read_json
 from eva.compat.parent_death import end_with_parent
-from eva.errors import InputError
+from eva.errors import InputError, ProcessError
 from eva.settings.training_section import Training
 from eva.training.arguments import accumulated, effective_batch
 
@@ -82,7 +82,7 @@ def start(settings: Training, module: str, folder: Path, checkpoint: Path | None
     On Ctrl-C they get the time to finish their step and save. Should this process be killed, they end too.
 
     Raises:
-        RuntimeError: a process failed; its log is on stderr, and the next start resumes.
+        ProcessError: a process failed; its log is on stderr, and the next start resumes.
     """
     command = argv(settings, module, folder, checkpoint)
     log.info("starting %s", shlex.join(command))
@@ -102,7 +102,7 @@ def start(settings: Training, module: str, folder: Path, checkpoint: Path | None
         process.wait()
         raise
     if status != 0:
-        raise RuntimeError(
+        raise ProcessError(
             f"{settings.processes} training processes ended with status {status} (their log is above); "
             "run the same stage again to resume from the last checkpoint"
         )

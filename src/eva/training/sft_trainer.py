@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import Trainer
 from trl import SFTConfig
 
-from eva.compat.transformers_hooks import OwnCount, on_device
+from eva.compat.transformers_hooks import OwnCount, on_device, on_one_device
 from eva.models.chat import IGNORE
 from eva.models.loading import load_model
 from eva.settings.sft_section import Sft
@@ -82,7 +82,7 @@ def _held_out(prediction: "EvalPrediction") -> dict[str, float]:
 
 def build(job: Job[Sft], folder: Path) -> DialogueTrainer:
     """The trainer of a job; its rows reach the model exactly as they were encoded."""
-    config = SFTConfig(**trainer_arguments(job.settings, folder, job.seed, len(job.train)))
+    config = on_one_device(SFTConfig(**trainer_arguments(job.settings, folder, job.seed, len(job.train))))
     model = load_model(job.model_dir, "float32")  # after the config, which may partition it (ZeRO-3)
     set_attention(model, job.settings.attention)
     trainer = DialogueTrainer(
