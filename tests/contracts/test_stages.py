@@ -11,6 +11,7 @@ from pipelines import dependencies, runner
 from pipelines.declared import declared_keys, recorded
 
 from eva.settings.collect_section import Collection
+from eva.settings.curate_section import Curation
 from eva.settings.params_file import SECTIONS, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,8 +88,13 @@ def _item(name: str) -> dict[str, str]:
 def test_a_stage_takes_the_sections_that_it_declares(name: str) -> None:
     keys = declared_keys(name, _item(name), ROOT / "dvc.yaml")
     assert set(runner.load(name).sections) == {key.partition(".")[0] for key in keys}
-    mine = {"mine": Collection(corpus="esconv", model=Path("models/backbone/smollm2"))}
-    settings = read_settings(ROOT / "params.yaml").model_copy(update={"collect": mine})
+    mine = {
+        "collect": {"mine": Collection(corpus="esconv", model=Path("models/backbone/smollm2"))},
+        "curate": {
+            "mine": Curation(corpus="esconv", collection="mine", ranking=Path("models/level_classifier"))
+        },
+    }
+    settings = read_settings(ROOT / "params.yaml").model_copy(update=mine)
     assert set(recorded(settings, keys)) == set(keys)
 
 

@@ -48,3 +48,56 @@ def candidates(
     for name, value in found.counts.items():
         print(f"{name}: {value:g}")
     print(f"written: {target}")
+
+
+Candidates = Annotated[Path, typer.Argument(help="folder with candidates.jsonl, e.g. data/candidates/ROW")]
+Ranking = Annotated[
+    Path, typer.Argument(help="ranked.jsonl, or the folder of a level classifier or of an endpoint")
+]
+
+
+@app.command("set")
+def set_(
+    candidates: Candidates,
+    ranking: Ranking,
+    out: Annotated[Path, typer.Option(help="folder to write")],
+    prepared: Annotated[Path, typer.Option(help="folder of the stage prepare")] = Path(
+        "data/prepared/esconv"
+    ),
+    answers: Annotated[
+        Path, typer.Option(help="folder where a judge's answers are kept", envvar="EVA_ANSWERS")
+    ] = Path(".eva/answers"),
+) -> None:
+    """Make a preference set of ranked candidates: EVAD.json, statistics, checks, card and metadata."""
+    from eva.collection import curating
+    from eva.collection.rankers import rank
+    from eva.data.prepare import read_all
+
+    splits = read_all(prepared)
+    judged = rank(candidates, ranking, splits, answers)
+    found = curating.assemble(judged.pairs, judged.left_out, splits)
+    curating.write(out.name, found, judged.ranked, {**judged.about, "corpus": prepared.name}, out)
+    for name, value in found.counts.items():
+        print(f"{name}: {value:g}")
+    recipe = "sampled" if judged.about["machine_made"] else "evad"
+    print(f"written: {out}\nnext: `data.evad: {out / curating.EVAD}` and `preferences.recipe: {recipe}`")
+
+
+@app.command()
+def agree(
+    candidates: Candidates,
+    one: Annotated[Path, typer.Argument(help="ranked.jsonl of one ranker, e.g. people")],
+    other: Annotated[Path, typer.Argument(help="ranked.jsonl of another, e.g. of a set that a judge ranked")],
+) -> None:
+    """How far two rankings of one collection agree."""
+    from eva.collection.accord import accord
+    from eva.collection.rankers import read_collection
+    from eva.data.candidates import read_ranked
+
+    known = read_collection(candidates)
+    rankings = [read_ranked(path, known) for path in (one, other)]
+    found = accord(*rankings)
+    print(f"{rankings[0][0].ranker} and {rankings[1][0].ranker}: {found.items} items that both keep")
+    for name, (share, low, high) in (("same best", found.best), ("same worst", found.worst)):
+        print(f"{name}: {share:.2f} (95 % interval {low:.2f} to {high:.2f}; by chance {found.chance:.2f})")
+    print(f"Kendall's tau: {found.tau:.2f}")

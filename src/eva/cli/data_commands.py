@@ -49,8 +49,15 @@ def show(
     corpus: Annotated[str, typer.Argument(help="a row of `corpora` in params.yaml")] = "esconv",
     tokenizer: Annotated[Path | None, typer.Option(help="backbone folder; its chat template is used")] = None,
     dialogue: Annotated[int, typer.Option(min=0, help="which training dialogue to render, from 0")] = 0,
+    pairs: Annotated[
+        Path | None, typer.Option(help="show preference pairs instead: data/preferences/BACKBONE")
+    ] = None,
+    pair: Annotated[int, typer.Option(min=0, help="which training pair to render, from 0")] = 0,
 ) -> None:
-    """Print the statistics of a corpus and one training dialogue; [[ ]] marks the tokens in the loss."""
+    """Print the statistics of a corpus and one training dialogue; [[ ]] marks the tokens in the loss.
+
+    With --pairs: level, fit to the position and length of every training pair, and both sides of one.
+    """
     from eva.cli.project_plugins import load_project_plugins
     from eva.data.prepare import prepare
     from eva.data.show import corpus_summary
@@ -65,6 +72,11 @@ def show(
         raise InputError(
             f"--dialogue {dialogue}: {corpus} has {len(train)} training dialogues, numbered from 0"
         )
+    if pairs is not None:
+        from eva.cli.pair_views import show_pairs
+
+        show_pairs(pairs, pair, train, tokenizer or _first_backbone(settings), settings.dpo.max_length)
+        return
     print(corpus_summary(prepared.statistics))
     folder = tokenizer or _first_backbone(settings)
     if not folder.is_dir():

@@ -14,13 +14,23 @@ from eva.data.dialogue import LEVELS, Dialogue, Role, Turn
 from eva.data.utterances import Problems, Utterance, collapse, join
 from eva.errors import InputError
 
-_ROLES: Mapping[str, Role] = {"help-seeker": "user", "supporter": "assistant"}
+SEEKER, SUPPORTER = "help-seeker", "supporter"
+_ROLES: Mapping[str, Role] = {SEEKER: "user", SUPPORTER: "assistant"}
+# `Source` of records that `eva.collection` made: ranked by people, or by a level classifier or a judge model.
+AUTHORS_FILE, COLLECTED, MACHINE_MADE = "evad", "collected", ("sampled", "judged")
+SOURCES = (
+    AUTHORS_FILE,
+    *(who + side for who in (COLLECTED, *MACHINE_MADE) for side in ("", ":human_chosen", ":human_rejected")),
+)
 _ID = re.compile(r"(\d+)_(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class EvadRecord:
-    """Two responses to one history; `history` are joined turns, and the last one is the user's."""
+    """Two responses to one history; `history` are joined turns, and the last one is the user's.
+
+    `source` is one of `SOURCES`: `evad` where the file does not say.
+    """
 
     id: str
     position: int
@@ -29,6 +39,12 @@ class EvadRecord:
     rejected: str
     chosen_level: int | None = None
     rejected_level: int | None = None
+    source: str = AUTHORS_FILE
+
+    @property
+    def machine_made(self) -> bool:
+        """Whether a machine said which response is the better one."""
+        return self.source.partition(":")[0] in MACHINE_MADE
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +134,14 @@ def _record(row: Any, number: int, problems: Problems) -> EvadRecord | None:
         _text(row, "Rejected", where, problems),
         _level(row, "ChosenLevel", where, problems),
         _level(row, "RejectedLevel", where, problems),
+        _source(row.get("Source", AUTHORS_FILE), where, problems),
     )
+
+
+def _source(value: Any, where: str, problems: Problems) -> str:
+    if value not in SOURCES:
+        problems.add(where, f"`Source` {value!r} is unknown; known: {', '.join(SOURCES)}")
+    return str(value)
 
 
 def _history(raw: Any, where: str, problems: Problems) -> tuple[Turn, ...]:

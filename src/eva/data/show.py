@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from eva.data.dialogue import Preference, quartile
 from eva.data.prepare import REASONS
 from eva.text_columns import align
 
@@ -31,6 +32,32 @@ def corpus_summary(statistics: Mapping[str, Any]) -> str:
         rows.append([f"  {name}", *(_number(split["strategies"].get(name, 0)) for split in splits.values())])
     title = f"{statistics['corpus']} ({statistics['format']})"
     return "\n".join([title, *align(rows), *_level_lines(statistics["weak_levels"])])
+
+
+def pair_summary(pairs: Sequence[Preference], fits: Mapping[int, Sequence[int]]) -> str:
+    """One line per pair as aligned columns: place, levels, whether each fits its quartile, words, source."""
+    rows = [["pair", "turn", "quartile", "chosen", "rejected", "words", "words", "source"]]
+    for pair in pairs:
+        quarter = quartile(pair.turn, pair.n_turns)
+        rows.append(
+            [
+                pair.id,
+                f"{pair.turn} of {pair.n_turns}",
+                str(quarter),
+                _fit(pair.chosen_level, fits[quarter]),
+                _fit(pair.rejected_level, fits[quarter]),
+                str(len(pair.chosen.split())),
+                str(len(pair.rejected.split())),
+                pair.source,
+            ]
+        )
+    return "\n".join(align(rows))
+
+
+def _fit(level: int | None, fitting: Sequence[int]) -> str:
+    if level is None:
+        return "unknown"
+    return f"level {level}, {'fits' if level in fitting else 'no fit'}"
 
 
 def rendered_example(tokens: Sequence[int], labels: Sequence[int], tokenizer: Decoder) -> str:

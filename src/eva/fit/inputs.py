@@ -132,7 +132,7 @@ class Inputs:
         section = self.settings.preferences
         prepared = self._prepare(section.corpus)
         evad = self._root / self.settings.data.evad
-        if prepared is None or (section.recipe == "evad" and not evad.is_file()):
+        if prepared is None or (section.from_file and not evad.is_file()):
             self.guessed.add("preference pairs as for the published ESConv")
             return published_pairs(section, self.settings.dpo)
         from eva.data.evad import load_evad
@@ -144,7 +144,7 @@ class Inputs:
             asked.extend(turns)
             return [f"{turn.gold.content} {number}" for number, turn in enumerate(turns)]
 
-        records = load_evad(evad) if section.recipe == "evad" else ()
+        records = load_evad(evad) if section.from_file else ()
         sets = build(section, prepared.everything, records, answer)
         count, dpo = self.counter(backbone), self.settings.dpo
         train, valid = (

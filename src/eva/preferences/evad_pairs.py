@@ -1,4 +1,7 @@
-"""Recipe `evad`: the paper's own preference pairs (section 4.1.2), without those of the test split."""
+"""Recipes `evad` and `sampled`: pairs of a file in EVAD's format (section 4.1.2), without the test split's.
+
+Where people ranked, the recipe is `evad`; where a machine did, `sampled`, so that the result says so.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,6 +28,7 @@ def from_evad(
     Raises:
         InputError: no dialogue starts with the history of a record, or no record is left.
     """
+    _require_rankers(settings.recipe, records)
     matches = match_evad(records, splits)
     lost = [match.record.id for match in matches if match.dialogue is None]
     raise_if((f"record {name}: no dialogue of the corpus starts with this history" for name in lost), "EVAD")
@@ -37,17 +41,36 @@ def from_evad(
             f"EVAD: all {len(matches)} records belong to test dialogues, which must not be trained on; "
             "give a file with records of train dialogues, or set preferences.recipe to public"
         )
+    sampled = settings.recipe == "sampled"  # draws evenly over pairs of levels, as `public` does (ADR 29)
     pairs = [_pair(match) for match in usable]
     distinct = [pair for pair in pairs if pair.chosen != pair.rejected]
     drawn = draw_balanced(
-        distinct, settings.max_pairs, lambda pair: pair.chosen_level, f"{settings.seed}:pairs"
+        distinct,
+        settings.max_pairs,
+        lambda pair: (pair.chosen_level, pair.rejected_level) if sampled else pair.chosen_level,
+        f"{settings.seed}:pairs",
     )
     held_out_splits = frozenset(_dialogue_id(match) for match in usable if match.split == "valid")
     names = [pair.dialogue_id for pair in drawn]
     held = hold_out(names, settings.valid_share, f"{settings.seed}:valid", held_out_splits)
     dropped = {"test_split_refused": refused, "chosen_equals_rejected": len(pairs) - len(distinct)}
     supporter_first = sum(match.record.history[0].role == "assistant" for match in usable)
-    return collect("evad", drawn, held, dropped, {"leading_supporter_turn_removed": supporter_first})
+    return collect(settings.recipe, drawn, held, dropped, {"leading_supporter_turn_removed": supporter_first})
+
+
+def _require_rankers(recipe: str, records: Sequence[EvadRecord]) -> None:
+    """Refuse pairs that a machine ranked as EVAD, and people's as machine-made."""
+    made = sum(record.machine_made for record in records)
+    if recipe == "evad" and made:
+        raise InputError(
+            f"data.evad: a machine ranked {made} of {len(records)} pairs; set preferences.recipe to sampled, "
+            "so that the results say so, or give pairs that people ranked"
+        )
+    if recipe == "sampled" and made < len(records):
+        raise InputError(
+            f"data.evad: people ranked {len(records) - made} of {len(records)} pairs; set preferences.recipe "
+            "to evad, or give a set that the stage curate made with a classifier or a judge"
+        )
 
 
 def _dialogue_id(match: EvadMatch) -> str:
@@ -68,5 +91,5 @@ def _pair(match: EvadMatch) -> Preference:
         rejected=record.rejected,
         chosen_level=record.chosen_level,
         rejected_level=record.rejected_level,
-        source="evad",
+        source=record.source,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eva.data.dialogue import Preference
+from eva.data.evad import SOURCES
 from eva.statistics.proportions import korn_graubard
 
 _CONFIDENCE = 0.95
@@ -55,9 +56,15 @@ class _Authors:
 
 
 _HUMAN = _Authors(chosen_human=True, rejected_human=True, same=True)
-# By `Preference.source`. EVAD's candidates all come from one model (section 4.1.2).
+_MODEL = _Authors(chosen_human=False, rejected_human=False, same=True)
+_SIDES = {
+    "": _MODEL,  # EVAD's candidates all come from one model (section 4.1.2), and so do a collection's
+    ":human_chosen": _Authors(chosen_human=True, rejected_human=False, same=False),
+    ":human_rejected": _Authors(chosen_human=False, rejected_human=True, same=False),
+}
+# By `Preference.source`.
 AUTHORS = {
-    "evad": _Authors(chosen_human=False, rejected_human=False, same=True),
+    **{source: _SIDES[source[len(source.partition(":")[0]) :]] for source in SOURCES},
     "public:same_turn": _HUMAN,
     "public:human": _Authors(chosen_human=True, rejected_human=True, same=False),
     "public:model": _Authors(chosen_human=True, rejected_human=False, same=False),

@@ -24,7 +24,7 @@ def build(
     evad: Sequence[EvadRecord] = (),
     draw_rejected: DrawRejected | None = None,
 ) -> PreferenceSets:
-    """The pairs of the recipe `evad` (from `evad` records) or `public` (from the train split).
+    """The pairs of the recipe `evad` or `sampled` (from `evad` records) or `public` (from the train split).
 
     Args:
         settings: section `preferences`.
@@ -32,7 +32,7 @@ def build(
         evad: the records of EVAD's file.
         draw_rejected: generates responses of the backbone; needed if `needs_model` is true.
     """
-    if settings.recipe == "evad":
+    if settings.from_file:
         sets = from_evad(settings, splits, evad)
     else:
         sets = from_public(settings, splits["train"], draw_rejected)

@@ -12,7 +12,7 @@ from itertools import product
 from eva.data.dialogue import Preference, SupporterTurn
 
 # A side may have at most this many times the words of the other: else length would tell them apart.
-_LONGEST = 2.0
+LONGEST = 2.0
 
 
 def pairs_within_turns(
@@ -26,7 +26,7 @@ def pairs_within_turns(
     pairs, unequal, no_contrast = [], 0, 0
     for turn in (turn for turn in turns if turn.index):
         candidates = _candidates(turn, fits[turn.quartile])
-        even = [pair for pair in candidates if _unevenness(pair) <= math.log(_LONGEST)]
+        even = [pair for pair in candidates if _unevenness(pair) <= math.log(LONGEST)]
         if even:
             pairs.append(min(even, key=_unevenness))
         elif candidates:

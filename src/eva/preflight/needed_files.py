@@ -3,12 +3,13 @@
 DVC needs all of them, even if no stage reads them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from eva.data.epitome import MECHANISM_FILES
 from eva.errors import InputError
 from eva.settings.capability_section import Capability
 from eva.settings.corpora_section import Corpus
+from eva.settings.curate_section import Curation
 from eva.settings.data_section import Data
 from eva.settings.epitome_section import Epitome
 
@@ -25,9 +26,9 @@ def corpus_problem(name: str, row: Corpus, error: InputError) -> Iterator[str]:
     yield f"`{key}` is {row.path}, which cannot be read in the format {row.format}: {told}"
 
 
-def _data(data: Data) -> Iterator[str]:
+def _data(data: Data, curate: Mapping[str, Curation]) -> Iterator[str]:
     for name, path in (("evad", data.evad), ("levels", data.levels)):
-        if not path.is_file():
+        if not path.is_file() and not (name == "evad" and data.is_yet_to_be_made(curate)):
             yield f"`data.{name}` is {path}: no such file; {_GET}"
 
 

@@ -133,6 +133,19 @@ def stacked_shares(shares: Mapping[str, Sequence[float]], labels: Sequence[str])
         return _svg(figure, "Ratings by criterion, in percent")
 
 
+def level_shares(shares: Mapping[str, Sequence[float]]) -> str:
+    """Figure 4: percent of the chosen responses of each quartile that have each level, in groups of bars."""
+    with _canvas(1, 1, 2.6) as (figure, axes):
+        axis = axes[0][0]
+        width = 0.8 / len(shares)
+        for place, (name, values) in enumerate(shares.items()):
+            starts = [quarter + (place - (len(shares) - 1) / 2) * width for quarter in range(1, 5)]
+            axis.bar(starts, values, width, color=(SKY, ORANGE, GREEN, BLUE)[place], label=name)
+        axis.set(xlabel="quartile of the dialogue", ylabel="percent of chosen", xticks=[1, 2, 3, 4])
+        _legend(figure, axis, len(shares))
+        return _svg(figure, "Levels of chosen responses by quartile, in percent")
+
+
 def top_phrases(phrases: Sequence[Phrase], limit: float) -> str:
     """Figure 2: percent of responses with each of the most frequent phrases; the axis ends at `limit`."""
     with _canvas(1, 1, 0.7 + 0.34 * len(phrases), width=_NARROW) as (figure, axes):

@@ -11,6 +11,7 @@ from eva.settings.capability_section import Capability
 from eva.settings.chat_section import Chat
 from eva.settings.collect_section import Collection
 from eva.settings.corpora_section import Corpus
+from eva.settings.curate_section import Curation
 from eva.settings.data_section import Data
 from eva.settings.dpo_section import Dpo
 from eva.settings.epitome_section import Epitome
@@ -44,6 +45,7 @@ class Settings(Section):
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     prepare: Prepare
     collect: dict[Name, Collection]
+    curate: dict[Name, Curation]
     validate_: Validate
     preferences: Preferences
     sft: Sft
@@ -59,7 +61,7 @@ class Settings(Section):
 
 
 SECTIONS = tuple(section_name(field) for field in Settings.model_fields)
-TABLES = ("corpora", "backbones", "variants", "collect")  # sections of named rows
+TABLES = ("corpora", "backbones", "variants", "collect", "curate")  # sections of named rows
 
 
 def read_settings(path: Path) -> Settings:

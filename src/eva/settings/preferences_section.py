@@ -10,8 +10,9 @@ from eva.settings.section import Fraction, Name, Positive, Section
 class Preferences(Section):
     """Where the preference pairs for DPO come from (ADR 12)."""
 
-    recipe: Literal["evad", "public"] = Field(
-        description="evad: the file `data.evad`; public: pairs built from the corpus's strategies"
+    recipe: Literal["evad", "sampled", "public"] = Field(
+        description="evad: the file `data.evad`, ranked by people; sampled: the same, ranked by a machine; "
+        "public: pairs built from the corpus's strategies"
     )
     corpus: Name = Field(description="row of `corpora` whose dialogues hold the histories")
     rejected: Literal["same_turn", "model", "human", "mixed"] = Field(
@@ -41,3 +42,8 @@ class Preferences(Section):
         "where the share's 95 % interval is beyond it",
     )
     min_same_author: Fraction = Field(0.95, description="gate: least share of pairs of one author")
+
+    @property
+    def from_file(self) -> bool:
+        """Whether the pairs are those of the file `data.evad`."""
+        return self.recipe != "public"

@@ -12,6 +12,7 @@ from eva.settings.backbones_section import Backbone
 from eva.settings.capability_section import Capability
 from eva.settings.collect_section import Collection
 from eva.settings.corpora_section import Corpus
+from eva.settings.curate_section import Curation
 from eva.settings.epitome_section import Epitome
 from eva.settings.level_classifier_section import LevelClassifier
 from eva.settings.matrix_section import Matrix
@@ -52,6 +53,14 @@ def _preferences_rows(preferences: Preferences, corpora: Corpora, backbones: Bac
 def _collect_rows(collect: Mapping[str, Collection], corpora: Corpora) -> Iterator[str]:
     for name, row in collect.items():
         yield from _absent(f"collect.{name}.corpus", [row.corpus], corpora)
+
+
+def _curate_rows(
+    curate: Mapping[str, Curation], collect: Mapping[str, Collection], corpora: Corpora
+) -> Iterator[str]:
+    for name, row in curate.items():
+        yield from _absent(f"curate.{name}.corpus", [row.corpus], corpora)
+        yield from _absent(f"curate.{name}.collection", [row.collection], collect)
 
 
 def _level_classifier_rows(
@@ -115,6 +124,7 @@ REFERENCES: Sequence[Check] = (
     _matrix_rows,
     _preferences_rows,
     _collect_rows,
+    _curate_rows,
     _level_classifier_rows,
     _epitome_rows,
     _compared_variants,

@@ -44,24 +44,24 @@ def preference_rules() -> list[Rule]:
     """The rules for an EVAD file whose histories come from the corpus."""
     levels = list(LEVELS)
     return [
-        _present("preference pairs"),
-        _unique("record_unique", "dialogue", "an ID occurs once", "the ID occurs more than once"),
-        _in_set(
+        present("preference pairs"),
+        unique("record_unique", "dialogue", "an ID occurs once", "the ID occurs more than once"),
+        in_set(
             "history_in_corpus",
             "in_corpus",
             [True],
             "a history is the beginning of a dialogue",
             "no dialogue of the corpus begins with this history",
         ),
-        _in_set(
+        in_set(
             "candidates_differ",
             "same_text",
             [False],
             "chosen and rejected differ",
             "chosen and rejected are the same text",
         ),
-        _in_set("chosen_level", "chosen_level", levels, "levels are 1 to 4", "chosen level {chosen_level!r}"),
-        _in_set(
+        in_set("chosen_level", "chosen_level", levels, "levels are 1 to 4", "chosen level {chosen_level!r}"),
+        in_set(
             "rejected_level",
             "rejected_level",
             levels,
@@ -73,7 +73,7 @@ def preference_rules() -> list[Rule]:
 
 def _splits(corpus: Corpus) -> list[Rule]:
     return [
-        _present("splits"),
+        present("splits"),
         Rule(
             "enough_dialogues",
             "ExpectColumnPairValuesAToBeGreaterThanB",
@@ -87,16 +87,16 @@ def _splits(corpus: Corpus) -> list[Rule]:
 def _dialogues(corpus: Corpus, settings: Validate) -> list[Rule]:
     emotions = list(format_of(corpus).emotions)
     return [
-        _present("dialogues"),
-        _null("schema", "schema_fault", "a row is a dialogue of this corpus", "{schema_fault}"),
-        _unique("id_unique", "dialogue", "an id occurs once", "the id occurs more than once"),
-        _null(
+        present("dialogues"),
+        null("schema", "schema_fault", "a row is a dialogue of this corpus", "{schema_fault}"),
+        unique("id_unique", "dialogue", "an id occurs once", "the id occurs more than once"),
+        null(
             "id_in_one_split",
             "other_split",
             "no dialogue is in two splits (by id)",
             "the id is also in {other_split}",
         ),
-        _null(
+        null(
             "text_in_one_split",
             "text_in_other_split",
             "no dialogue is in two splits (by text)",
@@ -109,17 +109,17 @@ def _dialogues(corpus: Corpus, settings: Validate) -> list[Rule]:
             "only {n_turns} turn(s)",
             min_value=settings.min_turns,
         ),
-        _in_set(
+        in_set(
             "user_first",
             "first_role",
             ["user"],
             "the help-seeker starts",
             "the first turn is the {first_role}'s",
         ),
-        _in_set(
+        in_set(
             "both_speakers", "speakers", [2], "both speakers take part", "{speakers} speaker(s) instead of 2"
         ),
-        _in_set(
+        in_set(
             "emotion_known",
             "emotion",
             emotions,
@@ -132,9 +132,9 @@ def _dialogues(corpus: Corpus, settings: Validate) -> list[Rule]:
 def _turns(corpus: Corpus, settings: Validate) -> list[Rule]:
     longest = settings.max_turn_characters
     found = [
-        _present("turns"),
-        _in_set("role_known", "role", ["user", "assistant"], "a role is user or assistant", "role {role!r}"),
-        _in_set(
+        present("turns"),
+        in_set("role_known", "role", ["user", "assistant"], "a role is user or assistant", "role {role!r}"),
+        in_set(
             "speakers_alternate",
             "same_speaker",
             [False],
@@ -149,7 +149,7 @@ def _turns(corpus: Corpus, settings: Validate) -> list[Rule]:
             "{characters} characters",
             max_value=longest,
         ),
-        _null(
+        null(
             "strategy_known",
             "unknown_strategy",
             "a strategy is one of the corpus's",
@@ -166,10 +166,10 @@ def _labels(settings: Validate) -> list[Rule]:
     share = settings.max_label_share
     requirement = f"no strategy or emotion exceeds {share:.0%} of train"
     what = "{kind} {label!r} has share {share:.2f}"
-    return [_present("labels"), between("label_share", "share", requirement, what, max_value=share)]
+    return [present("labels"), between("label_share", "share", requirement, what, max_value=share)]
 
 
-def _present(things: str) -> Rule:
+def present(things: str) -> Rule:
     """A rule that the table has rows; without rows, all rules about columns hold."""
     name = f"{things.replace(' ', '_')}_present"
     arguments = {"min_value": 1}
@@ -178,15 +178,18 @@ def _present(things: str) -> Rule:
     )
 
 
-def _unique(name: str, column: str, requirement: str, what: str) -> Rule:
+def unique(name: str, column: str, requirement: str, what: str) -> Rule:
+    """A rule that no value of `column` occurs twice."""
     return Rule(name, "ExpectColumnValuesToBeUnique", {"column": column}, requirement, what)
 
 
-def _null(name: str, column: str, requirement: str, what: str) -> Rule:
+def null(name: str, column: str, requirement: str, what: str) -> Rule:
+    """A rule that all cells of `column` are empty."""
     return Rule(name, "ExpectColumnValuesToBeNull", {"column": column}, requirement, what)
 
 
-def _in_set(name: str, column: str, values: list[Any], requirement: str, what: str) -> Rule:
+def in_set(name: str, column: str, values: list[Any], requirement: str, what: str) -> Rule:
+    """A rule that `column` has only these values; empty cells keep it."""
     arguments = {"column": column, "value_set": values}
     return Rule(name, "ExpectColumnValuesToBeInSet", arguments, requirement, what)
 

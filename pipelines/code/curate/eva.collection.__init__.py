@@ -1,0 +1,1 @@
+../../../src/eva/collection/__init__.py

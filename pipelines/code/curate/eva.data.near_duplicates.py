@@ -1,0 +1,1 @@
+../../../src/eva/data/near_duplicates.py

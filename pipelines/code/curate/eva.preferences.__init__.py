@@ -1,0 +1,1 @@
+../../../src/eva/preferences/__init__.py

@@ -1,0 +1,1 @@
+../../../src/eva/preferences/drawing.py

@@ -1,0 +1,1 @@
+../../../src/eva/preferences/pair_sets.py

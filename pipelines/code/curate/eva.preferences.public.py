@@ -1,0 +1,1 @@
+../../../src/eva/preferences/public.py

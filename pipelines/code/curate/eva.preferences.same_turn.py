@@ -1,0 +1,1 @@
+../../../src/eva/preferences/same_turn.py

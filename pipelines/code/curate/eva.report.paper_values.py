@@ -1,0 +1,1 @@
+../../../src/eva/report/paper_values.py

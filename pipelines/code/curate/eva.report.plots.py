@@ -1,0 +1,1 @@
+../../../src/eva/report/plots.py

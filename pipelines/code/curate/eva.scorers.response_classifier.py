@@ -1,0 +1,1 @@
+../../../src/eva/scorers/response_classifier.py

@@ -1,0 +1,1 @@
+../../../src/eva/scorers/scorer_folder.py

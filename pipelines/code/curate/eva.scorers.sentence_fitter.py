@@ -1,0 +1,1 @@
+../../../src/eva/scorers/sentence_fitter.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/collect_section.py

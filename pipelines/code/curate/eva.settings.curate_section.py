@@ -1,0 +1,1 @@
+../../../src/eva/settings/curate_section.py

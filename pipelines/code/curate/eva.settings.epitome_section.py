@@ -1,0 +1,1 @@
+../../../src/eva/settings/epitome_section.py

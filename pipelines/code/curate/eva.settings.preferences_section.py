@@ -1,0 +1,1 @@
+../../../src/eva/settings/preferences_section.py

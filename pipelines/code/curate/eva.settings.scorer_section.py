@@ -1,0 +1,1 @@
+../../../src/eva/settings/scorer_section.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/validate_section.py

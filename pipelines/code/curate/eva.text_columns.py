@@ -1,0 +1,1 @@
+../../../src/eva/text_columns.py

@@ -1,0 +1,1 @@
+../../../src/eva/validation/__init__.py

@@ -1,0 +1,1 @@
+../../../src/eva/validation/gate.py

@@ -1,0 +1,1 @@
+../../../src/eva/validation/result_page.py

@@ -1,0 +1,1 @@
+../../../src/eva/validation/set_rows.py

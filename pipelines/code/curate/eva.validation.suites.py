@@ -1,0 +1,1 @@
+../../../src/eva/validation/suites.py
