@@ -1,5 +1,6 @@
 """`eva data`: counts and an example of a corpus, and refusals."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,49 @@ def test_show_marks_what_the_loss_covers(eva: Eva, checkout: Path) -> None:
     assert done.code == 0
     assert "<|im_start|>assistant\n[[" in done.out
     assert "<|im_end|>]]" in done.out
+
+
+def _pairs(checkout: Path) -> None:
+    history = [{"role": "user", "content": "I lost my job."}]
+    row = {"id": "7_1", "dialogue_id": "esconv-7", "turn": 1, "n_turns": 4, "history": history}
+    sides = {"chosen": "What happened there?", "rejected": "Apply.", "chosen_level": 1, "rejected_level": 4}
+    (checkout / "pairs").mkdir()
+    (checkout / "pairs" / "train.jsonl").write_text(json.dumps({**row, **sides, "source": "sampled"}) + "\n")
+
+
+def test_show_prints_pairs_with_level_fit_and_length(eva: Eva, checkout: Path) -> None:
+    _pairs(checkout)
+    done = eva("data", "show", "--pairs", "pairs")
+    assert done.code == 0
+    line = next(line for line in done.out.splitlines() if line.startswith("7_1"))
+    assert " ".join(line.split()) == "7_1 1 of 4 1 level 1, fits level 4, no fit 3 1 sampled"
+
+
+@pytest.mark.slow
+def test_show_marks_the_trained_tokens_of_both_sides(eva: Eva, checkout: Path) -> None:
+    from eva.models.tiny import chatml_tokenizer
+
+    _pairs(checkout)
+    chatml_tokenizer().save_pretrained(checkout / "tokenizer")
+    done = eva("data", "show", "--pairs", "pairs", "--tokenizer", "tokenizer")
+    assert "assistant\n[[What happened there?<|im_end|>]]" in done.out
+    assert "7_1 rejected" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--pairs", "nowhere"), "has no train.jsonl"),
+        (("--pairs", "pairs", "--pair", "3"), "has 1 training pairs"),
+    ],
+)
+def test_show_of_pairs_that_are_not_there(
+    eva: Eva, checkout: Path, words: tuple[str, ...], message: str
+) -> None:
+    _pairs(checkout)
+    done = eva("data", "show", *words)
+    assert done.code == 2
+    assert message in done.err
 
 
 def test_show_of_a_dialogue_that_is_not_there(eva: Eva, checkout: Path) -> None:

@@ -2,11 +2,9 @@
 
 import json
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.endpoint.conftest import dialogue
 
 from eva.collection import curating
 from eva.collection.collecting import Collected
@@ -14,17 +12,31 @@ from eva.collection.collecting import write as write_candidates
 from eva.collection.pairs import Pair, pairs_by_fit
 from eva.collection.rankers import lifts, rank
 from eva.data.candidates import HUMAN, Candidate, Ranked, write_ranked
-from eva.data.dialogue import Dialogue, SupporterTurn
+from eva.data.dialogue import Dialogue, SupporterTurn, Turn
 from eva.data.evad import load_evad
 from eva.errors import InputError
 from eva.manifest import folder_fault
 from eva.preferences.recipes import build
 from eva.settings.preferences_section import Preferences
 
-SPLITS: dict[str, list[Dialogue]] = {
-    split: [replace(dialogue(f"{split}{n}", 4), position=10 * place + n) for n in range(3)]
+
+def _dialogue(name: str, position: int) -> Dialogue:
+    said = [
+        turn
+        for number in range(4)
+        for turn in (
+            Turn("user", f"I lost thing {number} of {name}."),
+            Turn("assistant", f"Tell me about {number}.", ("Question",)),
+        )
+    ]
+    return Dialogue(name, "toy", position, tuple(said))
+
+
+SPLITS = {
+    split: [_dialogue(f"{split}{n}", 10 * place + n) for n in range(3)]
     for place, split in enumerate(("train", "valid", "test"))
 }
+pytestmark = pytest.mark.slow  # Great Expectations takes seconds to import
 WORDS = [f"word{n}" for n in range(400)]
 SETTINGS = Preferences(recipe="evad", corpus="toy", valid_share=0.2, encoder="minilm")
 

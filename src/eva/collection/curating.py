@@ -1,7 +1,6 @@
 """The preference set: pairs of ranked candidates with their splits, statistics, checks, card and metadata."""
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,15 +72,17 @@ def assemble(
         sides[where[pair.chosen.dialogue_id][0]].append(pair)
     copies = {name for name, _ in near_pairs(_texts(sides["train"]), _texts(sides["valid"]))}
     kept = [pair for pair in sides["train"] if pair.chosen.item not in copies]
-    counts = Counter(left_out) + Counter(
-        {"test_dialogue": len(sides["test"]), "copy_across_splits": len(sides["train"]) - len(kept)}
-    )
+    counts = {
+        **left_out,
+        "test_dialogue": len(sides["test"]),
+        "copy_across_splits": len(sides["train"]) - len(kept),
+    }
     if not kept:
         raise InputError(
-            f"curate: no pair is left to train on (left out: {dict(counts)}); collect more, or rank again"
+            f"curate: no pair is left to train on (left out: {counts}); collect more, or rank again"
         )
     positions = {name: one.position for name, (_, one) in where.items()}
-    return PreferenceSet({"train": kept, "valid": sides["valid"]}, positions, dict(counts))
+    return PreferenceSet({"train": kept, "valid": sides["valid"]}, positions, counts)
 
 
 def write(

@@ -89,7 +89,7 @@ def rank_by_judge(
 
 def read_order(text: str, n: int) -> list[int] | None:
     """The places, from 0, of `n` letters in an answer; None if it does not name each of them once."""
-    named = re.findall(r"\b[A-Z]\b", text)
+    named = re.findall(rf"\b[{_LETTERS[:n]}]\b", text)
     places = [_LETTERS.index(letter) for letter in named]
     return places if sorted(places) == list(range(n)) else None
 
