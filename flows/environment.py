@@ -23,10 +23,11 @@ def base_environment() -> dict[str, str]:
     return {**without_proxy(os.environ), **TELEMETRY_OFF, "PATH": os.pathsep.join(path)}
 
 
-def stage_environment(parent_run_id: str | None) -> dict[str, str]:
+def stage_environment(parent_run_id: str | None, pipeline_run: str | None = None) -> dict[str, str]:
     """The environment of `dvc repro`: code of the checkout, unbuffered output, few progress lines.
 
-    `parent_run_id` is the MLflow run under which the stages are recorded, if given.
+    `parent_run_id` is the MLflow run under which the stages are recorded, if given; `pipeline_run` names
+    the flow run that they belong to, see `flows.tracked`.
     """
     environment = {
         **base_environment(),
@@ -36,4 +37,6 @@ def stage_environment(parent_run_id: str | None) -> dict[str, str]:
     }
     if parent_run_id:
         environment["EVA_PARENT_RUN_ID"] = parent_run_id
+    if pipeline_run:
+        environment["EVA_PIPELINE_RUN"] = pipeline_run
     return environment

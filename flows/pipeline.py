@@ -22,6 +22,7 @@ from flows.environment import stage_environment
 from flows.plan import Progress
 from flows.stage import Children, StageError, push_outs, reproduce
 from flows.summary import StageRow, publish
+from flows.tracked import pipeline_run, publish_link
 
 POLL_SECONDS = 1.0
 
@@ -55,6 +56,7 @@ async def pipeline(
     options = {"force": force, "push": push, "retries": retries, "parent_run_id": parent_run_id}
     rows = await _drive(progress, options)
     await publish(nodes, rows, Path(metrics))
+    await publish_link()
     if progress.failed:
         raise StageError("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
 
@@ -120,7 +122,8 @@ def run_stages(
     """
     nodes = [node for node in read_dag(Path.cwd(), stages) if node.name in set(stages)]
     _require_own_pool(nodes)
-    options = {"force": force, "push": push, "parent_run_id": parent_run_id}
+    environment = stage_environment(parent_run_id, pipeline_run())
+    options = {"force": force, "push": push, "environment": environment}
     states = _run_in_order(nodes, at_once, retries, options)
     if failed := [str(state.message) for state in states if state.is_failed() or state.is_crashed()]:
         raise StageError("\n\n".join(failed))
@@ -153,10 +156,10 @@ def _require_own_pool(nodes: list[StageNode]) -> None:
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
 def run_stage(
-    stage: str, force: bool, push: bool, parent_run_id: str | None, children: Children
+    stage: str, force: bool, push: bool, environment: dict[str, str], children: Children
 ) -> State[Any]:
     """Run one stage; the name of the returned state says what DVC did (`Ran`, `Cached`, `Unchanged`)."""
-    log, environment = get_run_logger(), stage_environment(parent_run_id)
+    log = get_run_logger()
     outcome = reproduce(stage, force=force, environment=environment, children=children, log=log)
     if push:
         push_outs(stage, environment, children, log)

@@ -71,4 +71,4 @@ def main(
     for path in sorted([*out.rglob("*"), *plots.glob("*.csv")]):
         if path.is_file():
             run.log_artifact(path)
-    run.log_metrics(page.headline)
+    run.log_headline(page.headline)

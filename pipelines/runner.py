@@ -114,7 +114,7 @@ def run(stage: Stage, words: Sequence[str]) -> None:
     started = time.perf_counter()
     log.info("%s %s", stage.name, "/".join(item.values()))
     obeyed = declared.recorded(settings, keys)
-    with stage_run(stage.name, item, obeyed, inputs, root=root) as record:
+    with stage_run(stage.name, item, obeyed, inputs, root=root, tracking=settings.tracking) as record:
         stage.body(record, *sections, **axes, **paths)
         record.log_outputs({name: path for name, path in paths.items() if name in OUTPUTS})
         record.log_precision(decisions())

@@ -57,6 +57,7 @@ from pathlib import Path
 out = Path(sys.argv[1])
 with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
     journal.write(f"{time.time()} start {out}\\n")
+Path("pipeline_run").write_text(os.environ["EVA_PIPELINE_RUN"])
 print("making", out, flush=True)
 time.sleep(0.3)
 if str(out) in Path("fails").read_text().split():

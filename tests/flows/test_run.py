@@ -87,6 +87,16 @@ def test_each_stage_once_and_on_its_pool(served: Project, first_run: dict[str, A
     assert served.open_at_once("models") == 1
 
 
+def test_a_stage_knows_its_flow_run(served: Project, first_run: dict[str, Any]) -> None:
+    known = json.loads((served.folder / "pipeline_run").read_text())
+
+    assert (known["key"], known["name"]) == (first_run["id"], first_run["name"])
+    assert (
+        known["url"]
+        == f"http://127.0.0.1:{served.environment['EVA_PREFECT_PORT']}/runs/flow-run/{known['key']}"
+    )
+
+
 def test_artifacts_tell_what_was_done(served: Project, first_run: dict[str, Any]) -> None:
     table = artifact(served, "stages")
 

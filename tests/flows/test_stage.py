@@ -220,6 +220,7 @@ def test_environment_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment["PYTHONPATH"] == "src"
     assert environment["EVA_PARENT_RUN_ID"] == "abc"
     assert "EVA_PARENT_RUN_ID" not in stage_environment(None)
+    assert stage_environment(None, "{}")["EVA_PIPELINE_RUN"] == "{}"
     assert base_environment()["DO_NOT_TRACK"] == "true"
 
 

@@ -54,12 +54,12 @@ def test_replay_into_an_empty_store_gives_the_same_record(checkout: Path, empty_
     assert (done.logged, done.present) == (2, 0)
     assert contents(checkout) == before
     latest = read_record(record_path(checkout, "prepare", ITEM))
-    assert latest.metrics == {"rows": 2}
+    assert latest.metrics["rows"] == 2
     opened = stores.connect(checkout)
     (run,) = opened.find(record=latest.digest)
     assert run.data.metrics["rows"] == 2
     parent = opened.client.get_run(run.data.tags["mlflow.parentRunId"])
-    assert parent.info.run_name.startswith("pipeline ")
+    assert parent.info.run_name.startswith("by hand ")
 
     again = replay(checkout)
     assert (again.logged, again.present) == (0, 2)

@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from eva.record import Record, StageRun, find_maker, read_record, record_path, stage_run
 from eva.record import mlflow_store as stores
+from eva.record.records import history
 from eva.settings.prepare_section import Prepare
 
 ITEM = {"corpus": "esconv", "backbone": "tiny", "seed": 1, "variant": "eva"}
@@ -221,7 +223,7 @@ def wait_for(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_sigterm_marks_killed_and_sigkill_is_found_by_the_next_run(checkout: Path) -> None:
+def test_a_killed_stage_leaves_no_run_running(checkout: Path) -> None:
     for corpus, number in (("term", signal.SIGTERM), ("kill", signal.SIGKILL)):
         process = start(checkout, corpus, 60)
         wait_for(checkout / f"started-{corpus}")
@@ -232,9 +234,20 @@ def test_sigterm_marks_killed_and_sigkill_is_found_by_the_next_run(checkout: Pat
     def status(corpus: str) -> list[str]:
         return [run.info.status for run in opened.find(stage="prepare", corpus=corpus)]
 
-    assert status("term") == ["KILLED"] and status("kill") == ["RUNNING"]
-    assert start(checkout, "kill", 0).wait(300) == 0
-    assert status("kill") == ["KILLED", "FINISHED"]
+    assert status("term") == ["KILLED"]
+    deadline = time.monotonic() + 120
+    while status("kill") != ["KILLED"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    kept = [record.status for record in history(checkout)]
+    assert kept == ["KILLED", "KILLED"], "the files know both"
+
+
+def test_a_run_whose_host_went_down_is_ended_by_the_next_stage(checkout: Path) -> None:
+    tags = {"eva.host": socket.gethostname(), "eva.pid": str(2**22 + 1), "eva.stage": "sft"}
+    lost = stores.connect(checkout).create("sft", tags)
+    execute(checkout)
+    assert stores.connect(checkout).client.get_run(lost).info.status == "KILLED"
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from eva.cli import human_commands as human
 from eva.cli import metrics_command as metrics
 from eva.cli import params_commands as params
 from eva.cli import results_commands as results
+from eva.cli import runs_commands as runs
 from eva.cli import safety_commands as safety
 from eva.cli import score_command as score
 from eva.cli import scorers_commands as scorers
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(params.app, name="params")
 app.add_typer(data.app, name="data")
-app.add_typer(results.runs, name="runs")
+app.add_typer(runs.app, name="runs")
 app.add_typer(scorers.app, name="scorers")
 app.command("generate")(generate.generate)
 app.add_typer(collect.app, name="collect")

@@ -1,4 +1,4 @@
-"""`eva report` and `eva runs`: show the results, and write recorded runs into MLflow."""
+"""`eva report`: show the results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +8,6 @@ import typer
 from eva.artifacts import read_json, write_text
 from eva.errors import InputError
 from eva.plain_text import read_text
-
-runs = typer.Typer(no_args_is_help=True, help="Recorded runs and MLflow.")
 
 
 def report(
@@ -39,12 +37,3 @@ def report(
     print(read_text(table))
     settle_pending(Path.cwd())
     print(f"page (opens offline): {(folder / 'index.html').absolute()}")
-
-
-@runs.command()
-def replay() -> None:
-    """Write the runs recorded in runs/ into MLflow, except those that it already has."""
-    from eva.record.replay import replay as rebuild
-
-    done = rebuild(Path.cwd())
-    print(f"{done.logged} runs written into MLflow, {done.present} were already there")

@@ -13,6 +13,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from eva.errors import InputError
+from eva.record.changes import flatten
 from eva.record.checkout import main_checkout
 from eva.record.records import Record
 
@@ -45,6 +47,16 @@ class Store:
         words = " and ".join(f"tags.`eva.{name}` = '{value}'" for name, value in tags.items())
         return list(self.client.search_runs([self.experiment], words, order_by=["start_time ASC"]))
 
+    def children(self, parent: str) -> list[Any]:
+        """The runs of a parent run, oldest first."""
+        words = f"tags.`mlflow.parentRunId` = '{parent}'"
+        return list(self.client.search_runs([self.experiment], words, order_by=["start_time ASC"]))
+
+    def running(self, host: str) -> list[Any]:
+        """The runs that processes of a host have started and not ended."""
+        words = f"attributes.status = 'RUNNING' and tags.`eva.host` = '{host}'"
+        return list(self.client.search_runs([self.experiment], words))
+
     def exists(self, run_id: str | None) -> bool:
         """Whether the store holds this run."""
         from mlflow.exceptions import MlflowException
@@ -58,6 +70,15 @@ class Store:
 def address(root: Path) -> str:
     """The tracking URI: `MLFLOW_TRACKING_URI` if set, else an SQLite file in the main checkout."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{main_checkout(root) / 'mlflow.db'}"
+
+
+def unusable(root: Path, error: Exception) -> InputError:
+    """The error of a user whose MLflow cannot be reached or used, in one line."""
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return InputError(
+        f"MLflow at {address(root)} cannot be used ({said[:200]}); start it (`make up`), or unset "
+        "MLFLOW_TRACKING_URI to use the database of this checkout"
+    )
 
 
 def connect(root: Path) -> Store:
@@ -107,10 +128,12 @@ def run_tags(record: Record, parent: str | None) -> dict[str, str]:
         "eva.stage": record.stage,
         "eva.item": item_tag(record),
         "eva.started": record.started,
-        "eva.pipeline": record.pipeline,
+        "eva.pipeline": record.pipeline_run.name if record.pipeline_run else record.pipeline,
         "eva.commit": record.commit or "none",
         "eva.dirty": str(record.dirty).lower(),
         "eva.params": record.params_digest,
+        "eva.code": record.pipeline,
+        "eva.dvc_lock": record.dvc_lock or "none",
         "mlflow.source.name": record.command,
         "mlflow.source.type": "JOB",
         **{f"eva.{axis}": value for axis, value in record.item.items()},
@@ -125,33 +148,46 @@ def item_tag(record: Record) -> str:
     return "/".join(record.item.values())
 
 
-def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as {"section.key": text}, cut to the length that MLflow allows."""
-    flat: dict[str, str] = {}
-    for key, entry in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(entry, Mapping) and entry:
-            flat |= flatten(entry, f"{name}.")
-        else:
-            flat[name] = str(entry)[:_LONGEST_PARAM]
-    return flat
+def log_params(client: Any, run_id: str, params: Mapping[str, Any]) -> None:
+    """Log nested settings as params `section.key`, cut to the length that MLflow allows."""
+    from mlflow.entities import Param
+
+    for part in _batches([Param(key, value[:_LONGEST_PARAM]) for key, value in flatten(params).items()]):
+        client.log_batch(run_id, params=part)
+
+
+def known_params(record: Record) -> dict[str, Any]:
+    """The params of a run: its axes, its settings, and those of the runs that it rests on."""
+    return {**record.upstream_settings, **record.settings, **record.item}
+
+
+def points(prefix: str, row: Mapping[str, float], time_ms: int | None = None) -> list[Any]:
+    """The metrics of a row, at its `step` and `time`; without a time, at `time_ms`."""
+    from mlflow.entities import Metric
+
+    when = int(row["time"] * 1000) if "time" in row else time_ms
+    values = {key: value for key, value in row.items() if key not in ("step", "time") and value is not None}
+    step = int(row.get("step", 0))
+    return [Metric(metric_name(f"{prefix}{key}"), value, when, step) for key, value in values.items()]
+
+
+def send(client: Any, run_id: str, metrics: list[Any]) -> None:
+    """Log metrics; those that the run has already are not doubled."""
+    for part in _batches(metrics):
+        client.log_batch(run_id, metrics=part)
 
 
 def _log_values(client: Any, run_id: str, record: Record) -> None:
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import RunTag
 
-    now = ended_ms(record)
-    metrics = [Metric(metric_name(key), value, now, 0) for key, value in _all_metrics(record).items()]
-    for number, row in enumerate(record.history):
-        step = int(row.get("step", number))
-        curves = {key: value for key, value in row.items() if key != "step" and value is not None}
-        metrics += [Metric(metric_name(f"curve/{key}"), value, now, step) for key, value in curves.items()]
-    params = [Param(key, value) for key, value in flatten(record.settings).items()]
+    ended = ended_ms(record)
+    metrics = points("", _all_metrics(record), ended)
+    for prefix, rows in (("curve/", record.history), ("system/", record.samples)):
+        for number, row in enumerate(rows):
+            metrics += points(prefix, {"step": number, **row}, ended)
+    send(client, run_id, metrics)
+    log_params(client, run_id, known_params(record))
     tags = [RunTag(key, value[:_LONGEST_TAG]) for key, value in _closing_tags(record).items()]
-    for part in _batches(metrics):
-        client.log_batch(run_id, metrics=part)
-    for part in _batches(params):
-        client.log_batch(run_id, params=part)
     client.log_batch(run_id, tags=tags)
 
 
@@ -168,10 +204,15 @@ def _closing_tags(record: Record) -> dict[str, str]:
         "eva.reused": str(record.reused).lower(),
         "mlflow.note.content": note,
         **({"eva.error": record.error} if record.error else {}),
+        **({"mlflow.loggedArtifacts": _tables(record)} if record.tables else {}),
         **{f"eva.{key}": value for key, value in record.tags.items()},
         **{f"eva.precision.{setting}": name for setting, name in record.precision.items()},
         **{f"eva.version.{key}": value for key, value in record.versions.items()},
     }
+
+
+def _tables(record: Record) -> str:
+    return json.dumps([{"path": path, "type": "table"} for path in record.tables])
 
 
 def _log_datasets(client: Any, run_id: str, record: Record) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from eva.artifacts import digest_path, fingerprint, read_json, write_json, write_text
 from eva.errors import InputError
 from eva.record.checkout import main_checkout
+from eva.record.pipeline_run import PipelineRun
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "deepspeed", "mlflow", "dvc")
 _AXES = ("corpus", "backbone", "seed", "variant")
@@ -46,7 +47,7 @@ class Record:
         inputs: what it read, by name.
         outputs: what it wrote, by name; empty unless it finished.
         metrics: final numbers by name.
-        history: one row of numbers per logged step.
+        history: one row of numbers per logged step, with `time` in seconds since 1970 where it is known.
         artifacts: small files that are copied into MLflow.
         commit: hash of the git commit, or None.
         dirty: whether files differed from the commit.
@@ -61,6 +62,13 @@ class Record:
         parent_run_id: the MLflow parent run that a scheduler gave, or None.
         precision: number format (`bf16` or `fp32`) by the setting that chose it.
         tags: further MLflow tags.
+        pipeline_run: the flow run, experiment or `dvc repro` that it belongs to.
+        upstream: the runs that its inputs rest on, each with the digest of its record.
+        upstream_settings: what these obeyed, by the same keys as `settings`.
+        dvc_lock: sha256 of `dvc.lock` at the start, or None.
+        samples: of processor, memory and GPUs, each with `time` in seconds since 1970.
+        headline: numbers that stand on the parent run too, by name.
+        tables: artifacts that MLflow shows as tables.
     """
 
     stage: str
@@ -86,6 +94,13 @@ class Record:
     parent_run_id: str | None = None
     precision: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    pipeline_run: PipelineRun | None = None
+    upstream: dict[str, str] = field(default_factory=dict)
+    upstream_settings: dict[str, Any] = field(default_factory=dict)
+    dvc_lock: str | None = None
+    samples: list[dict[str, float]] = field(default_factory=list)
+    headline: dict[str, float] = field(default_factory=dict)
+    tables: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -168,6 +183,7 @@ def parse_record(value: Any, where: str) -> Record:
             "inputs": {name: Stored(**entry) for name, entry in value["inputs"].items()},
             "outputs": {name: Stored(**entry) for name, entry in value["outputs"].items()},
             "artifacts": [Stored(**entry) for entry in value["artifacts"]],
+            "pipeline_run": PipelineRun(**given) if (given := value.get("pipeline_run")) else None,
         }
         return Record(**{**value, **nested})
     except (TypeError, KeyError, AttributeError) as error:

@@ -1,7 +1,6 @@
 """Writing recorded runs into MLflow: those still pending, or all that MLflow does not have."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from filelock import FileLock
 from eva.record import mlflow_store as store
 from eva.record import parent, records
 from eva.record.checkout import main_checkout
+from eva.record.known_runs import all_records
 from eva.record.records import Record
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,16 @@ def replay(root: Path) -> Replayed:
     """Log every recorded run that MLflow does not have, from the history and the stage outputs in `runs/`.
 
     A second call logs nothing, because complete runs are recognised by the tag `eva.record`.
+
+    Raises:
+        InputError: MLflow cannot be reached or used; what was not logged stays pending.
     """
     root = root.resolve()
-    return _log_missing(store.connect(root), list(_known(root)), root)
+    known = all_records(root)
+    try:
+        return _log_missing(store.connect(root), known, root)
+    except Exception as error:
+        raise store.unusable(root, error) from None
 
 
 def log_pending(opened: store.Store, root: Path) -> Replayed:
@@ -51,40 +58,32 @@ def settle_pending(root: Path) -> None:
 
 
 def _log_missing(opened: store.Store, wanted: list[Record], root: Path) -> Replayed:
-    logged = present = 0
+    logged: dict[str, list[Record]] = {}
+    present = 0
     folder = main_checkout(root) / ".eva" / "locks"
     with FileLock(folder / "replay.lock", timeout=600):  # two processes at once would log each run twice
         for record in wanted:
             if opened.find(record=record.digest):
                 present += 1
             else:
-                _log(opened, record)
-                logged += 1
+                logged.setdefault(_log(opened, record), []).append(record)
             records.settle(record, root)
-    return Replayed(logged, present)
+        for above, ended in logged.items():
+            parent.refresh(opened, above, ended)
+    return Replayed(sum(map(len, logged.values())), present)
 
 
-def _log(opened: store.Store, record: Record) -> None:
-    """Write a record completely, into the MLflow run that was started for it or into a new one."""
+def _log(opened: store.Store, record: Record) -> str:
+    """Write a record completely, into the run that was started for it or a new one; returns its parent."""
     above = parent.parent_of(opened, record)
     run_id = _begun(opened, record)
     if run_id is None:
         run_id = opened.create(record.name, store.run_tags(record, above), store.started_ms(record))
     store.write(opened, run_id, record)
-    parent.close_parent(opened, above, record.status, store.ended_ms(record))
+    return above
 
 
 def _begun(opened: store.Store, record: Record) -> str | None:
     """The id of the MLflow run that was started for this record but not completed, if any."""
     begun = opened.find(stage=record.stage, item=store.item_tag(record), started=record.started)
     return str(begun[0].info.run_id) if begun else None
-
-
-def _known(root: Path) -> Iterator[Record]:
-    """Every record once; a fresh clone has no history, only the records among the stage outputs."""
-    seen: set[str] = set()
-    latest = [records.read_record(path) for path in records.latest_paths(root)]
-    for record in sorted([*records.history(root), *latest], key=lambda entry: entry.started):
-        if record.digest not in seen:
-            seen.add(record.digest)
-            yield record

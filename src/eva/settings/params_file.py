@@ -28,6 +28,7 @@ from eva.settings.register_section import Register
 from eva.settings.report_section import Report
 from eva.settings.section import Name, Section, section_name
 from eva.settings.sft_section import Sft
+from eva.settings.tracking_section import Tracking
 from eva.settings.validate_section import Validate
 from eva.settings.variants_section import Variant
 
@@ -58,6 +59,7 @@ class Settings(Section):
     report: Report
     register_: Register
     chat: Chat = Field(default_factory=Chat)
+    tracking: Tracking = Field(default_factory=Tracking)
 
 
 SECTIONS = tuple(section_name(field) for field in Settings.model_fields)

@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import PrinterCallback, TrainerCallback
 
+from eva.live_rows import hand_on
 from eva.training.result import Row
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             return
         if not _ends_row(state.global_step, row_every(state.max_steps)):
             return
+        hand_on(history(state.log_history, row_every(state.max_steps))[-1])
         began, first = self._began
         pace = (time.monotonic() - began) / max(1, state.global_step - first)
         log.info(

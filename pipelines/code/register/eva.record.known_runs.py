@@ -1,0 +1,1 @@
+../../../src/eva/record/known_runs.py

@@ -1,0 +1,1 @@
+../../../src/eva/record/watchdog.py

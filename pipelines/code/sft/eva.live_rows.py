@@ -1,0 +1,1 @@
+../../../src/eva/live_rows.py
