@@ -69,6 +69,7 @@ def main(
     for name, rows in page.plots.items():
         artifacts.write_text(plots / f"{name}.csv", to_csv(rows, COLUMNS[name]))
     for path in sorted([*out.rglob("*"), *plots.glob("*.csv")]):
-        if path.is_file():
+        if path.is_file() and path.name != "samples.json":
             run.log_artifact(path)
+    run.log_table(out / "samples.json")
     run.log_headline(page.headline)

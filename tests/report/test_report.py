@@ -23,7 +23,7 @@ from eva.report.parts import parts
 from eva.report.plots import COLUMNS
 from eva.report.provenance import provenance
 from eva.report.runs import Runs, gather_runs
-from eva.report.samples import sample_dialogues
+from eva.report.samples import sample_dialogues, sample_table
 from eva.settings.matrix_section import Matrix
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -330,6 +330,10 @@ def test_samples_show_every_variant_beside_the_human(inputs: ReportInputs) -> No
     assert [answer.author for answer in turn.answers] == ["human", *synthetic.VARIANTS]
     assert [one.number for one in dialogues[0].turns] == [1, 3, 6, 8]
     assert turn.answers[-1].level == "L1 Listening and Observing"
+    table = sample_table(dialogues)
+    last = dict(zip(table["columns"], table["data"][len(turn.answers) - 1], strict=True))
+    assert (last["dialogue"], last["turn"], last["author"]) == ("esconv-0", 1, synthetic.VARIANTS[-1])
+    assert last["response"] == turn.answers[-1].text
 
 
 def test_provenance_tells_once_what_is_shared(inputs: ReportInputs) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from eva.artifacts import read_jsonl
 from eva.data.dialogue import Dialogue
 from eva.errors import InputError
 from eva.settings.sft_section import Sft
@@ -18,7 +19,9 @@ def trained(
     from eva.training.sft import train
 
     folder = tmp_path_factory.mktemp("sft")
-    result = train(sft, dialogues[:6], dialogues[6:], tiny, folder / "out", 1, folder / "store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVA_LIVE_ROWS", str(folder / "live.jsonl"))
+        result = train(sft, dialogues[:6], dialogues[6:], tiny, folder / "out", 1, folder / "store")
     return result, folder
 
 
@@ -48,6 +51,14 @@ def test_counts_and_history(trained: tuple[TrainResult, Path], dialogues: list[D
     assert result.metrics["effective_batch"] == 2
     assert [row["step"] for row in result.history] == [1, 2, 3, 4, 5, 6]
     assert {"loss", "lr"} <= set(result.history[0])
+
+
+def test_its_curve_is_handed_on_while_it_runs(trained: tuple[TrainResult, Path]) -> None:
+    result, folder = trained
+    rows = read_jsonl(folder / "live.jsonl")
+    times = [row.pop("time") for row in rows]
+    assert rows == result.history
+    assert times == sorted(times)
 
 
 def test_held_out_score_is_the_mean_over_tokens(

@@ -1,4 +1,4 @@
-"""Builds and writes the report: `index.html`, `report.json`, tables as text and csv, figures."""
+"""Builds and writes the report: the page, its data and sample responses as JSON, tables, figures."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from eva.report.plots import plot_rows
 from eva.report.preference_table import PAIR_COLUMNS, pair_cells
 from eva.report.provenance import Provenance, provenance
 from eva.report.runs import gather_runs
-from eva.report.samples import sample_dialogues
+from eva.report.samples import SampleDialogue, sample_dialogues, sample_table
 from eva.report.scorecards import Card, cards
 from eva.statistics.verdicts import FEWEST_DIALOGUES, SYMBOLS
 
@@ -54,7 +54,7 @@ class Report:
     """A built report: the page, its data, its table as text.
 
     `figures` are SVGs and `tables` rows of csv files, by name; `plots` are rows for DVC plots. `headline` has
-    the main numbers for DVC's metrics file.
+    the main numbers for DVC's metrics file, `samples` the sample responses as a table.
     """
 
     page: str = field(repr=False)
@@ -64,6 +64,7 @@ class Report:
     tables: dict[str, Rows] = field(repr=False)
     plots: dict[str, Rows] = field(repr=False)
     headline: dict[str, float]
+    samples: dict[str, list[Any]] = field(repr=False)
 
 
 def build(inputs: ReportInputs) -> Report:
@@ -73,8 +74,9 @@ def build(inputs: ReportInputs) -> Report:
     scorers, origin = cards(inputs.scorecards), provenance(inputs.scored)
     weights = {f"weights of {name}": text for name, text in inputs.weights.items()}
     origin = replace(origin, shared={**origin.shared, **weights})
+    samples = sample_dialogues(inputs)
     return Report(
-        page=_render(inputs, sections, scorers, origin),
+        page=_render(inputs, sections, scorers, origin, samples),
         data={
             "title": inputs.title,
             "baseline": inputs.baseline,
@@ -97,6 +99,7 @@ def build(inputs: ReportInputs) -> Report:
         },
         plots=plot_rows(groups, analyses),
         headline=_headline(groups),
+        samples=sample_table(samples),
     )
 
 
@@ -105,6 +108,7 @@ def write(report: Report, out: Path) -> None:
     with new_folder(out) as folder:
         write_text(folder / "index.html", report.page)
         write_json(folder / "report.json", report.data)
+        write_json(folder / "samples.json", report.samples)
         write_text(folder / "comparison.txt", report.table)
         for name, rows in report.tables.items():
             write_text(folder / f"{name}.csv", tables.to_csv(rows))
@@ -153,7 +157,11 @@ def _level_rows(analyses: Sequence[Analysis]) -> Rows:
 
 
 def _render(
-    inputs: ReportInputs, sections: Sequence[Section], scorers: Sequence[Card], origin: Provenance
+    inputs: ReportInputs,
+    sections: Sequence[Section],
+    scorers: Sequence[Card],
+    origin: Provenance,
+    samples: Sequence[SampleDialogue],
 ) -> str:
     package = files(__package__)
     style = package.joinpath("page.css").read_text(encoding="utf-8")
@@ -175,7 +183,7 @@ def _render(
             cards=scorers,
             pair_columns=PAIR_COLUMNS,
             pair_lines=[pair_cells(row) for row in inputs.preferences],
-            samples=sample_dialogues(inputs),
+            samples=samples,
             provenance=origin,
         )
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eva.data.dialogue import LEVEL_NAMES
 from eva.data.responses import Response
@@ -52,6 +53,17 @@ def sample_dialogues(inputs: ReportInputs) -> list[SampleDialogue]:
         shown = [scored for scored in members if scored.item.seed == seed]
         found += [_dialogue(shown, name) for name in _evenly(_shared(shown), inputs.samples)]
     return found
+
+
+def sample_table(dialogues: Sequence[SampleDialogue]) -> dict[str, list[Any]]:
+    """The shown turns with one row per author, as MLflow shows tables: `columns` and `data`."""
+    columns = ["corpus", "backbone", "dialogue", "turn", "of", "user", "author", "level", "response"]
+    rows = [
+        [one.corpus, one.backbone, one.dialogue_id, turn.number, turn.n_turns, turn.user,
+         answer.author, answer.level, answer.text]
+        for one in dialogues for turn in one.turns for answer in turn.answers
+    ]  # fmt: skip
+    return {"columns": columns, "data": rows}
 
 
 def _shared(members: Sequence[Scored]) -> list[str]:
