@@ -18,6 +18,7 @@ from eva.cli import runs_commands as runs
 from eva.cli import safety_commands as safety
 from eva.cli import score_command as score
 from eva.cli import scorers_commands as scorers
+from eva.cli import serve_command as serve
 from eva.cli import store_commands as store
 from eva.cli import verify_command as verify
 from eva.cli.extras import extra_with
@@ -45,6 +46,7 @@ app.command("metrics")(metrics.metrics)
 app.command("report")(results.report)
 app.command("fit")(fit.fit)
 app.command("chat")(chat.chat)
+app.command("serve")(serve.serve)
 app.add_typer(safety.app, name="safety")
 app.add_typer(store.app, name="store")
 

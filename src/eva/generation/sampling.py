@@ -1,6 +1,6 @@
 """Sampling of tokens; each response has its own random generator, so that it does not depend on its batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -12,6 +12,8 @@ _NUCLEUS_GUESS = 256  # tokens tried first: the nucleus is rarely larger, and so
 class Decoding:
     """The decoding parameters; temperature 0 is greedy decoding.
 
+    `hear` is called with each token that is written, and may end the decoding by an exception.
+
     `repetition_penalty` is that of `transformers`: it applies to every token of the prompt and of the
     response so far, except `stop_ids`. Every turn in a prompt ends with one of these, so a penalty would
     keep responses from ending.
@@ -22,6 +24,7 @@ class Decoding:
     top_p: float
     repetition_penalty: float
     stop_ids: frozenset[int]
+    hear: Callable[[int], None] | None = None
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class Written:
         self.ended = token in decoding.stop_ids
         if not self.ended:
             self.ids.append(token)
+            if decoding.hear is not None:
+                decoding.hear(token)
         return self.ended or len(self.ids) == decoding.max_new_tokens
 
 

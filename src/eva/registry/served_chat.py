@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,28 @@ class ChatModel:
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
-    def _complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        settings, turns = self._wanted(request), alternating(request.get("messages") or [])
+    def get_raw_model(self) -> "ChatModel":
+        """This model, out of the wrapper in which MLflow loads it."""
+        return self
+
+    def say(
+        self,
+        turns: Sequence[Mapping[str, str]],
+        sampling: Mapping[str, Any],
+        seed: int | None = None,
+        hear: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """The reply to `turns` (see `alternating`); `hear` as in `eva.generation.reply.reply`.
+
+        Raises:
+            InputError: the model cannot decode as `sampling` says.
+        """
+        settings, drawn = self._wanted(sampling), secrets.randbits(56) if seed is None else seed
         with self._turn:  # replies share the model's attention
-            said = reply(self._policy, self._tokenizer, turns, settings, self._prompt, secrets.randbits(56))
-        return _completion(said, self._name)
+            return reply(self._policy, self._tokenizer, turns, settings, self._prompt, drawn, hear)
+
+    def _complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return _completion(self.say(alternating(request.get("messages") or []), request), self._name)
 
     def _wanted(self, request: Mapping[str, Any]) -> Generate:
         """The settings of evaluation, with what the client may choose."""

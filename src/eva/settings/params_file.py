@@ -27,6 +27,7 @@ from eva.settings.references import REFERENCES, run_checks
 from eva.settings.register_section import Register
 from eva.settings.report_section import Report
 from eva.settings.section import Name, Section, section_name
+from eva.settings.serve_section import Serve
 from eva.settings.sft_section import Sft
 from eva.settings.tracking_section import Tracking
 from eva.settings.validate_section import Validate
@@ -59,6 +60,7 @@ class Settings(Section):
     report: Report
     register_: Register
     chat: Chat = Field(default_factory=Chat)
+    serve: Serve = Field(default_factory=Serve)
     tracking: Tracking = Field(default_factory=Tracking)
 
 
