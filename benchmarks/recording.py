@@ -5,6 +5,7 @@ time of the stages that they tell of.
 """
 
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -40,9 +41,9 @@ def main() -> None:
     if total := sum(stage.seconds for stage in stages):
         announced = sum(bool(stage.samples) for stage in stages)
         cost = announced * first + (len(stages) - announced) * quiet
-        print(
-            f"{len(stages)} stages, {announced} with MLflow: {cost:.1f} s of {total:.0f} s = {cost / total:.1%}"
-        )
+        share = f"{cost:.1f} s of {total:.0f} s, {cost / total:.1%}"
+        told.append(f"{len(stages)} stages, {announced} with MLflow: {share}")
+    sys.stdout.write("\n".join(told) + "\n")
 
 
 if __name__ == "__main__":
