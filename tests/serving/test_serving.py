@@ -150,7 +150,7 @@ def test_a_reply_about_danger_is_withheld_before_its_sentence_is_sent() -> None:
         assert whole["eva"]["guard"]["source"] == "withheld"
         stream = list(client(address).chat.completions.create(model="eva", messages=LOST, stream=True))
         text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
-        assert text == f"I see. \n{WITHHELD}"
+        assert text == f"I see.\n{WITHHELD}"
         assert stream[-1].choices[0].finish_reason == "content_filter"
 
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from eva.errors import InputError
 from eva.generation.reply import Reply as Generated
 from eva.safety.detector import Detector, Finding
 from eva.safety.guard import Message, guarded_reply
 from eva.serving.chat_request import ChatRequest
 from eva.serving.models import Models
 from eva.serving.pending import Pending, Sentences
+from eva.serving.refusals import RefusedError
 
 
 class Labels(Protocol):
@@ -67,7 +69,10 @@ class Answering:
         def ask(_: Sequence[Message]) -> str:
             with pending.turn(self.lock):
                 model = self.models.get(name)
-                said.append(model.say(turns, given.sampling, given.seed, hear))
+                try:
+                    said.append(model.say(turns, given.sampling, given.seed, hear))
+                except InputError as error:
+                    raise RefusedError(400, str(error), "invalid_request") from None
             return said[0].text
 
         guarded = guarded_reply(turns, ask, self.detector, self.referral)
