@@ -26,8 +26,9 @@ class ChatMessage(BaseModel):
     def _joined(cls, given: Any) -> Any:
         if not isinstance(given, list):
             return "" if given is None else given
-        texts = [part.get("text") if isinstance(part, Mapping) else None for part in given]
-        if not all(isinstance(text, str) for text in texts):
+        told = [part.get("text") if isinstance(part, Mapping) else None for part in given]
+        texts = [text for text in told if isinstance(text, str)]
+        if len(texts) < len(told):
             raise ValueError("this model reads text only: give a text, or parts of the type `text`")
         return " ".join(texts)
 
