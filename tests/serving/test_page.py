@@ -63,9 +63,12 @@ def test_a_conversation_beside_the_base_and_a_message_about_danger(
 
     page.get_by_role("textbox", name="Your message").fill("I want to kill myself tonight")
     page.get_by_role("button", name="Send").click()
+    replies.nth(2).get_by_text("not the model").wait_for()
+    assert " ".join(REFERRAL.split("\n\n")[0].split()) in replies.nth(2).inner_text()
+    page.get_by_role("textbox", name="Your message").fill("never mind")
+    page.keyboard.press("Enter")
     replies.nth(3).get_by_text("not the model").wait_for()
-    for number in (2, 3):
-        assert REFERRAL.split("\n")[0] in replies.nth(number).inner_text()
+    assert replies.count() == 4, "once for both models, and until a new conversation"
     if PICTURES:
         page.screenshot(path=f"{PICTURES}/chat-referral-{width}.png")
 

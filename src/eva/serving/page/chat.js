@@ -41,7 +41,10 @@ async function send(text) {
   at("talk").append(element("li", {}, replies));
   busy(true);
   try {
-    for (const model of chosen()) await hearReply(model, text, replies);
+    for (const model of chosen()) {
+      const source = await hearReply(model, text, replies);
+      if (source === "referral") break;  // once is enough; the guard reads this message again with the next
+    }
   } catch (error) {
     if (error.name !== "AbortError") tell(error.message);
   }
@@ -61,16 +64,28 @@ async function hearReply(model, text, replies) {
     box.remove();
     throw new Error((await response.json()).error.message);
   }
-  let reply = "";
+  let reply = "", source = "model";
   for await (const chunk of events(response.body)) {
     if (chunk.error) throw new Error(chunk.error.message);
     const piece = chunk.choices[0]?.delta.content;
     if (piece) said.textContent = reply += piece;
-    if (chunk.eva) describe(box, chunk.eva);
+    if (!chunk.eva) continue;
+    describe(box, chunk.eva);
+    source = chunk.eva.guard.source;
   }
+  if (source !== "model") said.textContent = unwrapped(reply);
   if (!reply) said.textContent = "(the model said nothing)";
-  conversations[model] = [...messages, { role: "assistant", content: reply }];
+  const told = { role: "assistant", content: reply };
+  for (const one of source === "referral" ? chosen() : [model]) {
+    conversations[one] = [...(conversations[one] ?? []), messages.at(-1), told];
+  }
   box.scrollIntoView({ block: "nearest" });
+  return source;
+}
+
+// A fixed text, which is broken into lines for a terminal, with one line for each paragraph or point.
+function unwrapped(text) {
+  return text.replace(/([^\n])\n(?!\n|- )\s*/g, "$1 ");
 }
 
 async function* events(body) {
