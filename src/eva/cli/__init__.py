@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import typer
 
+from eva.cli import annotate_commands as annotate
 from eva.cli import chat_command as chat
 from eva.cli import collect_commands as collect
 from eva.cli import data_commands as data
@@ -40,6 +41,7 @@ app.add_typer(scorers.app, name="scorers")
 app.command("generate")(generate.generate)
 app.add_typer(collect.app, name="collect")
 app.add_typer(human.app, name="human")
+app.add_typer(annotate.app, name="annotate")
 app.command("score")(score.score)
 app.command("verify")(verify.verify)
 app.command("metrics")(metrics.metrics)

@@ -1,0 +1,1 @@
+"""People rank candidates or label their levels: pages, assignments, answers, agreement (Appendix E)."""

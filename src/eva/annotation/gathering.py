@@ -1,0 +1,142 @@
+"""All answers of a round: reading every file, and what only several files together can have wrong."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eva.annotation.label_studio_round import read_export
+from eva.annotation.page_answers import PageFile, read_page_file
+from eva.annotation.round_key import RoundKey
+from eva.annotation.task_answers import Answer
+from eva.artifacts import read_json
+from eva.errors import InputError, raise_if
+
+_NAMED = 5  # open tasks that a message names
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of a round, and lines about what is open and which files were left aside."""
+
+    given: tuple[Answer, ...]
+    open: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_answers(key: RoundKey, files: Sequence[Path], *, partial: bool) -> Answers:
+    """Read files of answers, of pages and of Label Studio; one `InputError` lists all problems of all.
+
+    Open and skipped tasks are problems too, unless `partial`.
+    """
+    if not files:
+        raise InputError("there are no answers to read; put the exported files into the folder `answers`")
+    read = _read_all(key, files)
+    newest, notes, contradictions = _one_per_annotator(read.pages)
+    given = (*read.given, *(answer for page in newest for answer in page.answers))
+    problems = [*read.problems, *contradictions, *_answered_twice(given)]
+    still_open = (*read.skipped, *(_open_tasks(key, newest) if newest else ()))
+    if not partial:
+        problems += [f"{line}; get the rest, or count what there is (--partial)" for line in still_open]
+    raise_if(problems, "answers")
+    if not given:
+        raise InputError(f"nothing is answered in {', '.join(path.name for path in files)}")
+    return Answers(given, still_open, tuple(notes))
+
+
+@dataclass
+class _Read:
+    """What the files hold, each by itself."""
+
+    pages: list[PageFile] = field(default_factory=list)
+    given: list[Answer] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def _read_all(key: RoundKey, files: Sequence[Path]) -> _Read:
+    read = _Read()
+    for path in files:
+        raw, fault = _content(path)
+        if isinstance(raw, dict):
+            page, problems = read_page_file(path, raw, key)
+            read.pages += [page] if page else []
+        elif isinstance(raw, list):
+            answers, problems, skipped = read_export(path, raw, key)
+            read.given += answers
+            read.skipped += skipped
+        else:
+            problems = [fault]
+        read.problems += problems
+    return read
+
+
+def _content(path: Path) -> tuple[Any, str]:
+    """The value of a file, or why there is none."""
+    try:
+        if path.is_file() and not path.stat().st_size:
+            return None, f"{path.name}: is empty; ask the annotator to export again"
+        raw = read_json(path)
+    except InputError as error:
+        return None, str(error).removeprefix(f"{path.parent}/")
+    return raw, f"{path.name}: holds neither the answers of a page nor a Label Studio export"
+
+
+def _one_per_annotator(pages: Iterable[PageFile]) -> tuple[list[PageFile], list[str], list[str]]:
+    """The newest file of each annotator, notes on older ones, and files that contradict each other."""
+    by_annotator: dict[str, list[PageFile]] = {}
+    for page in sorted(pages, key=lambda page: page.exported):
+        by_annotator.setdefault(page.annotator, []).append(page)
+    newest, notes, problems = [], [], []
+    for older, last in ((found[:-1], found[-1]) for found in by_annotator.values()):
+        newest.append(last)
+        for page in older:
+            if found := _contradiction(page, last):
+                problems.append(found)
+            else:
+                notes.append(
+                    f"{page.path.name} is older than {last.path.name} of {page.annotator}: left aside"
+                )
+    return newest, notes, problems
+
+
+def _contradiction(page: PageFile, last: PageFile) -> str | None:
+    """Why two files of one annotator cannot be an earlier and a later export of one person."""
+    if page.session != last.session:
+        return (
+            f"{last.path.name}: {last.annotator} was also answered in {page.path.name}, by {page.person!r} "
+            f"and {last.person!r} in different browsers: two people on one assignment; keep one file, and "
+            "give the other person a page of their own (more --annotators)"
+        )
+    if lost := sorted(page.tasks - last.tasks):
+        return (
+            f"{page.path.name}: is older than {last.path.name} of the same {last.annotator}, but only it "
+            f"answers {_named(lost)}; ask which one counts, and keep that one"
+        )
+    return None
+
+
+def _answered_twice(given: Sequence[Answer]) -> Iterator[str]:
+    """Annotators whose answers to one task stand in two Label Studio exports."""
+    first: dict[tuple[str, str], Answer] = {}
+    for answer in given:
+        earlier = first.setdefault((answer.annotator, answer.task.name), answer)
+        if earlier is not answer:
+            who = f"{answer.annotator} answered {answer.task.name}"
+            yield f"{answer.place}: {who} already, in {earlier.place}"
+
+
+def _open_tasks(key: RoundKey, pages: Sequence[PageFile]) -> Iterator[str]:
+    """Annotators without a file, and of the others the tasks without an answer."""
+    by_annotator = {page.annotator: page for page in pages}
+    for annotator, tasks in key.assignments.items():
+        if (page := by_annotator.get(annotator)) is None:
+            yield f"{annotator}: there is no file with answers to the {len(tasks)} tasks"
+        elif left := [task.name for task in tasks if task.name not in page.tasks]:
+            where = f"{page.path.name}: {annotator}"
+            yield f"{where} skipped {len(left)} of {len(tasks)} tasks ({_named(left)})"
+
+
+def _named(tasks: Sequence[str]) -> str:
+    more = f" and {len(tasks) - _NAMED} more" if len(tasks) > _NAMED else ""
+    return ", ".join(tasks[:_NAMED]) + more
