@@ -71,7 +71,9 @@ def test_every_edited_or_repeated_line_is_named(files: tuple[Path, Path]) -> Non
     ("change", "message"),
     [
         ({"item": "esconv-8:1"}, "a ranking of another collection"),
-        ({"order": ["nobody"]}, "each once"),
+        ({"order": ["nobody"]}, "each once at most"),
+        ({"order": [CANDIDATES[0].candidate] * 2}, "each once at most"),
+        ({"order": [CANDIDATES[0].candidate]}, "with 1 candidates: a pair needs two"),
         ({"against": 13}, "no counts of annotators"),
         ({"kept": "yes"}, "expected true or false"),
         ({"votes": 3}, "unknown votes"),

@@ -12,10 +12,9 @@ from fractions import Fraction
 from statistics import fmean
 
 from eva.annotation.task_answers import Answer
-from eva.data.candidates import Candidate
+from eva.data.candidates import FEWEST_RANKED, Candidate
 
 MOST_AGAINST = Fraction(5, 12)
-FEWEST_USABLE = 2  # candidates of an item; with fewer there is no pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def _ranking(
     order = _order(usable, best, worst, mean)
     against, against_last = (len(given) - count[order[end]] if order else len(given)
                              for count, end in ((best, 0), (worst, -1)))  # fmt: skip
-    kept = len(usable) >= FEWEST_USABLE and against <= most_against * len(given)
+    kept = len(usable) >= FEWEST_RANKED and against <= most_against * len(given)
     return Decision(item, order, unusable, len(given), against, against_last, kept)
 
 
@@ -75,7 +74,7 @@ def _order(
 ) -> tuple[str, ...]:
     """First the candidate that most chose as best, last (of the others) as worst, between by mean place."""
     left = sorted(usable, key=lambda name: (mean[name], name))
-    if len(left) < FEWEST_USABLE:
+    if len(left) < FEWEST_RANKED:
         return tuple(left)
     first = min(left, key=lambda name: (-best[name], mean[name], name))
     left.remove(first)

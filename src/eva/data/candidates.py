@@ -17,6 +17,7 @@ from eva.plain_text import parse_json
 
 _LISTED = 50  # most problems in a message; a file in another format has one on every line
 HUMAN = "human"  # the source of what the corpus's own supporter said
+FEWEST_RANKED = 2  # usable candidates of an item; with fewer there is no pair
 PEOPLE = "people"  # the ranker of a file that annotators made
 
 
@@ -62,7 +63,8 @@ class Candidate:
 class Ranked:
     """The order of an item's candidates, best first.
 
-    `annotators` ranked it, `against` of them against the majority; `kept` is false where too many did.
+    `order` leaves out what annotators found unusable. `annotators` ranked it, `against` of them against
+    the majority; `kept` is false where too many did, or where no two candidates are usable.
     `ranker` is `people`, or names the machine that ranked it.
     """
 
@@ -154,14 +156,20 @@ def _ranking_faults(row: dict[str, Any], known: Mapping[str, set[str]]) -> Itera
     order, item = row["order"], row["item"]
     if item not in known:
         yield f"item {item!r} is not among the candidates: it is a ranking of another collection"
-    elif not isinstance(order, list) or sorted(map(str, order)) != sorted(known[item]):
+    elif not isinstance(order, list) or not _each_once(order, known[item]):
         all_once = ", ".join(sorted(known[item]))
-        yield f"`order` of {item} is {order!r}; its candidates are {all_once}, each once"
+        yield f"`order` of {item} is {order!r}; its candidates are {all_once}, each once at most"
+    elif row["kept"] is True and len(order) < FEWEST_RANKED:
+        yield f"{item} is `kept` with {len(order)} candidates: a pair needs two"
     counts = row["annotators"], row["against"]
     if not all(type(n) is int for n in counts) or not 0 <= counts[1] <= counts[0]:
         yield f"`annotators` {counts[0]!r} and `against` {counts[1]!r} are no counts of annotators"
     if not isinstance(row["kept"], bool):
         yield f"`kept` is {row['kept']!r}, expected true or false"
+
+
+def _each_once(order: Sequence[Any], known: set[str]) -> bool:
+    return all(isinstance(name, str) for name in order) and len(set(order) & known) == len(order)
 
 
 def _repeated(names: Iterable[tuple[int, str]]) -> list[str]:
