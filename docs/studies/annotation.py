@@ -17,7 +17,7 @@ from simulated_annotators import answer, erring_order, invented, reading_time, t
 from eva.annotation import conduct
 from eva.annotation.assignment import Workload
 from eva.annotation.consensus import Consensus
-from eva.annotation.error_rates import count_errors, likely_classes
+from eva.annotation.error_rates import class_probabilities, count_errors
 from eva.annotation.gathering import read_answers
 from eva.annotation.round_export import plan_round, write_round
 from eva.annotation.round_key import Kind, Round
@@ -104,12 +104,12 @@ def _recovery(trials: int) -> Iterator[str]:
             held, errors, right = [], [], []
             for trial in range(trials):
                 votes = _votes(rates, items, np.random.default_rng([items, trial]))
-                classes = likely_classes(votes, np.full(items, CANDIDATES))
-                wrong, n = count_errors(votes, classes)
+                sizes = np.full(items, CANDIDATES)
+                wrong, n = count_errors(votes, sizes)
                 found = [clopper_pearson(int(k), int(m), 0.95) for k, m in zip(wrong, n, strict=True)]
                 held += [low <= rate <= high for (low, high), rate in zip(found, rates, strict=True)]
                 errors.append((wrong / n - rates).mean())
-                right.append((classes == 0).mean())
+                right.append((class_probabilities(votes, sizes).argmax(axis=1) == 0).mean())
             cells = f"{np.mean(held):.1%} | {np.mean(errors):+.3f} | {np.mean(right):.1%}"
             yield f"| {team} | {items} | {cells} |"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eva.annotation import conduct
-from eva.annotation.error_rates import NO_VOTE, Votes, count_errors, likely_classes
+from eva.annotation.error_rates import NO_VOTE, Votes, count_errors
 from eva.annotation.level_descriptions import LABELS
 from eva.annotation.round_key import Kind, Round
 from eva.annotation.task_answers import Answer
@@ -20,7 +20,7 @@ from eva.statistics.proportions import clopper_pearson
 class AnnotatorRow:
     """What one annotator did.
 
-    `errors` of `judged` votes differ from the most probable answer (`error_rates`); a vote is the best
+    `errors` of `judged` votes are expected to be wrong (`error_rates`); a vote is the best
     candidate of an item, or the level of a candidate. `seconds` is the median per task; times are None
     where the tool does not tell them. `signs` say what is odd about the answers.
     """
@@ -46,7 +46,7 @@ def annotator_rows(made: Round, given: Sequence[Answer], confidence: float) -> l
     """A row for each annotator who answered anything, in the order of their names."""
     names = sorted({answer.annotator for answer in given})
     votes, n_classes = _votes(made, first_answers(given), names)
-    errors, judged = count_errors(votes, likely_classes(votes, n_classes))
+    errors, judged = count_errors(votes, n_classes)
     chance = float(np.mean(1 - 1 / n_classes))
     rows = []
     for i, name in enumerate(names):

@@ -98,6 +98,7 @@ def _categories(answer: Answer, kind: Kind) -> list[tuple[str, int]]:
 
 
 def _row(of: str, counts: Counts, groups: Counts, resampling: Resampling) -> Agreement:
+    groups = np.asarray(np.unique(groups, return_inverse=True)[1], dtype=np.int64)  # those in these rows
     kappa, alpha = (_coefficient(statistic(counts, groups), resampling)
                     for statistic in (kappa_by_dialogue, alpha_by_dialogue))  # fmt: skip
     return Agreement(of, kappa, alpha, int((counts.sum(axis=1) > 1).sum()), int(counts.sum()))

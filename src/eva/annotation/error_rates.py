@@ -21,28 +21,26 @@ _PRIOR = 1.0
 Votes = NDArray[np.int64]
 
 
-def likely_classes(votes: Votes, n_classes: Votes) -> Votes:
-    """The most probable class of each subject; `NO_VOTE` with fewer than three votes or one class.
+def count_errors(votes: Votes, n_classes: Votes) -> tuple[Votes, Votes]:
+    """Of each annotator, the expected number of votes that are wrong (rounded), and how many were judged.
+
+    A subject with fewer than three votes, or with one class, judges nobody.
 
     Args:
         votes: (subjects, annotators) class of each vote, or `NO_VOTE`.
         n_classes: (subjects,) number of classes to choose from.
     """
-    usable = ((votes != NO_VOTE).sum(axis=1) >= FEWEST_VOTES) & (n_classes > 1)
-    found = np.full(len(votes), NO_VOTE)
-    if usable.any():
-        found[usable] = _posterior(votes[usable], n_classes[usable]).argmax(axis=1)
-    return found
+    judging = ((votes != NO_VOTE).sum(axis=1) >= FEWEST_VOTES) & (n_classes > 1)
+    given = votes[judging]
+    judged = (given != NO_VOTE).sum(axis=0)
+    if not judging.any():
+        return judged, judged
+    right = np.take_along_axis(class_probabilities(given, n_classes[judging]), np.maximum(given, 0), axis=1)
+    wrong = np.where(given == NO_VOTE, 0.0, 1 - right).sum(axis=0)
+    return np.rint(wrong).astype(np.int64), judged
 
 
-def count_errors(votes: Votes, classes: Votes) -> tuple[Votes, Votes]:
-    """Of each annotator, how many votes differ from the likely class, and how many there are."""
-    counted = (votes != NO_VOTE) & (classes != NO_VOTE)[:, None]
-    wrong = counted & (votes != classes[:, None])
-    return wrong.sum(axis=0), counted.sum(axis=0)
-
-
-def _posterior(votes: Votes, n_classes: Votes) -> Array:
+def class_probabilities(votes: Votes, n_classes: Votes) -> Array:
     """(subjects, classes) probability of each class, by expectation maximisation from the shares of votes."""
     voted = votes != NO_VOTE
     chosen = votes[:, :, None] == np.arange(int(n_classes.max()))

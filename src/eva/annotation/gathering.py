@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eva.annotation.label_studio_round import read_export
+from eva.annotation.label_studio_answers import read_export
 from eva.annotation.page_answers import PageFile, read_page_file
 from eva.annotation.round_key import RoundKey
 from eva.annotation.task_answers import Answer
@@ -62,9 +62,10 @@ def _read_all(key: RoundKey, files: Sequence[Path]) -> _Read:
             page, problems = read_page_file(path, raw, key)
             read.pages += [page] if page else []
         elif isinstance(raw, list):
-            answers, problems, skipped = read_export(path, raw, key)
-            read.given += answers
-            read.skipped += skipped
+            export = read_export(path, raw, key)
+            problems = export.problems
+            read.given += export.answers
+            read.skipped += export.skipped
         else:
             problems = [fault]
         read.problems += problems

@@ -77,7 +77,7 @@ def _page_digest(body: Mapping[str, Any]) -> str:
 
 
 def _row_faults(row: Any, tasks: Mapping[str, Task], kind: Kind, earlier: Mapping[str, str]) -> Iterator[str]:
-    if not isinstance(row, dict) or row.get("task") not in tasks:
+    if not isinstance(row, dict) or str(row.get("task")) not in tasks:
         yield f"task {row.get('task') if isinstance(row, dict) else row!r} is not on this annotator's page"
         return
     name = row["task"]
