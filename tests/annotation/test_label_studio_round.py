@@ -150,5 +150,5 @@ def test_one_person_in_two_exports(new_round: NewRound, folder: Path) -> None:
     paths = [folder / "answers" / name for name in ("one.json", "two.json")]
     for path in paths:
         path.write_text(json.dumps(tasks))
-    with pytest.raises(InputError, match="answered t01 already, in one.json task 1"):
+    with pytest.raises(InputError, match=r"answered t01 already, in one\.json task 1"):
         read_answers(made.key, paths, partial=False)
