@@ -115,8 +115,8 @@ def _faults(task: Task, parts: Sequence[_Part], kind: Kind) -> Iterator[str]:
         elif part.bucket(_UNSORTED):
             yield f"{who} left responses of {task.name} unsorted"
         else:
-            raw = part.bucket(RANKED), [], part.bucket(UNUSABLE)
-            yield from (f"{who}, {task.name}: {text}" for text in answer_faults(task, *raw, ranking=True))
+            found = answer_faults(task, part.bucket(RANKED), [], part.bucket(UNUSABLE), ranking=True)
+            yield from (f"{who}, {task.name}: {text}" for text in found)
 
 
 def _answer(annotator: str, task: Task, parts: Sequence[_Part], kind: Kind) -> Answer:
