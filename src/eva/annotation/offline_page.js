@@ -98,6 +98,7 @@ function paint() {
     pick.setAttribute("aria-label", `${letter(i)}${flagged ? ", unusable" : shown !== "" ? `, ${ranking ? "rank" : "level"} ${shown}` : ""}: ${task.texts[i]}`);
     for (const button of row.querySelectorAll("[data-level]")) button.setAttribute("aria-pressed", Number(button.dataset.level) === answer.levels[i]);
   });
+  if (!ranking) at("responses").children[marked].scrollIntoView({ block: "nearest" });
   at("next").disabled = !complete;
   at("back").disabled = current === 0;
   at("later").hidden = complete;
