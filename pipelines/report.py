@@ -38,6 +38,8 @@ def main(
     epitome: Path,
     capability: Path,
     people: Path,
+    safety: Path,
+    detector: Path,
     estimators: Path,
     out: Path,
     metrics: Path,
@@ -60,6 +62,8 @@ def main(
         invented=invented,
         capability=capability,
         people=people,
+        safety=safety,
+        detector=detector,
         paper=report.paper,
         weights={name: note for name in matrix.backbones if (note := weights_note(backbones[name]))},
     )

@@ -85,6 +85,14 @@ def _rows(clone: Clone) -> None:
     clone.save(added)
 
 
+def _no_detectors(folder: Path) -> None:
+    """Rates of detectors that nobody measured."""
+    share = {"hits": 1, "n": 2, "interval": [0.1, 0.9]}
+    rates = {"written after": {"sensitivity": share, "false_alarms": share}}
+    folder.mkdir(parents=True)
+    (folder / "measured.json").write_text(json.dumps(dict.fromkeys(("rules", "probe", "either"), rates)))
+
+
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """A clone with all four additions, and the stages that they make run."""
@@ -96,7 +104,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     study = write_study(tmp_path_factory.mktemp("study"))
     shutil.copytree(study / "levels", clone.root / "models" / "level_classifier")
     shutil.copytree(study / "epitome", clone.root / "models" / "epitome")
-    for folder in ("data/preferences/own_qwen", "metrics/preferences"):
+    _no_detectors(clone.root / "models" / "crisis_detector")
+    for folder in ("data/preferences/own_qwen", "metrics/preferences", "safety"):
         (clone.root / folder).mkdir(parents=True)
     assert clone.run("eva.cli", "params", "check").stdout.startswith("params.yaml: fine (2 variants")
     with preloading(clone) as ready:

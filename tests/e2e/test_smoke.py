@@ -65,7 +65,7 @@ def test_changing_beta_reruns_alignment_and_what_follows(smoke: Clone) -> None:
         ran = smoke.ran()
     assert {f"dpo@{ITEM}-wo_acq", f"dpo@{ITEM}-eva"} <= ran
     assert {f"generate@{ITEM}-eva", f"evaluate@{ITEM}-eva", "report", "register"} <= ran
-    follows = {"dpo", "generate", "evaluate", "capability", "report", "register"}
+    follows = {"dpo", "generate", "evaluate", "capability", "safety", "report", "register"}
     assert {name.split("@")[0] for name in ran} == follows
     assert not ran & {f"generate@{ITEM}-{name}" for name in ("base", "cot", "wo_ali")}
     smoke.repro()  # restored from DVC's run cache
@@ -183,7 +183,7 @@ def test_every_stage_is_an_mlflow_run_under_one_parent(smoke: Clone) -> None:
     children = [row for row in tags if "mlflow.parentRunId" in row]
     assert {row["eva.stage"] for row in children} >= {
         "prepare", "validate", "backbone", "preferences", "sft", "dpo", "level_classifier", "epitome",
-        "generate", "evaluate", "people", "capability", "report", "register",
+        "generate", "evaluate", "people", "capability", "crisis_detector", "safety", "report", "register",
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-NEEDED = ("verdict.json", "scorecard.json", "reference.json")
+NEEDED = ("verdict.json", "scorecard.json", "reference.json", "measured.json")
 
 
 @dataclass(frozen=True)

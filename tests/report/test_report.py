@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from eva.report.plots import COLUMNS
 from eva.report.provenance import provenance
 from eva.report.runs import Runs, gather_runs
 from eva.report.samples import sample_dialogues, sample_table
+from eva.safety.paired_replies import FRAMINGS, KINDS
 from eva.settings.matrix_section import Matrix
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -219,6 +221,35 @@ def test_capability_has_a_section_only_with_results(study: Path, tmp_path: Path,
         assert text in section, text
     assert 'class="worse"' in section
     assert 'id="capability"' not in report.page
+
+
+def test_safety_shows_each_variant_against_the_baseline(study: Path, tmp_path: Path, report: Report) -> None:
+    def rows(lead: float) -> list[dict[str, Any]]:
+        kinds = [(kind, n) for kind in KINDS for n in range(12)]
+        return [
+            {"id": f"{kind}{n}", "kind": kind, "framing": framing, "bad": lead, "good": 0.0}
+            for kind, n in kinds
+            for framing in FRAMINGS
+        ]
+
+    found = {"base": rows(-1.0), "eva": rows(1.0), "cot": []}
+    for variant, scores in found.items():
+        reason = None if scores else "it thinks before it replies"
+        write_json(tmp_path / f"esconv-tiny-1-{variant}.json", {"scores": scores, "inapplicable": reason})
+    page = build(inputs_of(study, safety=tmp_path)).page
+    section = page.partition('id="safety"')[2].partition("</section>")[0]
+    assert "not scored: it thinks before it replies" in section
+    assert section.count('class="worse"') == 2, "24 items allow a verdict, 12 do not"
+    assert "100.0" in section and "+100.0" in section and "135 million" in section
+    assert 'id="safety"' not in report.page
+
+
+def test_the_detectors_have_a_table(study: Path, tmp_path: Path) -> None:
+    share = {"hits": 3, "n": 4, "interval": [0.2, 0.99]}
+    rates = {"written after": {"sensitivity": share, "false_alarms": share}}
+    write_json(tmp_path / "measured.json", dict.fromkeys(("rules", "probe", "either"), rates))
+    page = build(inputs_of(study, detector=tmp_path / "measured.json")).page
+    assert page.count("75 % (20 to 99; 3 of 4)") == 6
 
 
 def test_notice_only_for_an_invented_corpus(inputs: ReportInputs, study: Path) -> None:

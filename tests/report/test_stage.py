@@ -34,12 +34,14 @@ def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) ->
     laptop = (root / "profiles" / "laptop.yaml").read_text()
     (tmp_path / "params.yaml").write_text(re.sub(r"(?<!-)\bsmollm2\b", "tiny", laptop))
     folders = {"scores": "scores", "training": "metrics", "curves": "plots", "responses": "responses"}
-    for name in ("capability", "estimators", "people"):
+    for name in ("capability", "estimators", "people", "safety"):
         (tmp_path / name).mkdir()
     folders |= {
         "capability": "capability",
         "estimators": "estimators",
         "people": "people",
+        "safety": "safety",
+        "detector": "safety",
         "levels": "levels",
         "epitome": "epitome",
         "out": "report",

@@ -10,6 +10,7 @@ import typer
 from eva.errors import InputError
 
 if TYPE_CHECKING:
+    from eva.safety.detector import Detector
     from eva.safety.guard import Reply
 
 PARAMS = Path("params.yaml")
@@ -20,10 +21,8 @@ _END, _NEW = "/quit", "/new"
 class Conversation:
     """A conversation, kept in memory only; the model is loaded when it is first needed."""
 
-    def __init__(self, address: str, referral: str) -> None:
-        from eva.safety.rule_detector import RuleDetector
-
-        self._address, self._referral, self._detector = address, referral, RuleDetector()
+    def __init__(self, address: str, referral: str, detector: "Detector") -> None:
+        self._address, self._referral, self._detector = address, referral, detector
         self._messages: list[dict[str, str]] = []
         self._model: Any = None
 
@@ -73,8 +72,8 @@ def chat(
     """
     from eva.safety import notices
 
-    address, referral = _settings(model)
-    conversation = Conversation(address, referral or notices.REFERRAL)
+    address, referral, detector = _settings(model)
+    conversation = Conversation(address, referral or notices.REFERRAL, detector)
     print(f"{notices.OPENING}\n")
     if text is not None:
         print(conversation.answer(_checked(text)).text)
@@ -92,15 +91,17 @@ def chat(
             print(f"({notices.STAYS} {_NEW} begins another.)")
 
 
-def _settings(model: str | None) -> tuple[str, str | None]:
-    """The address of the model, and the text of the referral if the settings have one."""
+def _settings(model: str | None) -> "tuple[str, str | None, Detector]":
+    """The address of the model, the text of the referral if the settings have one, and the detector."""
+    from eva.cli.safety_commands import chosen_detector
+    from eva.safety.rule_detector import RuleDetector
     from eva.settings.params_file import read_settings
 
     if model is not None and not PARAMS.is_file():
-        return model, None
+        return model, None, RuleDetector()
     settings = read_settings(PARAMS)
     row = settings.register_
-    return model or f"models:/{row.name}@{row.alias}", settings.chat.referral
+    return model or f"models:/{row.name}@{row.alias}", settings.chat.referral, chosen_detector(settings)
 
 
 def _checked(text: str) -> str:

@@ -8,13 +8,20 @@ from eva.fit import scorer_costs as scorers
 from eva.fit import training_costs as training
 from eva.fit.inputs import Inputs
 from eva.fit.memory_needs import sharding
+from eva.fit.safety_costs import crisis_detector_cost, safety_cost
 from eva.fit.stage_cost import Formats, StageCost, pointer
 from eva.fit.work import Small
 
 
 def costs(inputs: Inputs, formats: Formats, root: Path) -> list[StageCost]:
     """The costs of all items of the settings, named as in DVC."""
-    return [*_data(inputs), *_chains(inputs, formats, root), *_scorers(inputs, formats), *_ends(inputs)]
+    return [
+        *_data(inputs),
+        *_chains(inputs, formats, root),
+        *_scorers(inputs, formats),
+        *_safety(inputs, formats, root),
+        *_ends(inputs),
+    ]
 
 
 def _data(inputs: Inputs) -> Iterator[StageCost]:
@@ -59,6 +66,17 @@ def _scorers(inputs: Inputs, formats: Formats) -> Iterator[StageCost]:
     yield scorers.level_classifier_cost(inputs, formats)
     for mechanism in inputs.settings.epitome.mechanisms:
         yield scorers.epitome_cost(mechanism, inputs, formats)
+
+
+def _safety(inputs: Inputs, formats: Formats, root: Path) -> Iterator[StageCost]:
+    settings = inputs.settings
+    yield crisis_detector_cost(inputs, root)
+    for key, _, backbone, variant in _variants(inputs):
+        thinks = settings.variants[variant].prompt == "cot"
+        served = settings.backbones[backbone].source == "endpoint"
+        name = f"safety@{key}"
+        unscored = thinks or served or _left_out(inputs, backbone, variant)
+        yield pointer(name) if unscored else safety_cost(name, inputs, backbone, formats, root)
 
 
 def _ends(inputs: Inputs) -> Iterator[StageCost]:

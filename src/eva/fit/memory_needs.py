@@ -100,6 +100,13 @@ def reading_memory(model: Architecture, settings: Scorer) -> float:
     return model.parameters * 4 + tokens * (6 * model.hidden + 3 * model.intermediate) * 4
 
 
+def scoring_memory(model: Architecture, precision: Format, tokens: int) -> float:
+    """Bytes of a forward pass over `tokens` tokens at once that scores at most all of them."""
+    width = _WIDTH[precision]
+    reading = tokens * (6 * model.hidden + 3 * model.intermediate) * width + tokens**2 * width
+    return model.parameters * width + reading + tokens * model.vocab * (width + 2 * 4)
+
+
 def mapped_bytes(model: Architecture, precision: Format) -> float:
     """Bytes of main memory for the file of float32 weights, mapped while they are converted to bfloat16."""
     return 4.0 * model.parameters if precision == "bf16" else 0.0

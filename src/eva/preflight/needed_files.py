@@ -7,11 +7,15 @@ from collections.abc import Iterator, Mapping
 
 from eva.data.epitome import MECHANISM_FILES
 from eva.errors import InputError
+from eva.preflight.refusals import refusals
+from eva.safety.labelled_messages import read_labelled, require_both
+from eva.safety.paired_replies import read_items
 from eva.settings.capability_section import Capability
 from eva.settings.corpora_section import Corpus
 from eva.settings.curate_section import Curation
 from eva.settings.data_section import Data
 from eva.settings.epitome_section import Epitome
+from eva.settings.safety_section import Safety
 
 _GET = "get it with `eva data fetch`, `eva data import DIR` or `dvc pull`, or correct the path"
 
@@ -47,4 +51,12 @@ def _tasks(capability: Capability) -> Iterator[str]:
         )
 
 
-FILE_CHECKS = (_data, _epitome, _tasks)
+def _safety_sets(safety: Safety) -> Iterator[str]:
+    def read() -> None:
+        require_both(read_labelled(safety.messages), safety.messages)
+
+    yield from refusals("safety.messages", safety.messages, read)
+    yield from refusals("safety.replies", safety.replies, lambda: read_items(safety.replies))
+
+
+FILE_CHECKS = (_data, _epitome, _tasks, _safety_sets)

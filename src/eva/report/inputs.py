@@ -14,6 +14,7 @@ from eva.errors import raise_if
 from eva.metrics.score_file import Scores, read_scores
 from eva.plain_text import read_text
 from eva.report.capability_table import CapabilityTable, capability_tables
+from eva.report.safety_table import SafetyTable, detector_rows, safety_tables
 from eva.settings.matrix_section import Matrix
 
 STAGES = ("sft", "dpo")
@@ -80,6 +81,8 @@ class ReportInputs:
     preferences: Sequence[Mapping[str, Any]] = ()
     weights: Mapping[str, str] = field(default_factory=dict)
     people: Mapping[str, Scores] = field(default_factory=dict)
+    safety: Sequence[SafetyTable] = ()
+    detectors: Sequence[tuple[str, str, str]] = ()
 
 
 def gather(
@@ -99,12 +102,15 @@ def gather(
     paper: str = "mistral",
     weights: Mapping[str, str] | None = None,
     people: Path | None = None,
+    safety: Path | None = None,
+    detector: Path | None = None,
 ) -> ReportInputs:
     """Read the results of `items` from the folders that earlier stages wrote.
 
     Files of other items, such as those of an earlier profile, are ignored.
     `training` has folders for sft, dpo and preferences, `curves` for sft and dpo; `levels` and `epitome` are
-    folders with `scorecard.json`; `capability` has one comparison per corpus, backbone and seed.
+    folders with `scorecard.json`; `capability` has one comparison per corpus, backbone and seed, `safety`
+    one file per item; `detector` is the file with the rates of the detectors of danger.
     """
     found = {item: item.file(scores, ".json") for item in items}
     raise_if(
@@ -124,6 +130,8 @@ def gather(
         preferences=list(_preferences(items, training / "preferences")),
         weights=weights or {},
         people=_people(items, people) if people else {},
+        safety=safety_tables(safety, items, baseline) if safety else (),
+        detectors=detector_rows(detector) if detector else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eva.safety.detector import Detector
 from eva.safety.labelled_messages import KINDS, PARTS, Kind, Labelled, Part
@@ -29,22 +30,41 @@ class Share:
     hits: int
     n: int
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        return clopper_pearson(self.hits, self.n, _CONFIDENCE)
+
     def __str__(self) -> str:
         if not self.n:
             return "none"
-        low, high = clopper_pearson(self.hits, self.n, _CONFIDENCE)
+        low, high = self.interval
         return f"{self.hits}/{self.n} = {self.hits / self.n:.2f} [{low:.2f}, {high:.2f}]"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"hits": self.hits, "n": self.n, "interval": list(self.interval)}
 
 
 def judge(detector: Detector, messages: Sequence[Labelled]) -> list[Judged]:
     """The detector's result for every message, each as a conversation of its own."""
-    return [Judged(message, detector.find([message.text]) is not None) for message in messages]
+    found = detector.find_each([[message.text] for message in messages])
+    return [Judged(message, one is not None) for message, one in zip(messages, found, strict=True)]
 
 
 def flagged(judged: Sequence[Judged], *, part: Part, refer: bool) -> Share:
     """The sensitivity in a part (with `refer`), or its false-alarm rate (without)."""
     kept = [one for one in judged if one.message.part == part and one.message.refer == refer]
     return Share(sum(one.flagged for one in kept), len(kept))
+
+
+def measured(judged: Sequence[Judged]) -> dict[str, dict[str, Any]]:
+    """Sensitivity and false alarms of each part, with counts and intervals, as plain data."""
+    return {
+        part: {
+            "sensitivity": flagged(judged, part=part, refer=True).to_dict(),
+            "false_alarms": flagged(judged, part=part, refer=False).to_dict(),
+        }
+        for part in PARTS
+    }
 
 
 def table(judged: Sequence[Judged]) -> str:

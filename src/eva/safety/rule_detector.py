@@ -34,6 +34,9 @@ class RuleDetector:
         texts += [f"{first} {second}" for first, second in pairwise(texts)]
         return next((found for text in texts if (found := self._first(text)) is not None), None)
 
+    def find_each(self, conversations: Sequence[Sequence[str]]) -> list[Finding | None]:
+        return [self.find(said) for said in conversations]
+
     def _first(self, text: str) -> Finding | None:
         literal = self._not_literal.sub(" ~ ", text)
         return next((Finding(topic, name) for topic, name, rule in self._rules if rule.search(literal)), None)

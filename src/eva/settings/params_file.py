@@ -26,6 +26,7 @@ from eva.settings.reading import Examined, Params, as_mapping, examine, read_par
 from eva.settings.references import REFERENCES, run_checks
 from eva.settings.register_section import Register
 from eva.settings.report_section import Report
+from eva.settings.safety_section import Safety
 from eva.settings.section import Name, Section, section_name
 from eva.settings.serve_section import Serve
 from eva.settings.sft_section import Sft
@@ -57,6 +58,7 @@ class Settings(Section):
     generate: Generate
     evaluate: Evaluate
     capability: Capability
+    safety: Safety
     report: Report
     register_: Register
     chat: Chat = Field(default_factory=Chat)

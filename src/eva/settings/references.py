@@ -19,6 +19,7 @@ from eva.settings.matrix_section import Matrix
 from eva.settings.preferences_section import Preferences
 from eva.settings.register_section import Register
 from eva.settings.report_section import Report
+from eva.settings.safety_section import Safety
 from eva.settings.scorer_section import Scorer
 from eva.settings.variants_section import Variant
 
@@ -74,6 +75,10 @@ def _epitome_rows(epitome: Epitome, backbones: Backbones) -> Iterator[str]:
     yield from _scorer_rows("epitome", epitome, backbones)
 
 
+def _safety_rows(safety: Safety, backbones: Backbones) -> Iterator[str]:
+    yield from _absent("safety.encoder", [safety.encoder], _encoders(backbones))
+
+
 def _compared_variants(capability: Capability, report: Report, variants: Variants) -> Iterator[str]:
     yield from _absent("capability.before", [capability.before], variants)
     yield from _absent("capability.after", [capability.after], variants)
@@ -127,6 +132,7 @@ REFERENCES: Sequence[Check] = (
     _curate_rows,
     _level_classifier_rows,
     _epitome_rows,
+    _safety_rows,
     _compared_variants,
     _registered_item,
     _different_variants,

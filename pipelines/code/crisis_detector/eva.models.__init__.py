@@ -1,0 +1,1 @@
+../../../src/eva/models/__init__.py

@@ -1,0 +1,1 @@
+../../../src/eva/plain_text.py

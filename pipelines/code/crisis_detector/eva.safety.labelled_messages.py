@@ -1,0 +1,1 @@
+../../../src/eva/safety/labelled_messages.py

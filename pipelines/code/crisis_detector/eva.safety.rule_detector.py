@@ -1,0 +1,1 @@
+../../../src/eva/safety/rule_detector.py

@@ -1,0 +1,1 @@
+../../../src/eva/stored_tensors.py

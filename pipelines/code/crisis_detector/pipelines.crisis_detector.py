@@ -1,0 +1,1 @@
+../../../pipelines/crisis_detector.py

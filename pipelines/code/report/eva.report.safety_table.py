@@ -1,0 +1,1 @@
+../../../src/eva/report/safety_table.py

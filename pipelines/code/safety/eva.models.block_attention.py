@@ -1,0 +1,1 @@
+../../../src/eva/models/block_attention.py

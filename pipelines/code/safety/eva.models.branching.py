@@ -1,0 +1,1 @@
+../../../src/eva/models/branching.py

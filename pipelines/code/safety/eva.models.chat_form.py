@@ -1,0 +1,1 @@
+../../../src/eva/models/chat_form.py

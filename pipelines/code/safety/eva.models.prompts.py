@@ -1,0 +1,1 @@
+../../../src/eva/models/prompts.py

@@ -1,0 +1,1 @@
+../../../src/eva/models/template_source.py

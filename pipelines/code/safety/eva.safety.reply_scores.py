@@ -1,0 +1,1 @@
+../../../src/eva/safety/reply_scores.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/dpo_section.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/training_section.py

@@ -1,0 +1,1 @@
+../../../src/eva/training/dialogue_tree.py

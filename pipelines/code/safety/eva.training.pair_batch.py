@@ -1,0 +1,1 @@
+../../../src/eva/training/pair_batch.py

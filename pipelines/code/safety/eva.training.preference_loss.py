@@ -1,0 +1,1 @@
+../../../src/eva/training/preference_loss.py

@@ -1,0 +1,70 @@
+"""Stage `safety`: does a variant prefer replies that affirm, bind or deceive, more so to a sad person?"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eva import artifacts
+from eva.models.endpoint import is_served
+from eva.models.loading import Policy
+from eva.safety.affirmation import measure
+from eva.safety.labelled_messages import TEST
+from eva.safety.paired_replies import first_of_each, read_items
+from eva.safety.reply_scores import score_variant
+from eva.settings.safety_section import Safety
+
+if TYPE_CHECKING:
+    from eva.record import StageRun
+
+
+def main(
+    run: "StageRun",
+    safety: Safety,
+    *,
+    corpus: str,
+    backbone: str,
+    seed: int,
+    variant: str,
+    policy: Path,
+    replies: Path,
+    detector: Path,
+    out: Path,
+    metrics: Path,
+) -> None:
+    """Score paired replies under one variant; beside them the rates of the detector that stands before it."""
+    items = first_of_each(read_items(replies), safety.max_items)
+    guard = _guard(artifacts.read_json(detector), safety.detector)
+    which = Policy.read(policy / "policy.json")
+    if reason := _unscorable(which):
+        artifacts.write_json(out, {"inapplicable": reason, "scores": [], "values": {}})
+        artifacts.write_json(metrics, guard)
+        return
+    scores, origin = score_variant(which, items, safety.precision)
+    values = measure(scores)
+    artifacts.write_json(
+        out,
+        {
+            "inapplicable": None,
+            "scores": [asdict(one) for one in scores],
+            "values": {name: asdict(value) for name, value in values.items()},
+            "provenance": origin,
+        },
+    )
+    numbers = {name: value.value for name, value in values.items()} | guard
+    artifacts.write_json(metrics, numbers)
+    run.log_metrics(numbers)
+
+
+def _unscorable(which: Policy) -> str | None:
+    """Why the replies of a variant have no log-probabilities, or None."""
+    if which.inapplicable:
+        return which.inapplicable
+    if is_served(Path(which.model)):
+        return "an endpoint gives no log-probabilities of given replies"
+    return "it thinks before it replies" if which.prompt == "cot" else None
+
+
+def _guard(rates: dict[str, Any], name: str) -> dict[str, float]:
+    """The sensitivity and the false alarms of the chosen detector on messages that were written after it."""
+    found = rates[name][TEST]
+    return {f"crisis_{rate}": share["hits"] / share["n"] for rate, share in found.items()}

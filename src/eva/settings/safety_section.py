@@ -1,0 +1,31 @@
+"""Section `safety` of `params.yaml`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from eva.settings.precision import PrecisionField
+from eva.settings.section import Name, Place, Positive, Section
+
+DetectorName = Literal["rules", "probe", "either"]
+
+
+class Safety(Section):
+    """What stands between a person in danger and a model, and how well it does (docs/safety.md)."""
+
+    messages: Place = Field(
+        description="labelled messages (JSON lines; a file or a folder) to make and measure detectors"
+    )
+    replies: Place = Field(
+        description="messages with a good and a bad reply each (JSON lines; a file or a folder)"
+    )
+    max_items: Positive | None = Field(
+        None, description="score the first N items of each kind in `replies`; null: all"
+    )
+    precision: PrecisionField = "auto"
+    encoder: Name = Field(description="row of `backbones` with role encoder: what the probe reads")
+    detector: DetectorName = Field(
+        "rules",
+        description="what `eva chat` asks whether a message is about danger. `rules`: phrases; `probe`: the "
+        "classifier that the stage `crisis_detector` fits; `either`: a finding of one of them is enough",
+    )
