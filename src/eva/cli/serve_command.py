@@ -55,9 +55,9 @@ def serve(
 
 
 def _server(settings: "Settings", model: str | None, base: Path | None, scorers: Path | None) -> "Server":
+    from eva.cli.safety_commands import chosen_detector
     from eva.registry import registration as registry
     from eva.safety.notices import REFERRAL
-    from eva.safety.rule_detector import RuleDetector
     from eva.serving.answering import Answering
     from eva.serving.app import Server
     from eva.serving.models import Models
@@ -72,7 +72,7 @@ def _server(settings: "Settings", model: str | None, base: Path | None, scorers:
         name, partial(_versions, name.partition("/")[0]), partial(_load, folder, settings), folder is not None
     )
     answering = Answering(
-        models, RuleDetector(), settings.chat.referral or REFERRAL, ReplyLabels(_scorers(scorers))
+        models, chosen_detector(settings), settings.chat.referral or REFERRAL, ReplyLabels(_scorers(scorers))
     )
     print(f"loading {name}", flush=True)
     models.get(name)
