@@ -23,6 +23,10 @@ class StageNode:
     pool: str
     upstream: tuple[str, ...]
 
+    def is_named_by(self, targets: Iterable[str]) -> bool:
+        """Whether a target is this stage or its group."""
+        return bool({self.name, self.name.partition("@")[0]} & set(targets))
+
 
 def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
     """The stages, in an order in which they can run.

@@ -1,6 +1,7 @@
 """The flows: `pipeline` decides the order of the stages, `run-stages` runs them on their work pool."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +17,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from eva.errors import raise_if
+from flows import graph, live, offending
 from flows.batches import read_rows, stop_batches
 from flows.dag import StageNode, read_dag
 from flows.environment import stage_environment
+from flows.names import pipeline_name
 from flows.plan import Progress
 from flows.stage import Children, StageError, push_outs, reproduce
 from flows.summary import StageRow, publish
@@ -26,36 +29,45 @@ from flows.tracked import pipeline_run, publish_link
 
 POLL_SECONDS = 1.0
 
+Targets = list[Annotated[str, Field(pattern=r"^[\w.:/@-]+$")]]
 Retries = Annotated[int, Field(ge=0, le=3)]
 AtOnce = Annotated[int, Field(ge=1)]
 
 
-@flow(name="pipeline", persist_result=False, on_cancellation=[stop_batches], on_crashed=[stop_batches])
+@flow(
+    name="pipeline",
+    flow_run_name=pipeline_name,
+    persist_result=False,
+    on_cancellation=[stop_batches, graph.close],
+    on_crashed=[stop_batches, graph.close],
+)
 async def pipeline(
-    targets: list[str] = [],  # noqa: B006 - Prefect shows the default in its form
+    targets: Targets = [],  # noqa: B006 - Prefect shows the default in its form
     force: bool = False,
     push: bool = False,
     retries: Retries = 0,
     parent_run_id: str | None = None,
-    metrics: str = "metrics/report.json",
 ) -> None:
     """Bring the DAG of `dvc.yaml` up to date; each stage runs once, on its work pool.
 
     Args:
         targets: Stages or groups of stages to run, with all their dependencies; empty: the whole DAG.
-        force: Run stages even if nothing changed.
+        force: Run the targets even if nothing changed; without targets, all stages.
         push: Push the outputs of every stage to the DVC remote.
         retries: How often a failed stage is tried again; training resumes where it stopped.
         parent_run_id: MLflow run under which the stages are recorded; empty: found or created by them.
-        metrics: JSON file whose numbers are shown with the run, if it exists.
     """
     nodes = read_dag(Path.cwd(), targets)
     progress = Progress(nodes)
     await _require_deployments(progress.pools)
     get_run_logger().info("%d stages on pools %s", len(nodes), ", ".join(progress.pools))
-    options = {"force": force, "push": push, "retries": retries, "parent_run_id": parent_run_id}
-    rows = await _drive(progress, options)
-    await publish(nodes, rows, Path(metrics))
+    forced = [node.name for node in nodes if force and (not targets or node.is_named_by(targets))]
+    options = {"force": forced, "push": push, "retries": retries, "parent_run_id": parent_run_id}
+    await graph.draw(nodes)
+    async with live.published():
+        rows = await _drive(progress, options)
+        await graph.settle(rows)
+    await publish(nodes, rows, Path.cwd())
     await publish_link()
     if progress.failed:
         raise StageError("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
@@ -85,6 +97,7 @@ async def _run_batch(pool: str, batch: tuple[str, ...], options: dict[str, Any])
         f"run-stages/{pool}",
         parameters={"stages": list(batch), **options},
         flow_run_name=f"{pool}: {batch[0]}" + (f" and {len(batch) - 1} more" if batch[1:] else ""),
+        job_variables={"env": {"EVA_CHECKOUT": str(Path.cwd())}},  # where this run works
         poll_interval=POLL_SECONDS,
     )
     return await read_rows(run, pool, batch)
@@ -103,9 +116,9 @@ async def _require_deployments(pools: tuple[str, ...]) -> None:
 
 @flow(name="run-stages", persist_result=False)
 def run_stages(
-    stages: list[str],
+    stages: Targets,
     at_once: AtOnce = 1,
-    force: bool = False,
+    force: Targets = [],  # noqa: B006
     push: bool = False,
     retries: Retries = 0,
     parent_run_id: str | None = None,
@@ -115,22 +128,23 @@ def run_stages(
     Args:
         stages: Stages to run, each once; their other dependencies must be up to date.
         at_once: How many of them may run at the same time.
-        force: Run stages even if nothing changed.
+        force: Stages to run even if nothing changed.
         push: Push the outputs of every stage to the DVC remote.
         retries: How often a failed stage is tried again; training resumes where it stopped.
         parent_run_id: MLflow run under which the stages are recorded; empty: found or created by them.
     """
+    os.chdir(os.environ.get("EVA_CHECKOUT", "."))  # an experiment works in a copy of the checkout
     nodes = [node for node in read_dag(Path.cwd(), stages) if node.name in set(stages)]
     _require_own_pool(nodes)
     environment = stage_environment(parent_run_id, pipeline_run())
-    options = {"force": force, "push": push, "environment": environment}
-    states = _run_in_order(nodes, at_once, retries, options)
+    options = {"push": push, "environment": environment}
+    states = _run_in_order(nodes, at_once, retries, set(force), options)
     if failed := [str(state.message) for state in states if state.is_failed() or state.is_crashed()]:
         raise StageError("\n\n".join(failed))
 
 
 def _run_in_order(
-    nodes: list[StageNode], at_once: int, retries: int, options: dict[str, Any]
+    nodes: list[StageNode], at_once: int, retries: int, forced: set[str], options: dict[str, Any]
 ) -> list[State[Any]]:
     single = run_stage.with_options(retries=retries, retry_delay_seconds=5)
     futures: dict[str, Any] = {}
@@ -139,7 +153,8 @@ def _run_in_order(
     with runner, children:  # if cancelled, ends the processes first, then the threads that read their output
         for node in nodes:
             before = [futures[name] for name in node.upstream if name in futures]
-            parameters = {"stage": node.name, "children": children, **options}
+            own = {"stage": node.name, "force": node.name in forced, "children": children}
+            parameters = {**own, **options}
             futures[node.name] = runner.submit(single, parameters=parameters, wait_for=before)
         for future in futures.values():
             future.wait()
@@ -159,8 +174,13 @@ def run_stage(
     stage: str, force: bool, push: bool, environment: dict[str, str], children: Children
 ) -> State[Any]:
     """Run one stage; the name of the returned state says what DVC did (`Ran`, `Cached`, `Unchanged`)."""
-    log = get_run_logger()
-    outcome = reproduce(stage, force=force, environment=environment, children=children, log=log)
-    if push:
-        push_outs(stage, environment, children, log)
+    with graph.shown(stage, get_run_logger()) as node:
+        try:
+            outcome = reproduce(stage, force=force, environment=environment, children=children, log=node.log)
+        except StageError:
+            offending.publish(stage)
+            raise
+        if push:
+            push_outs(stage, environment, children, node.log)
+        node.outcome = outcome
     return Completed(name=outcome, message=f"dvc: {outcome.lower()}")

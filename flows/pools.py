@@ -3,7 +3,7 @@
 import sys
 
 LIMITS = {
-    "cpu": 4,  # flow runs at once; one of them may be a `pipeline` run that waits for the others
+    "cpu": 8,  # flow runs at once; up to five of them only wait for others that they started
     "gpu": 1,  # two trainings would compete for the memory of one device
 }
 

@@ -1,13 +1,14 @@
-"""The artifacts of a pipeline run in Prefect: a table of its stages and a table of metrics."""
+"""The artifacts at the end of a pipeline run: a table of its stages and the comparison of variants."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from eva.artifacts import read_json
+from flows.comparison import compare, find_links, read_numbers
 from flows.dag import StageNode
 
 
@@ -27,12 +28,14 @@ class StageRow:
         return self.outcome not in ("Failed", "Not run")
 
 
-async def publish(nodes: Iterable[StageNode], rows: Iterable[StageRow], metrics: Path) -> None:
-    """Create the artifact `stages` and, if the file `metrics` exists, the artifact `metrics`."""
+async def publish(nodes: Iterable[StageNode], rows: Iterable[StageRow], root: Path) -> None:
+    """Create the artifact `stages` and, if there is a report, the artifact `comparison`."""
     await acreate_table_artifact(stage_table(nodes, rows), "stages", "What DVC did, stage by stage")
-    if metrics.is_file():
-        table = metric_table(read_json(metrics))
-        await acreate_table_artifact(table, "metrics", f"Numbers of `{metrics}`")
+    if numbers := read_numbers(root):
+        links, report = await asyncio.to_thread(find_links, root)
+        ends = [f"[Report]({report}) in MLflow, or `report/index.html`."] if report else []
+        text = "\n".join([*compare(numbers, links), "", *ends])
+        await acreate_markdown_artifact(text, "comparison", "The variants beside each other")
 
 
 def stage_table(nodes: Iterable[StageNode], rows: Iterable[StageRow]) -> list[dict[str, Any]]:
@@ -45,18 +48,3 @@ def stage_table(nodes: Iterable[StageNode], rows: Iterable[StageRow]) -> list[di
 def _cells(row: StageRow) -> dict[str, Any]:
     status, seconds = row.outcome.lower(), round(row.seconds, 1)
     return {"stage": row.stage, "pool": row.pool, "status": status, "seconds": seconds}
-
-
-def metric_table(content: Any) -> list[dict[str, Any]]:
-    """The numbers in a JSON document, each with its path, such as `overlap/bleu_2`, 3.1."""
-    return [{"metric": name, "value": value} for name, value in _numbers("", content)]
-
-
-def _numbers(path: str, content: Any) -> Iterator[tuple[str, float]]:
-    if isinstance(content, bool) or content is None:
-        return
-    if isinstance(content, int | float):
-        yield path, content
-    elif isinstance(content, dict):
-        for key, value in content.items():
-            yield from _numbers(f"{path}/{key}" if path else str(key), value)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from eva.settings.profiles import profile_text
+
 DVC_CONFIG = """
 [core]
     analytics = false
-    no_scm = true
     remote = local
 ['remote "local"']
     url = ../.eva/remote
@@ -40,6 +41,7 @@ stages:
     matrix: {corpus: [esconv], seed: [1, 2]}
     cmd: python stage.py responses/${item.corpus}-${item.seed}.txt models/sft-${item.corpus}-${item.seed}.txt
     deps: ['models/sft-${item.corpus}-${item.seed}.txt']
+    params: [dpo.beta]
     outs: ['responses/${item.corpus}-${item.seed}.txt']
     meta: {pool: gpu}
   report:
@@ -63,16 +65,10 @@ time.sleep(0.3)
 if str(out) in Path("fails").read_text().split():
     sys.exit(f"stage.py: no supervised tokens in {out}")
 out.parent.mkdir(parents=True, exist_ok=True)
-out.write_text('{"eva": {"overlap/bleu_2": 3.1}}')
+out.write_text('{"esconv/smollm2/eva/overlap/bleu_2": 3.1}')
 with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
     journal.write(f"{time.time()} end {out}\\n")
 """
-
-# What the flows import of the library.
-FROM_EVA = (
-    "__init__.py", "artifacts.py", "errors.py", "loopback.py", "plain_text.py", "compat/__init__.py",
-    "compat/parent_death.py",
-)  # fmt: skip
 
 STAGES = {
     "prepare@esconv": "cpu",
@@ -102,6 +98,11 @@ class Project:
             timeout=300,
             check=False,
         )
+
+    @property
+    def credential(self) -> str:
+        """The user and password of the Prefect server."""
+        return (self.folder / ".eva/prefect/credential").read_text().strip()
 
     def journal(self) -> list[str]:
         """What ran, in the order in which it started."""
@@ -140,11 +141,10 @@ def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Pro
 
 
 def make_project(folder: Path, root: Path) -> Project:
-    (folder / "src" / "eva").mkdir(parents=True)
-    (folder / "src" / "eva" / "compat").mkdir()
-    for name in FROM_EVA:
-        shutil.copy(root / "src" / "eva" / name, folder / "src" / "eva" / name)
-    shutil.copytree(root / "flows", folder / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+    written = shutil.ignore_patterns("__pycache__")
+    for name in ("src/eva", "flows"):
+        shutil.copytree(root / name, folder / name, ignore=written)
+    (folder / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     shutil.copy(root / "prefect.yaml", folder)
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").write_text(DVC_CONFIG)
@@ -153,6 +153,10 @@ def make_project(folder: Path, root: Path) -> Project:
     (folder / "fails").write_text("")
     (folder / "data").mkdir()
     (folder / "data" / "raw.txt").write_text("raw")
+    (folder / ".gitignore").write_text(".eva\n__pycache__\njournal\npipeline_run\nmlruns\nmlflow.db*\n")
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "toy"]):
+        subprocess.run([*git, *words], cwd=folder, check=True)
     foreign = ("PREFECT_", "MLFLOW_", "NO_PROXY", "no_proxy")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return Project(

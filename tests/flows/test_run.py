@@ -1,5 +1,6 @@
 """A real Prefect server, MLflow server and workers: the stages run where and as often as they should."""
 
+import base64
 import json
 import subprocess
 import time
@@ -21,7 +22,7 @@ BUSY = 60.0  # seconds that a busy server is asked again for
 
 @dataclass(frozen=True)
 class Stage:
-    """A task run, with the pool of the flow run that it was part of."""
+    """A stage in the graph of a pipeline run, with its pool."""
 
     name: str
     pool: str
@@ -32,7 +33,9 @@ class Stage:
 def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
     url = f"http://127.0.0.1:{project.environment['EVA_PREFECT_PORT']}/api{path}"
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    signed = f"Basic {base64.b64encode(project.credential.encode()).decode()}"
+    headers = {"Content-Type": "application/json", "Authorization": signed}
+    request = urllib.request.Request(url, data, headers)
     deadline = time.monotonic() + BUSY
     while True:
         try:
@@ -45,9 +48,9 @@ def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
             time.sleep(1)
 
 
-def run_deployment(project: Project, **parameters: Any) -> dict[str, Any]:
-    """Start `pipeline/eva` and wait for it to end."""
-    deployment = api(project, "/deployments/name/pipeline/eva")["id"]
+def run_deployment(project: Project, name: str = "pipeline/eva", **parameters: Any) -> dict[str, Any]:
+    """Start a deployment and wait for its run to end."""
+    deployment = api(project, f"/deployments/name/{name}")["id"]
     run = api(project, f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})
     deadline = time.monotonic() + PATIENCE
     while run["state"]["type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
@@ -58,18 +61,17 @@ def run_deployment(project: Project, **parameters: Any) -> dict[str, Any]:
 
 
 def stages_of(project: Project, pipeline: dict[str, Any]) -> list[Stage]:
-    parent = {"parent_flow_run_id": {"any_": [pipeline["id"]]}}
-    found = []
-    for batch in api(project, "/flow_runs/filter", {"flow_runs": parent, "sort": "START_TIME_ASC"}):
-        chosen = {"flow_runs": {"id": {"any_": [batch["id"]]}}}
-        for task in api(project, "/task_runs/filter", chosen):
-            message = task["state"]["message"] or ""
-            found.append(Stage(task["name"], batch["work_pool_name"], task["state"]["name"], message))
-    return found
+    """The nodes of a pipeline run's graph."""
+    runs = api(project, "/task_runs/filter", {"flow_runs": {"id": {"any_": [pipeline["id"]]}}})
+    return [
+        Stage(run["name"], run["tags"][0], run["state"]["name"], run["state"]["message"] or "")
+        for run in runs
+        if run["tags"]
+    ]
 
 
 def artifact(project: Project, key: str) -> Any:
-    return json.loads(api(project, f"/artifacts/{key}/latest")["data"])
+    return api(project, f"/artifacts/{key}/latest")["data"]
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +100,32 @@ def test_a_stage_knows_its_flow_run(served: Project, first_run: dict[str, Any]) 
 
 
 def test_artifacts_tell_what_was_done(served: Project, first_run: dict[str, Any]) -> None:
-    table = artifact(served, "stages")
+    table = json.loads(artifact(served, "stages"))
 
     assert {row["stage"]: row["pool"] for row in table} == STAGES
     assert {row["status"] for row in table} == {"ran"}
     assert all(row["seconds"] > 0 for row in table)
-    assert artifact(served, "metrics") == [{"metric": "eva/overlap/bleu_2", "value": 3.1}]
+    assert "| esconv smollm2 eva | 3.1 |" in artifact(served, "comparison")
+    assert artifact(served, "progress") == 100
+
+
+def test_the_graph_is_that_of_dvc_and_shows_each_stage_s_log(
+    served: Project, first_run: dict[str, Any]
+) -> None:
+    chosen = {"flow_runs": {"id": {"any_": [first_run["id"]]}}}
+    nodes = {run["id"]: run for run in api(served, "/task_runs/filter", chosen) if run["tags"]}
+    edges = {
+        run["name"]: {nodes[before["id"]]["name"] for before in run["task_inputs"]["after"]}
+        for run in nodes.values()
+    }
+    logs = api(served, "/logs/filter", {"logs": {"flow_run_id": {"any_": [first_run["id"]]}}})
+    said = {
+        (nodes[log["task_run_id"]]["name"], log["message"]) for log in logs if log["task_run_id"] in nodes
+    }
+
+    assert edges["report"] == {"generate@esconv-1", "generate@esconv-2"}
+    assert edges["sft@esconv-1"] == {"prepare@esconv"}
+    assert ("sft@esconv-1", "making models/sft-esconv-1.txt") in said
 
 
 def test_a_second_run_runs_nothing(served: Project, first_run: dict[str, Any]) -> None:
@@ -123,7 +145,7 @@ def test_a_failing_stage_stops_what_follows_it_only(served: Project, first_run: 
 
     assert failed["state"]["type"] == "FAILED"
     assert "stage.py: no supervised tokens in models/sft-esconv-1.txt" in failed["state"]["message"]
-    status = {row["stage"]: row["status"] for row in artifact(served, "stages")}
+    status = {row["stage"]: row["status"] for row in json.loads(artifact(served, "stages"))}
     assert status["sft@esconv-1"] == "failed"
     assert status["generate@esconv-1"] == status["report"] == "not run"
     assert status["generate@esconv-2"] in ("ran", "unchanged")
@@ -149,13 +171,21 @@ def test_the_printed_command_starts_a_run(served: Project, first_run: dict[str, 
 
 def test_parameters_are_typed_and_described(served: Project, first_run: dict[str, Any]) -> None:
     deployments = api(served, "/deployments/filter", {})
-    schema = {d["name"]: d["parameter_openapi_schema"]["properties"] for d in deployments}
+    schema = {
+        f"{d['entrypoint'].partition(':')[2]}/{d['name']}": d["parameter_openapi_schema"]["properties"]
+        for d in deployments
+    }
 
-    assert {d["name"]: d["work_pool_name"] for d in deployments} == {"eva": "cpu", "cpu": "cpu", "gpu": "gpu"}
+    assert {name: d["work_pool_name"] for name, d in zip(schema, deployments, strict=True)} == {
+        "pipeline/eva": "cpu", "ablations/eva": "cpu", "sweep/paper-grid": "cpu", "nightly/eva": "cpu",
+        "collect/collect": "cpu",
+        "run_stages/cpu": "cpu", "run_stages/gpu": "gpu",
+    }  # fmt: skip
     assert all("description" in entry for properties in schema.values() for entry in properties.values())
-    assert schema["eva"]["targets"]["type"] == "array"
-    assert schema["eva"]["retries"]["maximum"] == 3
-    assert schema["eva"]["force"]["type"] == "boolean"
+    assert all(d["version"] and d["tags"] and d["description"] for d in deployments)
+    assert schema["pipeline/eva"]["targets"]["type"] == "array"
+    assert schema["pipeline/eva"]["retries"]["maximum"] == 3
+    assert schema["pipeline/eva"]["force"]["type"] == "boolean"
 
 
 def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any]) -> None:
@@ -169,14 +199,13 @@ def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any]) 
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(chromium), args=switches)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"http://127.0.0.1:{port}/", wait_until="commit")
+        page.locator("input").first.fill(served.credential)
+        page.keyboard.press("Enter")
+        page.get_by_text("Dashboard").first.wait_for(timeout=120_000)
         page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{first_run['id']}", wait_until="commit")
-        page.get_by_text("gpu: sft@esconv-1").first.wait_for(timeout=120_000)
-        gpu = next(
-            run
-            for run in api(served, "/flow_runs/filter", {"sort": "START_TIME_ASC"})
-            if run["work_pool_name"] == "gpu"
-        )
-        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{gpu['id']}?tab=Task+Runs", wait_until="commit")
+        page.get_by_text("tiny_llama on esconv").first.wait_for(timeout=120_000)
+        page.get_by_text("Task Runs", exact=True).first.click()
         for name in ("sft@esconv-1", "sft@esconv-2", "generate@esconv-1", "generate@esconv-2"):
             page.get_by_text(name).first.wait_for(timeout=120_000)
         browser.close()

@@ -1,5 +1,7 @@
 """`up`, `ui` and `down`: idempotent, on our ports, and only ever our own processes."""
 
+import base64
+import http.client
 import json
 import os
 import socket
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from flows import processes
+from flows import credential, processes
+from flows.servers import LocalServices
 from tests.flows.conftest import Project
 
 from eva.errors import InputError
@@ -100,6 +103,73 @@ def test_down_without_up_says_so(project: Project) -> None:
 
     assert done.returncode == 0
     assert "no service was running" in done.stdout
+
+
+def test_the_credential_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    made = credential.settle(tmp_path)
+    credential.write_profile(tmp_path, "http://127.0.0.1:4200/api", made)
+
+    assert credential.settle(tmp_path) == made
+    assert len(made) > 30
+    written = list((tmp_path / credential.FOLDER).iterdir())
+    assert {path.name: path.stat().st_mode & 0o777 for path in written} == {
+        "credential": 0o600,
+        "profiles.toml": 0o600,
+    }
+
+
+def test_a_credential_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    credential.settle(tmp_path)
+    (tmp_path / credential.CREDENTIAL).chmod(0o640)
+
+    with pytest.raises(InputError, match=r"credential: other users .* can read .*; run `make down`"):
+        credential.settle(tmp_path)
+
+
+def test_settings_of_the_user_reach_the_server_but_no_worker(tmp_path: Path) -> None:
+    given = {
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql+asyncpg://eva@db/prefect",
+        "PREFECT_SERVER_API_HOST": "0.0.0.0",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://server.example:4200",
+    }
+    services = LocalServices(tmp_path, 4200, 5000, given)
+    server = services.server_environment("eva:secret")
+
+    assert server["PREFECT_SERVER_DATABASE_CONNECTION_URL"] == "postgresql+asyncpg://eva@db/prefect"
+    assert server["PREFECT_SERVER_API_AUTH_STRING"] == "eva:secret"
+    assert server["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == (
+        "http://127.0.0.1:4200,http://localhost:4200,http://server.example:4200"
+    )
+    assert "0.0.0.0" in services.argv("prefect")
+    assert not services.environment.keys() & given.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("server", "path", "headers", "status"),
+    [
+        ("PREFECT", "/api/version", {}, 401),
+        ("PREFECT", "/api/version", {"Authorization": "own"}, 200),
+        ("PREFECT", "/api/version", {"Authorization": "own", "Origin": "own"}, 200),
+        ("PREFECT", "/api/version", {"Authorization": "own", "Origin": "http://evil.example"}, 403),
+        ("PREFECT", "/api/health", {"Host": "evil.example"}, 400),
+        ("MLFLOW", "/", {}, 200),
+        ("MLFLOW", "/", {"Host": "evil.example"}, 403),
+        ("MLFLOW", "/api/2.0/mlflow/experiments/create", {"Origin": "http://evil.example"}, 403),
+    ],
+)
+def test_only_our_own_pages_and_programs_are_served(
+    served: Project, server: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    address = f"127.0.0.1:{served.environment[f'EVA_{server}_PORT']}"
+    signed = f"Basic {base64.b64encode(served.credential.encode()).decode()}"
+    own = {"Authorization": signed, "Origin": f"http://{address}"}
+    sent = {name: own[name] if value == "own" else value for name, value in headers.items()}
+    connection = http.client.HTTPConnection(address, timeout=60)
+    connection.request("POST" if "create" in path else "GET", path, headers=sent)
+
+    assert connection.getresponse().status == status
+    connection.close()
 
 
 @pytest.mark.slow

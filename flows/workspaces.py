@@ -1,0 +1,100 @@
+"""Copies of the checkout in which experiments run: each with its own settings, all with one DVC cache."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from eva.errors import InputError
+from eva.settings.params_file import read_settings
+from flows.environment import base_environment
+
+FOLDER = Path(".dvc/tmp/exps")  # the record and the checkpoints of a copy in there are those of the checkout
+PARAMS = "params.yaml"
+
+
+def create(root: Path, name: str, changed: Mapping[str, Any]) -> Path:
+    """Copy the checkout, with what is not committed, and change settings in the copy.
+
+    Raises:
+        InputError: `root` is no git repository with a commit, or the changed settings are refused.
+    """
+    folder = root / FOLDER / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    git(root, "clone", "--quiet", "--shared", ".", str(folder))
+    _carry_uncommitted(root, folder)
+    _share_cache(root, folder)
+    _change(folder / PARAMS, changed)
+    try:
+        read_settings(folder / PARAMS)
+    except InputError as error:
+        shutil.rmtree(folder)
+        raise InputError(f"experiment {name}: {error}", error.problems) from None
+    return folder
+
+
+def save(root: Path, folder: Path, name: str) -> None:
+    """Save what a copy has made as an experiment of DVC in the checkout, then delete the copy."""
+    command = [sys.executable, "-m", "dvc", "exp", "save", "--force", "--name", name]
+    done = subprocess.run(
+        command, cwd=folder, env=base_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise InputError(f"DVC could not save experiment {name} in {folder}:\n{done.stderr.strip()}")
+    commit = git(folder, "rev-parse", "HEAD").strip()
+    reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
+    git(root, "fetch", "--quiet", "--force", str(folder), f"{reference}:{reference}")
+    shutil.rmtree(folder)
+
+
+def git(root: Path, *words: str) -> str:
+    """The output of a git command."""
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise InputError(f"`git {words[0]}` in {root}: {done.stderr.strip()}; experiments need a git commit")
+    return done.stdout
+
+
+def _carry_uncommitted(root: Path, folder: Path) -> None:
+    git(root, "rev-parse", "--verify", "HEAD")
+    words = ("ls-files", "--modified", "--deleted", "--others", "--exclude-standard", "-z")
+    staged = git(root, "diff", "--cached", "--name-only", "-z")
+    for name in set(filter(None, (git(root, *words) + staged).split("\0"))):
+        source, target = root / name, folder / name
+        if source.is_file() or source.is_symlink():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
+        else:
+            target.unlink(missing_ok=True)
+
+
+def _share_cache(root: Path, folder: Path) -> None:
+    """The checkout's remotes and its cache, so that no stage runs twice and nothing is copied."""
+    from dvc.config import Config  # slow to import
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        cache = repo.cache.local.path
+        local = repo.config.read("local")
+    (folder / ".dvc").mkdir(exist_ok=True)
+    config = Config(str(folder / ".dvc"), validate=False)
+    with config.edit("local") as edited:
+        edited.update(local)
+        edited.setdefault("cache", {})["dir"] = os.path.abspath(cache)  # noqa: PTH100 - it may be a link
+
+
+def _change(path: Path, changed: Mapping[str, Any]) -> None:
+    """Write settings into a params file, whose comments stay."""
+    yaml = YAML()
+    content = yaml.load(path.read_text("utf-8"))
+    for name, value in changed.items():
+        section, key = name.split(".", 1)
+        content[section][key] = value
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
