@@ -1,23 +1,119 @@
-"""Reading from Prefect how the submitted batches of stages ended, and cancelling them."""
+"""Submitting batches of stages to a pool, and reading from Prefect how they ended."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
-from prefect import Flow
+from prefect import Flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterParentFlowRunId
-from prefect.client.schemas.objects import FlowRun, State, TaskRun
+from prefect.client.schemas.objects import FlowRun, State, TaskRun, WorkQueueStatus
+from prefect.deployments.flow_runs import arun_deployment
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
+from eva.errors import raise_if
+from flows import reports
+from flows.environment import stage_environment
+from flows.handover import Handover, merge_entries
+from flows.stage import Children, pull
 from flows.summary import StageRow
+from flows.waiting import ended
 
 PAGE = 200  # the most entries that Prefect's API returns at once
 
 
+async def run_batch(
+    pool: str, batch: tuple[str, ...], options: dict[str, Any], handover: Handover | None
+) -> list[StageRow]:
+    """Run a batch on its pool, wait until it ends, and bring its outputs here if it ran elsewhere.
+
+    Stages of a run that got lost are given to another run, once.
+    """
+    lost, rows = await _attempt(pool, batch, options, handover)
+    left = tuple(row.stage for row in rows if not row.completed)
+    if not lost or not left:
+        return rows
+    get_run_logger().warning("the run on pool %s was lost; once more: %s", pool, ", ".join(left))
+    _, again = await _attempt(pool, left, options, handover)
+    return [row for row in rows if row.completed] + again
+
+
+async def _attempt(
+    pool: str, batch: tuple[str, ...], options: dict[str, Any], handover: Handover | None
+) -> tuple[bool, list[StageRow]]:
+    """Whether the flow run got lost, and how the stages ended."""
+    get_run_logger().info("to pool %s: %s", pool, ", ".join(batch))
+    submitted = await arun_deployment(
+        f"run-stages/{pool}",
+        flow_run_name=f"{pool}: {batch[0]}" + (f" and {len(batch) - 1} more" if batch[1:] else ""),
+        timeout=0,
+        **_submission(batch, options, handover),
+    )
+    run = await ended(submitted.id)
+    rows = await read_rows(run, pool, batch)
+    if handover:
+        await _take_back(rows)
+    return bool(run.state and run.state.is_crashed()), rows
+
+
+def _submission(batch: tuple[str, ...], options: dict[str, Any], handover: Handover | None) -> dict[str, Any]:
+    parameters = {"stages": list(batch), **options}
+    if handover is None:  # where this run works
+        return {"parameters": parameters, "job_variables": {"env": {"EVA_CHECKOUT": str(Path.cwd())}}}
+    present = handover.refreshed(Path.cwd())
+    parameters = {**parameters, "handover": present.model_dump()}
+    return {
+        "parameters": parameters, "work_queue_name": present.queue, "job_variables": present.job_variables
+    }  # fmt: skip
+
+
+async def require_workers(pools: tuple[str, ...], handover: Handover | None) -> None:
+    """Refuse pools without a deployment or, with a hand-over, without a worker that has the packages."""
+    async with get_client() as client:
+        problems = [await _pool_problem(client, pool, handover) for pool in pools]
+    raise_if(filter(None, problems), "dvc.yaml")
+
+
+async def _pool_problem(client: Any, pool: str, handover: Handover | None) -> str | None:
+    try:
+        await client.read_deployment_by_name(f"run-stages/{pool}")
+    except ObjectNotFound:
+        return f"a stage names pool {pool!r}, but prefect.yaml has no deployment for it"
+    if handover is None:
+        return None
+    try:
+        queue = await client.read_work_queue_by_name(handover.queue, pool)
+    except ObjectNotFound:
+        queue = None
+    if queue and queue.status == WorkQueueStatus.READY:
+        return None
+    return (
+        f"no worker of pool {pool!r} is online that has the packages of constraints.txt "
+        f"(digest {handover.constraints}): start `eva worker --pool {pool}` on a host that has them"
+    )
+
+
+async def _take_back(rows: list[StageRow]) -> None:
+    """Enter into `dvc.lock` what the stages made, and bring their outputs from the DVC remote."""
+    made = {row.stage: row.entry for row in rows if row.entry}
+    if not made:
+        return
+    merge_entries(Path.cwd(), made)
+    log = get_run_logger()
+    with Children() as children:
+        await asyncio.to_thread(pull, list(made), stage_environment(None), children, log)
+
+
 async def read_rows(run: FlowRun, pool: str, batch: tuple[str, ...]) -> list[StageRow]:
     """The result of each stage of a batch that has ended, including stages that never started."""
+    done = await reports.read(run)
     tasks = {task.name: task for task in await _task_runs(run)}
     ended = run.state.message if run.state else None
-    return [_row(name, pool, tasks.get(name), ended or "") for name in batch]
+    return [
+        done[name].row(pool) if name in done else _row(name, pool, tasks.get(name), ended or "")
+        for name in batch
+    ]
 
 
 async def _task_runs(run: FlowRun) -> list[TaskRun]:
@@ -32,15 +128,13 @@ async def _task_runs(run: FlowRun) -> list[TaskRun]:
 
 
 def _row(name: str, pool: str, task: TaskRun | None, ended: str) -> StageRow:
+    """The result of a stage that has reported no success."""
     state = task.state if task else None
     if task is None or state is None:
         return StageRow(name, pool, "Failed", 0.0, f"stage {name} never started: {ended}")
-    seconds = task.total_run_time.total_seconds()
-    if state.is_completed():
-        return StageRow(name, pool, state.name or "Ran", seconds)
     if state.is_pending():
         return StageRow(name, pool, "Not run", 0.0)
-    return StageRow(name, pool, "Failed", seconds, state.message or ended)
+    return StageRow(name, pool, "Failed", task.total_run_time.total_seconds(), state.message or ended)
 
 
 def stop_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -17,11 +17,15 @@ class StageNode:
         name: its name for `dvc repro`, such as `generate@esconv-smollm2-1-eva`.
         pool: the Prefect work pool given by `meta` in `dvc.yaml`.
         upstream: names of the stages whose outputs it reads.
+        gpus: how many GPUs of a host it uses: `gpus` in `meta`, else 1 on pool `gpu` and 0 elsewhere.
+        silence: seconds without output after which it is ended: `stall_minutes` in `meta`, else no limit.
     """
 
     name: str
     pool: str
     upstream: tuple[str, ...]
+    gpus: int = 0
+    silence: float | None = None
 
     def is_named_by(self, targets: Iterable[str]) -> bool:
         """Whether a target is this stage or its group."""
@@ -45,18 +49,24 @@ def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
     try:
         with Repo(str(root)) as repo:
             graph = repo.index.graph
-            stages = {_name(stage): stage for stage in graph if not stage.is_data_source}
+            stages = {stage_name(stage): stage for stage in graph if not stage.is_data_source}
     except DvcException as error:
         raise InputError(f"DVC cannot read the DAG in {root}: {error}") from error
     upstream = {name: _upstream(stage, graph) for name, stage in stages.items()}
     wanted = _closure(_select(targets, stages), upstream)
     ordered = [name for name in TopologicalSorter(upstream).static_order() if name in wanted]
-    raise_if(_without_pool(stages, ordered), "dvc.yaml")
-    return tuple(StageNode(name, stages[name].meta["pool"], upstream[name]) for name in ordered)
+    raise_if(_meta_problems(stages, ordered), "dvc.yaml")
+    return tuple(_node(name, stages[name].meta, upstream[name]) for name in ordered)
 
 
-def _name(stage: Any) -> str:
-    """The name of a stage for `dvc repro` in the root of the checkout."""
+def _node(name: str, meta: Mapping[str, Any], upstream: tuple[str, ...]) -> StageNode:
+    pool, minutes = meta["pool"], meta.get("stall_minutes")
+    gpus = meta.get("gpus", 1 if pool == "gpu" else 0)
+    return StageNode(name, pool, upstream, gpus, minutes * 60 if minutes else None)
+
+
+def stage_name(stage: Any) -> str:
+    """The name of a stage of DVC's for `dvc repro` in the root of the checkout."""
     name, file = str(stage.name), str(stage.path_in_repo)
     return name if file == "dvc.yaml" else f"{file}:{name}"
 
@@ -70,15 +80,21 @@ def _select(targets: Iterable[str], names: Iterable[str]) -> set[str]:
     return set().union(*meant.values()) if meant else set(known)
 
 
-def _without_pool(stages: Mapping[str, Any], names: Iterable[str]) -> Iterable[str]:
+def _meta_problems(stages: Mapping[str, Any], names: Iterable[str]) -> Iterable[str]:
     for name in names:
-        if not isinstance((stages[name].meta or {}).get("pool"), str):
+        meta = stages[name].meta or {}
+        if not isinstance(meta.get("pool"), str):
             yield f"stage {name} has no work pool: give it `meta: {{pool: cpu}}` (or gpu)"
+        gpus, minutes = meta.get("gpus", 0), meta.get("stall_minutes", 1)
+        if not isinstance(gpus, int) or gpus < 0:
+            yield f"stage {name} has gpus {gpus!r}: give a number of GPUs, 0 for none"
+        if not isinstance(minutes, int | float) or minutes <= 0:
+            yield f"stage {name} has stall_minutes {minutes!r}: give a positive number of minutes"
 
 
 def _upstream(stage: Any, graph: Any) -> tuple[str, ...]:
     """The stages that a stage depends on; the edges of DVC's graph point to dependencies."""
-    return tuple(sorted(_name(o) for o in graph.successors(stage) if not o.is_data_source))
+    return tuple(sorted(stage_name(o) for o in graph.successors(stage) if not o.is_data_source))
 
 
 def _closure(chosen: Iterable[str], upstream: Mapping[str, tuple[str, ...]]) -> set[str]:

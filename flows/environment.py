@@ -14,6 +14,8 @@ TELEMETRY_OFF = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
+# Flow runs outlast a server that is away for minutes, and show that they live.
+STEADY = {"PREFECT_CLIENT_MAX_RETRIES": "8", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
 
 
 def base_environment() -> dict[str, str]:

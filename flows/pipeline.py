@@ -2,32 +2,36 @@
 
 import asyncio
 import os
+import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.deployments.flow_runs import arun_deployment
-from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from eva.errors import raise_if
-from flows import graph, live, offending
-from flows.batches import read_rows, stop_batches
+from flows import graph, live, offending, reports
+from flows.batches import require_workers, run_batch, stop_batches
 from flows.dag import StageNode, read_dag
 from flows.environment import stage_environment
+from flows.handover import Handover, prepare, read_entry, replay_record, unpack
+from flows.inputs import bring
+from flows.lease import leased
 from flows.names import pipeline_name
+from flows.once import one_host
 from flows.plan import Progress
 from flows.stage import Children, StageError, push_outs, reproduce
 from flows.summary import StageRow, publish
 from flows.tracked import pipeline_run, publish_link
-
-POLL_SECONDS = 1.0
+from flows.watch import Watch
 
 Targets = list[Annotated[str, Field(pattern=r"^[\w.:/@-]+$")]]
 Retries = Annotated[int, Field(ge=0, le=3)]
@@ -59,28 +63,31 @@ async def pipeline(
     """
     nodes = read_dag(Path.cwd(), targets)
     progress = Progress(nodes)
-    await _require_deployments(progress.pools)
+    handover = await asyncio.to_thread(prepare, Path.cwd(), str(flow_run.id), get_run_logger())
+    await require_workers(progress.pools, handover)
     get_run_logger().info("%d stages on pools %s", len(nodes), ", ".join(progress.pools))
     forced = [node.name for node in nodes if force and (not targets or node.is_named_by(targets))]
     options = {"force": forced, "push": push, "retries": retries, "parent_run_id": parent_run_id}
     await graph.draw(nodes)
     async with live.published():
-        rows = await _drive(progress, options)
+        rows = await _drive(progress, options, handover)
         await graph.settle(rows)
+    if handover:
+        await asyncio.to_thread(replay_record, Path.cwd())
     await publish(nodes, rows, Path.cwd())
     await publish_link()
     if progress.failed:
         raise StageError("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
 
 
-async def _drive(progress: Progress, options: dict[str, Any]) -> list[StageRow]:
+async def _drive(progress: Progress, options: dict[str, Any], handover: Handover | None) -> list[StageRow]:
     """Run one batch at a time on each pool until no stage is left that can run."""
     rows: list[StageRow] = []
     running: dict[asyncio.Task[list[StageRow]], tuple[str, tuple[str, ...]]] = {}
     while True:
-        for pool in set(progress.pools) - {pool for pool, _ in running.values()}:
-            if batch := progress.next_batch(pool):
-                running[asyncio.create_task(_run_batch(pool, batch, options))] = (pool, batch)
+        busy = {pool for pool, _ in running.values()}
+        for pool, batch in _next(progress, busy, single=handover is not None):
+            running[asyncio.create_task(run_batch(pool, batch, options, handover))] = (pool, batch)
         if not running:
             return rows
         ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -90,28 +97,12 @@ async def _drive(progress: Progress, options: dict[str, Any]) -> list[StageRow]:
             rows.extend(finished.result())
 
 
-async def _run_batch(pool: str, batch: tuple[str, ...], options: dict[str, Any]) -> list[StageRow]:
-    """Run a batch on its pool and wait until it ends."""
-    get_run_logger().info("to pool %s: %s", pool, ", ".join(batch))
-    run = await arun_deployment(
-        f"run-stages/{pool}",
-        parameters={"stages": list(batch), **options},
-        flow_run_name=f"{pool}: {batch[0]}" + (f" and {len(batch) - 1} more" if batch[1:] else ""),
-        job_variables={"env": {"EVA_CHECKOUT": str(Path.cwd())}},  # where this run works
-        poll_interval=POLL_SECONDS,
-    )
-    return await read_rows(run, pool, batch)
-
-
-async def _require_deployments(pools: tuple[str, ...]) -> None:
-    missing = []
-    async with get_client() as client:
-        for pool in pools:
-            try:
-                await client.read_deployment_by_name(f"run-stages/{pool}")
-            except ObjectNotFound:
-                missing.append(f"a stage names pool {pool!r}, but prefect.yaml has no deployment for it")
-    raise_if(missing, "dvc.yaml")
+def _next(progress: Progress, busy: set[str], *, single: bool) -> list[tuple[str, tuple[str, ...]]]:
+    """What to submit: a batch to each pool that has none, or, for other hosts, every stage that can run."""
+    if single:
+        return [(node.pool, (node.name,)) for node in progress.next_stages()]
+    batches = [(pool, progress.next_batch(pool)) for pool in progress.pools if pool not in busy]
+    return [(pool, batch) for pool, batch in batches if batch]
 
 
 @flow(name="run-stages", persist_result=False)
@@ -122,6 +113,7 @@ def run_stages(
     push: bool = False,
     retries: Retries = 0,
     parent_run_id: str | None = None,
+    handover: Handover | None = None,
 ) -> None:
     """Run stages of one pool with DVC, in the order of the DAG; stages after a failed one do not run.
 
@@ -132,12 +124,16 @@ def run_stages(
         push: Push the outputs of every stage to the DVC remote.
         retries: How often a failed stage is tried again; training resumes where it stopped.
         parent_run_id: MLflow run under which the stages are recorded; empty: found or created by them.
+        handover: Given by `pipeline` if the stages run outside its checkout.
     """
-    os.chdir(os.environ.get("EVA_CHECKOUT", "."))  # an experiment works in a copy of the checkout
+    if handover:
+        unpack(Path.cwd(), handover.lock)
+    else:
+        os.chdir(os.environ.get("EVA_CHECKOUT", "."))  # an experiment works in a copy of the checkout
     nodes = [node for node in read_dag(Path.cwd(), stages) if node.name in set(stages)]
     _require_own_pool(nodes)
     environment = stage_environment(parent_run_id, pipeline_run())
-    options = {"push": push, "environment": environment}
+    options = {"push": push, "environment": environment, "elsewhere": handover is not None}
     states = _run_in_order(nodes, at_once, retries, set(force), options)
     if failed := [str(state.message) for state in states if state.is_failed() or state.is_crashed()]:
         raise StageError("\n\n".join(failed))
@@ -150,10 +146,12 @@ def _run_in_order(
     futures: dict[str, Any] = {}
     children = Children()
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
-    with runner, children:  # if cancelled, ends the processes first, then the threads that read their output
+    watch = Watch(UUID(str(flow_run.id)), children.stop, get_run_logger())
+    # if cancelled, ends the processes first, then the threads that read their output
+    with runner, children, watch:
         for node in nodes:
             before = [futures[name] for name in node.upstream if name in futures]
-            own = {"stage": node.name, "force": node.name in forced, "children": children}
+            own = {"stage": node.name, "node": node, "force": node.name in forced, "children": children}
             parameters = {**own, **options}
             futures[node.name] = runner.submit(single, parameters=parameters, wait_for=before)
         for future in futures.values():
@@ -171,16 +169,35 @@ def _require_own_pool(nodes: list[StageNode]) -> None:
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
 def run_stage(
-    stage: str, force: bool, push: bool, environment: dict[str, str], children: Children
+    stage: str,
+    node: StageNode,
+    force: bool,
+    push: bool,
+    environment: dict[str, str],
+    elsewhere: bool,
+    children: Children,
 ) -> State[Any]:
-    """Run one stage; the name of the returned state says what DVC did (`Ran`, `Cached`, `Unchanged`)."""
-    with graph.shown(stage, get_run_logger()) as node:
+    """Run one stage; the name of the returned state says what DVC did (`Ran`, `Cached`, `Unchanged`).
+
+    `elsewhere`: not in the checkout of the pipeline, so inputs and outputs travel through the DVC remote.
+    """
+    started = time.monotonic()
+    with graph.shown(stage, get_run_logger()) as shown:
         try:
-            outcome = reproduce(stage, force=force, environment=environment, children=children, log=node.log)
+            if elsewhere:
+                bring(Path.cwd(), stage, environment, children, shown.log)
+            once = one_host(Path.cwd(), stage, shown.log) if elsewhere else nullcontext()
+            with once, leased(node.gpus, shown.log.info, children.pause) as gpus:
+                outcome = reproduce(
+                    stage, force=force, environment={**environment, **gpus}, children=children, log=shown.log,
+                    silence=node.silence,
+                )  # fmt: skip
+                if push or elsewhere:
+                    push_outs(stage, environment, children, shown.log)
         except StageError:
             offending.publish(stage)
             raise
-        if push:
-            push_outs(stage, environment, children, node.log)
-        node.outcome = outcome
+        seconds, entry = time.monotonic() - started, read_entry(Path.cwd(), stage)
+        reports.send(reports.Report(stage=stage, outcome=outcome, seconds=seconds, entry=entry))
+        shown.outcome = outcome
     return Completed(name=outcome, message=f"dvc: {outcome.lower()}")

@@ -24,6 +24,16 @@ class Progress:
         self.handed_out.update(batch)
         return batch
 
+    def next_stages(self) -> list[StageNode]:
+        """Hand out all stages whose dependencies are done, for hosts that work on one stage each."""
+        names = {node.name for node in self.nodes}
+        ready = [
+            node for node in self.nodes
+            if node.name not in self.handed_out and not (set(node.upstream) & names) - self.done
+        ]  # fmt: skip
+        self.handed_out.update(node.name for node in ready)
+        return ready
+
     def finish(self, batch: Iterable[str], completed: Set[str]) -> None:
         """Record how a batch ended; stages that are not in `completed` have failed."""
         self.done.update(completed & set(batch))

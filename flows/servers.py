@@ -11,7 +11,7 @@ from pathlib import Path
 
 from eva.errors import InputError, raise_if
 from flows.credential import FOLDER
-from flows.environment import base_environment
+from flows.environment import STEADY, base_environment
 from flows.processes import find
 
 HOST = "127.0.0.1"
@@ -59,6 +59,7 @@ class LocalServices:
         inherited = {k: v for k, v in base_environment().items() if not k.startswith("PREFECT_")}
         return {
             **inherited,
+            **STEADY,
             "EVA_CHECKOUT": str(self.root),
             "EVA_VERSION": _version(self.root),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

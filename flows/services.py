@@ -87,7 +87,12 @@ def _start_servers(services: LocalServices) -> None:
 
 
 def _start_workers(services: LocalServices) -> None:
+    from flows import lost_runs  # imports Prefect, which reads its settings from the environment
+
     pools.ensure()
+    lost_runs.ensure_automation()
+    for name in lost_runs.reconcile(pools.QUEUES):
+        log.info("run %s had lost its process: marked as crashed", name)
     for pool in pools.LIMITS:
         name = pools.worker_name(pool)
         if find(services.root, name) is None:

@@ -1,19 +1,27 @@
 """Running one stage with DVC; flows run nothing else."""
 
+import codecs
 import logging
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import killpg
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, BinaryIO, Self, cast
+
+from eva.hosts.run_folder import REMOTE_NAME
 
 TAIL = 25  # last lines of output that are shown in the state of a failed flow run
+OUTPUTS = Path(".eva/stages")  # files that the output of running stages goes to
+FOLLOW_SECONDS = 0.2  # between two looks at such a file
 PATIENCE = 900.0  # seconds to wait for another DVC process that has locked the stage's files
 LONGEST_PAUSE = 30.0
 # Signals and seconds to wait after each; Prefect's worker kills the flow run after 30.
@@ -57,9 +65,12 @@ class DvcRun:
 
 @dataclass
 class Children:
-    """The processes that a flow run has started, so that all are ended if it is cancelled."""
+    """The processes that a flow run has started, so that all are ended if it is cancelled.
 
-    _live: set[subprocess.Popen[str]] = field(default_factory=set)
+    Their output goes to files, which are followed: no pipe of another process can break under them.
+    """
+
+    _live: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -70,13 +81,22 @@ class Children:
         self.stop()
 
     def run(
-        self, arguments: list[str], environment: Mapping[str, str], on_line: Callable[[str], None]
+        self,
+        arguments: list[str],
+        environment: Mapping[str, str],
+        on_line: Callable[[str], None],
+        silence: float | None = None,
     ) -> DvcRun:
-        """Run `dvc <arguments>`; `on_line` is called with each line of its output."""
+        """Run `dvc <arguments>`; `on_line` is called with each line of its output.
+
+        Raises:
+            StageError: nothing was written for `silence` seconds, and the process was ended.
+        """
         outcome, tail, unstored = None, deque[str](maxlen=TAIL), list[str]()
-        child = self._start([sys.executable, "-m", "flows.dvc_hooks", *arguments], environment)
-        with child:
-            for raw in child.stdout or ():
+        argv = [sys.executable, "-m", "flows.dvc_hooks", *arguments]
+        with _output_file(arguments[-1]) as (sink, source):
+            child = self._start(argv, environment, sink)
+            for raw in self._followed(child, source, silence):
                 line = ESCAPES.sub("", raw).rstrip()
                 if line and not HINTS.match(line):
                     outcome = _outcome(line) or outcome
@@ -86,9 +106,36 @@ class Children:
         self._live.discard(child)
         return DvcRun(child.returncode, outcome, tuple(tail), tuple(unstored))
 
+    def _followed(
+        self, child: subprocess.Popen[bytes], source: BinaryIO, silence: float | None
+    ) -> Iterator[str]:
+        """The lines of a process's output until it has ended."""
+        heard, partial = time.monotonic(), ""
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        while True:
+            ended = child.poll() is not None  # asked before the last reading, so that nothing is missed
+            if written := source.read():
+                heard = time.monotonic()
+                *lines, partial = re.split("[\r\n]", partial + decode(written))
+                yield from lines
+            elif ended:
+                yield partial
+                return
+            elif silence and time.monotonic() - heard > silence:
+                _end([child])
+                self._live.discard(child)
+                raise StageError(f"ended, because it wrote nothing for {silence / 60:.0f} minutes, its limit")
+            else:
+                time.sleep(FOLLOW_SECONDS)
+
     def pause(self, seconds: float) -> None:
-        """Sleep, at most until `stop` is called."""
-        self._stopped.wait(seconds)
+        """Sleep.
+
+        Raises:
+            StageError: `stop` was called.
+        """
+        if self._stopped.wait(seconds):
+            raise StageError("the flow run was stopped")
 
     def stop(self) -> None:
         """End every live process with all that it has started, as Ctrl-C does: only then by force.
@@ -96,16 +143,13 @@ class Children:
         DVC waits for the stage, which may save what it has, and then frees its locks.
         """
         self._stopped.set()
-        for number, seconds in ENDINGS:
-            with self._lock:
-                live = [child for child in self._live if child.poll() is None]
-            for child in live:
-                killpg(child.pid, number)
-            deadline = time.monotonic() + seconds
-            while any(child.poll() is None for child in live) and time.monotonic() < deadline:
-                time.sleep(0.05)
+        with self._lock:
+            live = list(self._live)
+        _end(live)
 
-    def _start(self, argv: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    def _start(
+        self, argv: list[str], environment: Mapping[str, str], sink: BinaryIO
+    ) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._stopped.is_set():
                 raise StageError("the flow run was stopped")
@@ -113,31 +157,58 @@ class Children:
                 argv,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=sink,
                 stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
                 start_new_session=True,  # one process group for DVC and the stage, so that `stop` ends both
             )
             self._live.add(child)
         return child
 
 
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    for number, seconds in ENDINGS:
+        live = [child for child in children if child.poll() is None]
+        for child in live:
+            killpg(child.pid, number)
+        deadline = time.monotonic() + seconds
+        while any(child.poll() is None for child in live) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+@contextmanager
+def _output_file(name: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """A file for the output of a process, open for the process and for its follower."""
+    OUTPUTS.mkdir(parents=True, exist_ok=True)
+    slug = re.sub(r"[^\w@.-]+", "-", name)[:60]
+    with (
+        tempfile.NamedTemporaryFile("wb", dir=OUTPUTS, prefix=f"{slug}.", suffix=".log") as sink,
+        Path(sink.name).open("rb") as source,
+    ):
+        yield cast(BinaryIO, sink), source
+
+
 def reproduce(
-    stage: str, *, force: bool, environment: Mapping[str, str], children: Children, log: Log
+    stage: str,
+    *,
+    force: bool,
+    environment: Mapping[str, str],
+    children: Children,
+    log: Log,
+    silence: float | None = None,
 ) -> str:
     """Bring one stage up to date; returns whether it `Ran`, was `Cached` or was `Unchanged`.
 
     DVC does not start a stage while another process has locked its files; only then it is tried again.
+    A stage that writes nothing for `silence` seconds is ended.
 
     Raises:
-        StageError: the stage failed, or its files stayed locked for 15 minutes.
+        StageError: the stage failed or was ended, or its files stayed locked for 15 minutes.
     """
     options = ["--single-item", "--pull", *(["--force"] if force else [])]
     arguments = ["--wait-for-lock", "repro", *options, stage]
     deadline, pause = time.monotonic() + PATIENCE, 1.0
     while True:
-        run = children.run(arguments, environment, lambda line: log.log(_level(line), line))
+        run = children.run(arguments, environment, lambda line: log.log(_level(line), line), silence)
         if not run.busy or time.monotonic() > deadline:
             break
         log.info("%s waits %.0f s: another DVC process has locked its files", stage, pause)
@@ -151,6 +222,17 @@ def reproduce(
         )
         raise StageError("\n".join([told, *run.unstored[:TAIL]]))
     return run.outcome or "Unchanged"
+
+
+def pull(targets: list[str], environment: Mapping[str, str], children: Children, log: Log) -> None:
+    """Bring stages' outputs, or single paths, from the DVC remote of the hand-over.
+
+    Raises:
+        StageError: not all of them could be had.
+    """
+    run = children.run(["--wait-for-lock", "pull", "--remote", REMOTE_NAME, *targets], environment, log.info)
+    if run.code != 0:
+        raise StageError("\n".join([f"`dvc pull` of {', '.join(targets[:8])} failed:", *run.tail]))
 
 
 def push_outs(stage: str, environment: Mapping[str, str], children: Children, log: Log) -> None:

@@ -1,7 +1,7 @@
 """The artifacts at the end of a pipeline run: a table of its stages and the comparison of variants."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,17 @@ from flows.dag import StageNode
 
 @dataclass(frozen=True)
 class StageRow:
-    """The result of one stage: `Ran`, `Cached` (restored), `Unchanged`, `Failed` or `Not run`."""
+    """The result of one stage: `Ran`, `Cached` (restored), `Unchanged`, `Failed` or `Not run`.
+
+    `entry` is what the stage entered in `dvc.lock`, if it is done.
+    """
 
     stage: str
     pool: str
     outcome: str
     seconds: float
     message: str = ""
+    entry: Mapping[str, Any] | None = None
 
     @property
     def completed(self) -> bool:

@@ -54,3 +54,17 @@ def test_the_real_dag_names_only_pools_that_are_deployed(root: Path) -> None:
     runs_stages = {d["work_pool"]["name"] for d in deployed if d["entrypoint"].endswith(":run_stages")}
 
     assert {node.pool for node in read_dag(root)} == runs_stages
+
+
+def test_limits_come_from_meta_and_nonsense_is_refused(project: Project) -> None:
+    path = project.folder / "dvc.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("meta: {pool: gpu}", "meta: {pool: gpu, gpus: 2, stall_minutes: 1.5}"))
+    nodes = {node.name: node for node in read_dag(project.folder)}
+
+    assert (nodes["sft@esconv-1"].gpus, nodes["sft@esconv-1"].silence) == (2, 90.0)
+    assert (nodes["report"].gpus, nodes["report"].silence) == (0, None)
+    path.write_text(text.replace("meta: {pool: gpu}", "meta: {pool: gpu, gpus: -1, stall_minutes: soon}"))
+    with pytest.raises(InputError, match="8 problems") as caught:
+        read_dag(project.folder)
+    assert "has gpus -1" in str(caught.value) and "has stall_minutes 'soon'" in str(caught.value)

@@ -9,7 +9,7 @@ from flows import workspaces
 from flows.parameter_sets import ParameterSet, changes, experiment_name, grid, label
 from pydantic import ValidationError
 from tests.flows.conftest import Project
-from tests.flows.test_run import api, artifact, run_deployment
+from tests.flows.prefect_api import api, artifact, run_deployment
 
 from eva.errors import InputError
 

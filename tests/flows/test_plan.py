@@ -50,3 +50,14 @@ def test_upstream_outside_the_run_does_not_block() -> None:
     progress = Progress((StageNode("sft", "gpu", ("prepare",)),))
 
     assert progress.next_batch("gpu") == ("sft",)
+
+
+def test_for_other_hosts_each_stage_goes_as_soon_as_it_can() -> None:
+    progress = Progress(DAG)
+
+    assert [node.name for node in progress.next_stages()] == ["prepare", "backbone"]
+    assert progress.next_stages() == []
+    progress.finish(("backbone",), {"backbone"})
+    assert [node.name for node in progress.next_stages()] == ["scorer"]
+    progress.finish(("prepare",), set())
+    assert progress.next_stages() == []

@@ -1,77 +1,15 @@
 """A real Prefect server, MLflow server and workers: the stages run where and as often as they should."""
 
-import base64
 import json
 import subprocess
-import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.flows.conftest import STAGES, Project
+from tests.flows.prefect_api import api, artifact, run_deployment, stages_of
 
 pytestmark = pytest.mark.slow
-
-
-PATIENCE = 400.0  # seconds for a run; about 60 on two idle cores
-BUSY = 60.0  # seconds that a busy server is asked again for
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage in the graph of a pipeline run, with its pool."""
-
-    name: str
-    pool: str
-    state: str
-    message: str
-
-
-def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
-    url = f"http://127.0.0.1:{project.environment['EVA_PREFECT_PORT']}/api{path}"
-    data = None if body is None else json.dumps(body).encode()
-    signed = f"Basic {base64.b64encode(project.credential.encode()).decode()}"
-    headers = {"Content-Type": "application/json", "Authorization": signed}
-    request = urllib.request.Request(url, data, headers)
-    deadline = time.monotonic() + BUSY
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            # The server's SQLite was locked for too long. Prefect's own client asks again too.
-            if error.code != 503 or time.monotonic() > deadline:
-                raise
-            time.sleep(1)
-
-
-def run_deployment(project: Project, name: str = "pipeline/eva", **parameters: Any) -> dict[str, Any]:
-    """Start a deployment and wait for its run to end."""
-    deployment = api(project, f"/deployments/name/{name}")["id"]
-    run = api(project, f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})
-    deadline = time.monotonic() + PATIENCE
-    while run["state"]["type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
-        assert time.monotonic() < deadline, run["state"]
-        time.sleep(0.5)
-        run = api(project, f"/flow_runs/{run['id']}")
-    return dict(run)
-
-
-def stages_of(project: Project, pipeline: dict[str, Any]) -> list[Stage]:
-    """The nodes of a pipeline run's graph."""
-    runs = api(project, "/task_runs/filter", {"flow_runs": {"id": {"any_": [pipeline["id"]]}}})
-    return [
-        Stage(run["name"], run["tags"][0], run["state"]["name"], run["state"]["message"] or "")
-        for run in runs
-        if run["tags"]
-    ]
-
-
-def artifact(project: Project, key: str) -> Any:
-    return api(project, f"/artifacts/{key}/latest")["data"]
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,35 @@ def test_a_busy_stage_is_waited_for_and_runs_once_each(
     assert any("waits" in message for message in caplog.messages)
 
 
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Children:
+    """Children that run Python code instead of DVC."""
+    start = Children._start
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        Children, "_start",
+        lambda self, argv, environment, sink: start(self, [sys.executable, "-c", argv[-1]], os.environ, sink),
+    )  # fmt: skip
+    return Children()
+
+
+def test_output_is_followed_in_its_file(plain: Children, tmp_path: Path) -> None:
+    lines: list[str] = []
+    code = "import sys; sys.stdout.buffer.write(b'caf\\xc3'); sys.stdout.flush()"
+    code += "; import time; time.sleep(0.5); sys.stdout.buffer.write(b'\\xa9\\r50%\\rend'); sys.exit(3)"
+
+    run = plain.run([code], {}, lines.append)
+
+    assert lines == ["caf\u00e9", "50%", "end"]
+    assert run.code == 3
+    assert not list((tmp_path / ".eva" / "stages").iterdir())
+
+
+def test_a_stage_without_output_is_ended_at_its_limit(plain: Children) -> None:
+    with pytest.raises(StageError, match="wrote nothing for 0 minutes, its limit"):
+        plain.run(["import time; time.sleep(60)"], {}, print, silence=0.5)
+
+
 def test_only_a_refusal_to_start_counts_as_busy() -> None:
     refusal = "ERROR: failed to reproduce 'sft': '/x/y' is busy, it is being blocked by:"
 

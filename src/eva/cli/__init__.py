@@ -22,6 +22,7 @@ from eva.cli import scorers_commands as scorers
 from eva.cli import serve_command as serve
 from eva.cli import store_commands as store
 from eva.cli import verify_command as verify
+from eva.cli import worker_command as worker
 from eva.cli.extras import extra_with
 from eva.compat.chatter import silence_libraries
 from eva.compat.openmp import wait_asleep
@@ -49,6 +50,7 @@ app.command("report")(results.report)
 app.command("fit")(fit.fit)
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.add_typer(safety.app, name="safety")
 app.add_typer(store.app, name="store")
 

@@ -1,6 +1,7 @@
 """The folders of a DVC repository's objects and the outputs that they belong to, from DVC's own index."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,3 +81,33 @@ def fetch_again(root: Path, stages: list[str]) -> None:
     """Fetch from the remote the objects of these stages that the cache does not have."""
     command = [sys.executable, "-m", "dvc", "fetch", "--quiet", *stages]
     subprocess.run(command, cwd=root, capture_output=True, check=False)
+
+
+def remote_problem(root: Path) -> str | None:
+    """Why nothing can be written to the default remote of the repository at `root`; None if it works."""
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            store = repo.cloud.get_remote_odb()
+            probe = store.fs.join(store.path, f"probe-{os.getpid()}")
+            store.fs.makedirs(store.path, exist_ok=True)
+            store.fs.pipe_file(probe, b"eva")
+            store.fs.rm_file(probe)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def run_key(root: Path, stage: str) -> str | None:
+    """The key of a stage in DVC's run cache: of its command, inputs and parameters as they are now.
+
+    None for a stage that DVC never restores.
+    """
+    from dvc.repo import Repo
+    from dvc.stage.cache import _can_hash, _get_stage_hash
+
+    with Repo(str(root)) as repo, repo.lock:
+        (found,) = repo.stage.collect(stage)
+        found.save_deps(allow_missing=False)
+        return str(_get_stage_hash(found)) if _can_hash(found) else None

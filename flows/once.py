@@ -1,0 +1,46 @@
+"""The same stage with the same inputs runs on one host at a time, whichever pipelines ask for it.
+
+The others wait; then they find the result on the DVC remote and restore it.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+
+from eva.compat.dvc_repo import run_key
+from flows.stage import Log
+
+LEASE_SECONDS = 300.0  # after which the place of a host that is gone is free
+
+
+@contextmanager
+def one_host(root: Path, stage: str, log: Log) -> Iterator[None]:
+    """Hold the only place for this stage with these inputs; waits while another host has it.
+
+    Once the stage runs it goes on whatever happens to the place: a server that is away ends no training.
+    """
+    key = run_key(root, stage)
+    if key is None:
+        yield
+        return
+    name = f"{stage}-{key[:16]}".replace("@", "-")
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(name, 1)
+    place = ExitStack()
+    place.enter_context(concurrency(name, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False))
+    try:
+        yield
+    finally:
+        _give_back(place, name, log)
+
+
+def _give_back(place: ExitStack, name: str, log: Log) -> None:
+    try:
+        place.close()
+        with get_client(sync_client=True) as client:
+            client.delete_global_concurrency_limit_by_name(name)
+    except Exception as error:  # another host has deleted it, or the server is away: the lease ends by itself
+        log.debug("the place of %s was not given back: %s", name, error)

@@ -1,0 +1,94 @@
+"""A project with remotes, and workers on hosts of their own."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.flows.conftest import Project, make_project
+from tests.flows.prefect_api import api
+
+IGNORED = "mlflow.db\n.eva/\n__pycache__/\njournal*\n/data/e*.txt\n/models/\n/responses/\n/metrics/\n"
+
+
+@dataclass
+class Team:
+    """The caller's project, the remotes, and the workers by name."""
+
+    caller: Project
+    git: Path
+    dvc: Path
+    hosts: Path
+    workers: dict[str, subprocess.Popen[bytes]]
+
+    def start(self, name: str, pool: str) -> None:
+        """`eva worker` in an empty folder, without a checkout, until its queue has been polled."""
+        folder = self.hosts / name
+        folder.mkdir(parents=True, exist_ok=True)
+        environment = {k: v for k, v in self.caller.environment.items() if not k.startswith("EVA_")}
+        command = [sys.executable, "-m", "eva.cli", "worker", "--pool", pool, "--revision", "main"]
+        with (folder / "log").open("ab") as log:
+            self.workers[name] = subprocess.Popen(
+                command, cwd=folder, env=environment | self.addresses(name), stdout=log, stderr=log
+            )
+
+    def addresses(self, name: str) -> dict[str, str]:
+        return {
+            "PREFECT_API_URL": f"http://127.0.0.1:{self.caller.environment['EVA_PREFECT_PORT']}/api",
+            "PREFECT_API_AUTH_STRING": self.caller.credential,
+            "EVA_GIT_REMOTE": str(self.git),
+            "EVA_DVC_REMOTE": str(self.dvc),
+            "EVA_WORKER_HOME": str(self.hosts / name / "home"),
+            "EVA_TEST_JOURNAL": self.caller.environment["EVA_TEST_JOURNAL"],
+            "EVA_TEST_HOST": name,
+            "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+        }
+
+    def stop(self) -> None:
+        for worker in self.workers.values():
+            worker.send_signal(signal.SIGINT)
+        for worker in self.workers.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.wait(30)
+            worker.kill()
+
+    def await_workers(self, *pools: str) -> None:
+        deadline = time.monotonic() + 120
+        while not all(self._ready(pool) for pool in pools):
+            assert time.monotonic() < deadline, [p.read_text()[-2000:] for p in self.hosts.glob("*/log")]
+            time.sleep(1)
+
+    def _ready(self, pool: str) -> bool:
+        queues: list[dict[str, Any]] = api(self.caller, f"/work_pools/{pool}/queues/filter", {})
+        return any(q["name"].startswith("constraints-") and q["status"] == "READY" for q in queues)
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+    done = subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def make_team(folder: Path, root: Path) -> Team:
+    caller = make_project(folder / "checkout", root)
+    (caller.folder / ".gitignore").write_text(IGNORED)
+    (caller.folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    pins = (root / "constraints.txt").read_text().splitlines()
+    pinned = next(line for line in pins if line.startswith("prefect=="))
+    (caller.folder / "constraints.txt").write_text(pinned)
+    (folder / "remote.git").mkdir()
+    git(folder / "remote.git", "init", "--quiet", "--bare", "--initial-branch=main")
+    git(caller.folder, "add", "--all")
+    git(caller.folder, "commit", "--quiet", "-m", "with remotes")
+    git(caller.folder, "branch", "--quiet", "-M", "main")
+    git(caller.folder, "push", "--quiet", str(folder / "remote.git"), "main")
+    caller.environment["EVA_GIT_REMOTE"] = str(folder / "remote.git")
+    caller.environment["EVA_DVC_REMOTE"] = str(folder / "dvc-remote")
+    (folder / "dvc-remote").mkdir()
+    (folder / "hosts").mkdir()
+    return Team(caller, folder / "remote.git", folder / "dvc-remote", folder / "hosts", {})

@@ -1,0 +1,223 @@
+"""Hand-over without a server: a commit, the inputs and the outputs travel, and nothing else is shared."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flows import handover
+from flows.environment import stage_environment
+from flows.inputs import bring
+from flows.stage import Children, StageError, pull, push_outs, reproduce
+from tests.flows.team import Team, git, make_team
+
+from eva.compat.dvc_cache import cached_file
+from eva.compat.dvc_repo import run_key
+from eva.errors import InputError
+from eva.hosts import constraints, run_folder
+from eva.hosts.git_source import shown
+from eva.hosts.run_folder import enter
+
+LOG = logging.getLogger("test")
+
+
+@pytest.fixture
+def team(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+    team = make_team(tmp_path, root)
+    monkeypatch.chdir(team.caller.folder)
+    for name in ("EVA_GIT_REMOTE", "EVA_DVC_REMOTE", "EVA_TEST_JOURNAL"):
+        monkeypatch.setenv(name, team.caller.environment[name])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(run_folder, "_output_to", lambda path: None)  # pytest's own output stays
+    return team
+
+
+def on_host(
+    name: str, stage: str, given: handover.Handover, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """What `run-stages` does on another host."""
+    with monkeypatch.context() as patch:
+        patch.chdir(team.hosts)
+        patch.setenv("EVA_COMMIT", given.commit)
+        patch.setenv("EVA_WORKER_HOME", str(team.hosts / name))
+        patch.setenv("PREFECT__FLOW_RUN_ID", f"run-{stage}")
+        folder = Path(enter()["directory"])
+        assert Path.cwd() == folder != team.caller.folder
+        handover.unpack(folder, given.lock)
+        environment, children = stage_environment(None), Children()
+        bring(folder, stage, environment, children, LOG)
+        outcome = reproduce(stage, force=False, environment=environment, children=children, log=LOG)
+        push_outs(stage, environment, children, LOG)
+        entry = handover.read_entry(folder, stage)
+    assert entry
+    handover.merge_entries(Path.cwd(), {stage: entry})
+    pull([stage], stage_environment(None), Children(), LOG)
+    return outcome
+
+
+@pytest.mark.slow
+def test_two_hosts_make_a_chain_and_the_caller_is_clean(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = handover.prepare(Path.cwd(), "p", LOG)
+    assert given is not None
+
+    assert on_host("one", "prepare@esconv", given, team, monkeypatch) == "Ran"
+    given = given.refreshed(Path.cwd())
+    assert on_host("two", "sft@esconv-1", given, team, monkeypatch) == "Ran"
+    given = given.refreshed(Path.cwd())
+    assert on_host("three", "sft@esconv-1", given, team, monkeypatch) in ("Cached", "Unchanged")
+
+    assert team.caller.journal() == ["data/esconv.txt", "models/sft-esconv-1.txt"]
+    clean = team.caller.run("-m", "dvc", "status", "prepare@esconv", "sft@esconv-1")
+    assert "up to date" in clean.stdout, clean.stdout + clean.stderr
+    assert (Path.cwd() / "models" / "sft-esconv-1.txt").is_file()
+    again = handover.prepare(Path.cwd(), "p", LOG)
+    assert again and again.commit == git(Path.cwd(), "rev-parse", "HEAD").strip()  # `dvc.lock` is no change
+
+
+@pytest.mark.slow
+def test_damaged_bytes_never_reach_a_stage(
+    team: Team, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A byte flipped in a host's cache is mended from the remote; one flipped on the remote is refused."""
+    given = handover.prepare(Path.cwd(), "p", LOG)
+    assert given is not None
+    on_host("one", "prepare@esconv", given, team, monkeypatch)
+    given = given.refreshed(Path.cwd())
+    entry = handover.read_entry(Path.cwd(), "prepare@esconv")
+    assert entry
+    md5 = entry["outs"][0]["md5"]
+    flip(cached_file(team.hosts / "one" / "dvc-cache", md5))
+
+    assert on_host("one", "sft@esconv-1", given, team, monkeypatch) == "Ran"
+    assert "damaged in this host's cache, brought again: data/esconv.txt" in caplog.text
+
+    flip(cached_file(team.dvc, md5))
+    with pytest.raises(StageError, match=r"`dvc pull` of data/esconv\.txt failed"):
+        on_host("two", "sft@esconv-2", given, team, monkeypatch)
+    assert team.caller.journal() == ["data/esconv.txt", "models/sft-esconv-1.txt"]
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(0o444)
+
+
+@pytest.mark.slow
+def test_the_key_of_a_stage_is_of_its_inputs(team: Team) -> None:
+    first = run_key(Path.cwd(), "prepare@ed")
+    assert first == run_key(Path.cwd(), "prepare@ed") != run_key(Path.cwd(), "prepare@esconv")
+    (Path.cwd() / "data" / "raw.txt").write_text("changed")
+    assert run_key(Path.cwd(), "prepare@ed") != first
+
+
+def test_uncommitted_changes_are_named_and_travel(team: Team, caplog: pytest.LogCaptureFixture) -> None:
+    (Path.cwd() / "data" / "raw.txt").write_text("changed")
+    (Path.cwd() / "new.py").write_text("print()")
+    (Path.cwd() / "dvc.lock").write_text("schema: '2.0'\n")
+
+    given = handover.prepare(Path.cwd(), "p", LOG)
+
+    assert given is not None
+    assert "data/raw.txt, new.py" in caplog.text and "dvc.lock" not in caplog.text
+    assert git(team.git, "show", f"{given.commit}:data/raw.txt") == "changed"
+    assert git(team.git, "rev-parse", "refs/eva/runs/p").strip() == given.commit
+    assert git(Path.cwd(), "diff", "--cached", "--name-only") == ""
+
+
+def test_without_remotes_all_stays_here(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EVA_DVC_REMOTE")
+    with pytest.raises(InputError, match="EVA_GIT_REMOTE is set but EVA_DVC_REMOTE is not"):
+        handover.prepare(Path.cwd(), "p", LOG)
+    monkeypatch.delenv("EVA_GIT_REMOTE")
+    assert handover.prepare(Path.cwd(), "p", LOG) is None
+
+
+def test_an_input_that_would_not_travel_is_refused(team: Team) -> None:
+    (Path.cwd() / ".gitignore").write_text("/data/raw.txt\n")
+    git(Path.cwd(), "rm", "--quiet", "--cached", "data/raw.txt")
+    git(Path.cwd(), "commit", "--quiet", "-am", "ignored")
+
+    with pytest.raises(InputError, match=r"raw\.txt is neither in git nor in DVC"):
+        handover.prepare(Path.cwd(), "p", LOG)
+
+
+def test_a_large_uncommitted_file_is_refused(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "LARGEST", 3)
+    (Path.cwd() / "weights.bin").write_text("four")
+
+    with pytest.raises(InputError, match=r"weights\.bin is too large for git"):
+        handover.prepare(Path.cwd(), "p", LOG)
+
+
+def test_a_git_remote_that_takes_nothing_is_named(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVA_GIT_REMOTE", str(team.git / "absent"))
+    with pytest.raises(InputError, match="`git push` failed"):
+        handover.prepare(Path.cwd(), "p", LOG)
+
+
+class TestOnTheWorker:
+    @pytest.fixture(autouse=True)
+    def host(self, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EVA_WORKER_HOME", str(team.hosts / "one"))
+        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "r")
+        monkeypatch.setenv("EVA_COMMIT", git(team.caller.folder, "rev-parse", "HEAD").strip())
+
+    def test_an_absent_commit_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EVA_COMMIT", "0" * 40)
+        with pytest.raises(InputError, match="has no commit 0000"):
+            enter()
+
+    def test_an_unreachable_remote_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EVA_GIT_REMOTE", "/absent")
+        with pytest.raises(InputError, match="git remote /absent cannot be read from this host"):
+            enter()
+
+    def test_other_packages_are_named(self, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+        (team.caller.folder / "constraints.txt").write_text("prefect==1.0\nabsent-package==2\n")
+        git(team.caller.folder, "commit", "--quiet", "-am", "old")
+        git(team.caller.folder, "push", "--quiet", str(team.git), "main")
+        monkeypatch.setenv("EVA_COMMIT", git(team.caller.folder, "rev-parse", "HEAD").strip())
+        with pytest.raises(
+            InputError, match=r"1 problem\n  - prefect is [\d.]+ here, 1.0 in constraints.txt"
+        ):
+            enter()
+
+    def test_one_run_is_not_worked_on_twice(self) -> None:
+        code = "from eva.hosts.run_folder import enter; enter(); input()"
+        first = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, env=os.environ)
+        try:
+            while not (Path(os.environ["EVA_WORKER_HOME"]) / "runs" / "r" / ".dvc" / "config.local").exists():
+                assert first.poll() is None
+            with pytest.raises(InputError, match="another process of this host still works on this run"):
+                enter()
+        finally:
+            first.communicate(b"\n")
+        assert enter()["directory"].endswith("/runs/r")
+
+    def test_clones_that_nobody_uses_are_removed(self, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+        left = team.hosts / "one" / "runs" / "left"
+        left.mkdir(parents=True)
+        left.with_suffix(".lock").touch()
+        enter()
+        assert not left.exists()
+
+    def test_without_commit_or_checkout_it_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("EVA_COMMIT")
+        monkeypatch.delenv("EVA_CHECKOUT", raising=False)
+        with pytest.raises(InputError, match="start the pipeline from a checkout with EVA_GIT_REMOTE"):
+            enter()
+
+
+def test_the_digest_is_of_the_pins_alone() -> None:
+    one, other = "# c\nb==2 ; python_version>'3'\na==1\n", "a==1\nb==2"
+    assert constraints.digest(one) == constraints.digest(other) != constraints.digest("a==1\nb==3")
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    assert shown("https://user:secret@host/eva.git") == "https://host/eva.git"
+    assert shown("/srv/eva.git") == "/srv/eva.git"
