@@ -13,7 +13,7 @@ from prefect.concurrency.sync import concurrency
 from eva.compat.dvc_repo import run_key
 from flows.stage import Log
 
-LEASE_SECONDS = 300.0  # after which the place of a host that is gone is free
+LEASE_SECONDS = 60.0  # after which the place of a host that is gone is free; the least that Prefect takes
 
 
 @contextmanager

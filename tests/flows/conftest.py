@@ -51,7 +51,7 @@ stages:
     meta: {pool: cpu}
 """
 
-# Notes when it ran, and refuses if its output is named in the file `fails`.
+# Notes when it ran, stays while `journal.hold` names its output, and refuses if the file `fails` does.
 STAGE = """
 import os, sys, time
 from pathlib import Path
@@ -61,6 +61,9 @@ with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
     journal.write(f"{time.time()} start {out}\\n")
 Path("pipeline_run").write_text(os.environ["EVA_PIPELINE_RUN"])
 print("making", out, flush=True)
+hold = Path(os.environ["EVA_TEST_JOURNAL"] + ".hold")
+while hold.exists() and hold.read_text() == str(out):
+    time.sleep(0.1)
 time.sleep(0.3)
 if str(out) in Path("fails").read_text().split():
     sys.exit(f"stage.py: no supervised tokens in {out}")

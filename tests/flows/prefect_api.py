@@ -44,8 +44,18 @@ def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
 
 def run_deployment(project: Project, name: str = "pipeline/eva", **parameters: Any) -> dict[str, Any]:
     """Start a deployment and wait for its run to end."""
+    return await_end(project, start_deployment(project, name, **parameters))
+
+
+def start_deployment(project: Project, name: str = "pipeline/eva", **parameters: Any) -> dict[str, Any]:
+    """Start a deployment."""
     deployment = api(project, f"/deployments/name/{name}")["id"]
-    run = api(project, f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})
+    path = f"/deployments/{deployment}/create_flow_run"
+    return dict(api(project, path, {"parameters": parameters}))
+
+
+def await_end(project: Project, run: dict[str, Any]) -> dict[str, Any]:
+    """The flow run, once it has ended."""
     deadline = time.monotonic() + PATIENCE
     while run["state"]["type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
         assert time.monotonic() < deadline, run["state"]

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from tests.flows.conftest import Project, make_project
 from tests.flows.prefect_api import api
 
-IGNORED = "mlflow.db\n.eva/\n__pycache__/\njournal*\n/data/e*.txt\n/models/\n/responses/\n/metrics/\n"
+IGNORED = (
+    "mlflow.db\n/mlruns/\n.eva/\n__pycache__/\njournal*\npipeline_run\n"
+    "/data/e*.txt\n/models/\n/responses/\n/metrics/\n"
+)
 
 
 @dataclass
@@ -48,6 +52,14 @@ class Team:
             "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
             "PREFECT_WORKER_QUERY_SECONDS": "2",
         }
+
+    def kill(self, name: str) -> None:
+        """End all processes of a host at once, as when its power is cut."""
+        home = str(self.hosts / name / "home")
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("EVA_WORKER_HOME") == home:
+                    process.kill()
 
     def stop(self) -> None:
         for worker in self.workers.values():
