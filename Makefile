@@ -33,11 +33,12 @@ $(STAMP): requirements.lock packages.txt pyproject.toml
 	$(VENV)/bin/dvc remote add --force --local --default local "$(CURDIR)/.eva/remote" > /dev/null
 	touch $@
 
-run: setup ## run the whole DAG (params.yaml) and show the comparison
+run: setup ## run the whole DAG (params.yaml), register its model and show the comparison
 	eva params check
 	eva fit --total
 	python -m pipelines.leftovers
 	python -m pipelines.preloading dvc repro
+	eva registry push
 	eva report
 
 smoke: setup ## run the whole DAG on tiny random models in a temporary copy (a few minutes)

@@ -28,6 +28,7 @@ from flows.lease import leased
 from flows.names import pipeline_name
 from flows.once import one_host
 from flows.plan import Progress
+from flows.registration import STAGE, push_model
 from flows.stage import Children, StageError, push_outs, reproduce
 from flows.summary import StageRow, publish
 from flows.tracked import pipeline_run, publish_link
@@ -54,6 +55,8 @@ async def pipeline(
 ) -> None:
     """Bring the DAG of `dvc.yaml` up to date; each stage runs once, on its work pool.
 
+    If `register` is among the stages, its model is put into the registry at the end.
+
     Args:
         targets: Stages or groups of stages to run, with all their dependencies; empty: the whole DAG.
         force: Run the targets even if nothing changed; without targets, all stages.
@@ -78,6 +81,8 @@ async def pipeline(
     await publish_link()
     if progress.failed:
         raise StageError("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
+    if any(node.name == STAGE for node in nodes):
+        push_model(stage_environment(parent_run_id))
 
 
 async def _drive(progress: Progress, options: dict[str, Any], handover: Handover | None) -> list[StageRow]:

@@ -1,17 +1,22 @@
-"""Stage `register`: add a model to the MLflow registry with its lineage and the decision of the gate."""
+"""Stage `register`: decide whether a model may be used, and write what is to be registered.
+
+Nothing is done to a registry here: `eva registry push` does that, for the workspace and on request.
+"""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eva import artifacts
 from eva.models.loading import Policy
 from eva.models.packages import weights_note
+from eva.plugins import load_plugins
+from eva.registry.judgement import Results, decide
 from eva.registry.model_card import model_card
-from eva.registry.promotion import gate
+from eva.registry.package import Package, Weights
+from eva.registry.promotion import read_policy
 from eva.settings.backbones_section import Backbone
 from eva.settings.generate_section import Generate
+from eva.settings.matrix_section import Matrix
 from eva.settings.register_section import Register
 
 if TYPE_CHECKING:
@@ -23,62 +28,40 @@ def main(
     register: Register,
     generate: Generate,
     backbones: Mapping[str, Backbone],
+    matrix: Matrix,
     *,
-    report: Path,
     policy: Path,
     scores: Path,
-    alignment: Path,
+    measured: Path,
+    capability: Path,
+    prepared: Path,
+    preferences: Path,
+    estimators: Path,
     gates: Path,
     out: Path,
 ) -> None:
-    """Upload the merged model of one variant; the alias is set on it only if the gate passes."""
-    from eva.registry.lineage import lineage_tags, makers
-    from eva.registry.registration import register as upload
-    from eva.registry.registration import require_run
-    from eva.registry.serving import served
-
-    run.announce()
-    run_id = require_run(run.run_id, register.name, Path.cwd())
-    which = Policy.read(policy / "policy.json")
-    metrics = {
-        f"{name}/{key}": value
-        for name, path in (("evaluate", scores), ("dpo", alignment))
-        for key, value in artifacts.read_json(path).items()
-        if value is not None
-    }
-    decision = gate(metrics, register.alias, gates)
+    """Write the package of one variant: its weights by digest, its metrics, the decision, the card."""
+    load_plugins(estimators)
+    which, rules, root = Policy.read(policy / "policy.json"), read_policy(gates), Path.cwd()
     axes = {
         "corpus": register.corpus,
         "backbone": register.backbone,
         "seed": str(register.seed),
         "variant": register.variant,
     }
-    lineage = {
-        **axes,
-        "prompt": which.prompt,
-        "weights": weights_note(backbones[register.backbone]) or "as published",
-        "policy": artifacts.digest_path(policy),
-        "report": artifacts.digest_path(report),
-        "dvc_lock": _digest_if_there(Path("dvc.lock")),
-        "commit": run.record.commit or "none",
-        "training": which.fingerprint or "none",
-        **lineage_tags(makers(axes, Path.cwd()), Path.cwd()),
-    }
-    model = served(Path(which.model), Path(which.adapter) if which.adapter else None, which.prompt, generate)
-    registration = upload(
-        model,
-        register.name,
-        decision,
-        metrics=metrics,
-        tags=lineage,
-        card=model_card(register.name, lineage, metrics),
-        run_id=run_id,
-        root=Path.cwd(),
+    seeds = tuple(dict.fromkeys([register.seed, *matrix.seeds]))
+    results = Results(register.corpus, register.backbone, register.seed, seeds, scores, measured, capability)
+    package = Package(
+        name=register.name,
+        axes=axes,
+        model=Weights.of(which.model, root),
+        adapter=Weights.of(which.adapter, root) if which.adapter else None,
+        prompt=which.prompt,
+        generate=generate.model_dump(mode="json"),
+        metrics=dict(results.standing(register.variant).values),
+        policy=rules.model_dump(mode="json"),
     )
-    artifacts.write_json(out, asdict(decision))
-    run.log_tags({"model": registration.uri})
-    run.log_metrics(metrics)
-
-
-def _digest_if_there(path: Path) -> str:
-    return artifacts.digest_file(path) if path.is_file() else "none"
+    decision = decide(rules, results, register.variant, prepared, preferences)
+    note = weights_note(backbones[register.backbone]) or "as published"
+    package.write(out, decision, model_card(package, note), results.score_files(register.variant))
+    run.log_metrics({**package.metrics, "gate/passed": float(decision.passed)})

@@ -39,7 +39,6 @@ def test_values_that_would_fail_at_their_own_stage_are_found_before_any(checkout
     """Each of these once passed the check and failed hours later."""
     checkout.edit(
         evaluate__metrics=["blue"],
-        register__alias="champion",
         dpo__processes=8,
         sft__launcher="torchrun",
         sft__deepspeed="infra/deepspeed/zero9.json",
@@ -53,7 +52,6 @@ def test_values_that_would_fail_at_their_own_stage_are_found_before_any(checkout
     lines = [line for line in done.stderr.splitlines() if line.startswith("  - ")]
     for key, why in {
         "evaluate.metrics": "'blue' is neither a metric",
-        "register.alias": "'champion' is not in mlflow/policy.yaml",
         "dpo.processes": "`launcher: single` starts one process",
         "sft.deepspeed": "zero9.json is not a file",
         "data.evad": "no such file",

@@ -8,16 +8,13 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Eva
 from tests.record.conftest import empty_database
+from tests.registry.packages import REFUSED, record_chain, write_package
 
 from eva.models.backbones import materialise
 from eva.record import mlflow_store as stores
-from eva.record.stage_run import stage_run
-from eva.registry.promotion import Decision
-from eva.registry.registration import register
-from eva.registry.serving import served
+from eva.registry.pushing import push
 from eva.safety.notices import OPENING, REFERRAL, STAYS
 from eva.settings.backbones_section import Backbone
-from eva.settings.generate_section import Generate
 from eva.settings.profiles import profile_text
 
 __all__ = ["empty_database"]
@@ -44,18 +41,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
     root = tmp_path_factory.mktemp("registry")
     shutil.copy(empty_database, root / "mlflow.db")
     materialise("tiny", Backbone(role="causal", source="random", id="llama"), root / "tiny")
-    decoding = Generate(
-        max_new_tokens=4, cot_max_new_tokens=4, temperature=0, top_p=1, repetition_penalty=1, batch_size=1,
-        max_length=256, precision="fp32",
-    )  # fmt: skip
-    with stage_run("register", {}, {}, {}, root=root) as run:
-        run.announce()
-        assert run.run_id is not None
-        register(
-            served(root / "tiny", None, "eva", decoding), "eva-smoke", Decision("candidate", True, []),
-            metrics={}, tags={}, card="---\nlicense: apache-2.0\n---\n# Tiny\n", run_id=run.run_id,
-            root=root,
-        )  # fmt: skip
+    write_package(root, "tiny", name="eva-smoke", decision=REFUSED)
+    record_chain(root)
+    push(root / "registry", root)
     return root
 
 
@@ -99,7 +87,7 @@ def test_without_a_registered_model_one_message_says_what_to_run(
 ) -> None:
     done = eva("chat", *words)
     assert done.code == 2
-    assert "not in the registry" in done.err and "`dvc repro register`" in done.err
+    assert "not in the registry" in done.err and "`eva registry push`" in done.err
     assert done.err.count("\n") == 1
 
 

@@ -82,6 +82,9 @@ def test_every_stage_of_the_chain(
 ) -> None:
     from eva.models.tiny import build_tiny
     from eva.registry import registration
+    from eva.registry.model_folder import DATA, build_model
+    from eva.registry.package import read_package
+    from eva.registry.served_chat import open_model
 
     build_like_smollm2_1_7b(tmp_path / "given")
     build_tiny("roberta", "encoder", tmp_path / "encoder")
@@ -124,9 +127,11 @@ def test_every_stage_of_the_chain(
     assert json.loads(Path("origin.json").read_text())["precision"] == "bf16"
     assert json.loads(Path("said.json").read_text())["responses"] > 0
     stage(
-        "register", "--report", "said.jsonl", "--policy", "dpo", "--scores", "said.json", "--alignment",
-        "dpo.json", "--gates", str(root / "mlflow" / "policy.yaml"), "--out", "registered.json",
+        "register", "--policy", "dpo", "--scores", "said.json", "--alignment",
+        "dpo.json", "--gates", str(root / "mlflow" / "policy.yaml"), "--out", "registry",
     )  # fmt: skip
-    assert not json.loads(Path("registered.json").read_text())["passed"], "nothing was scored"
-    model = registration.load("models:/eva-smollm2-1.7b/1", tmp_path)
+    assert not json.loads(Path("registry/decision.json").read_text())["passed"], "nothing was scored"
+    package = read_package(Path("registry"))
+    folder = build_model(package, "---\nlicense: other\n---\n", tmp_path / "pushed" / "model", tmp_path)
+    model = open_model(folder / DATA, registration.config_of(folder, "pushed"))
     assert isinstance(registration.chat(model, [{"role": "user", "content": "I lost my job."}]), str)

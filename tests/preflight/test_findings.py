@@ -54,7 +54,6 @@ MODELS = (("tiny_llama", "llama", "causal"), ("tiny_roberta", "roberta", "encode
     [
         ({"evaluate__metrics": ["blue"]}, "evaluate.metrics", "'blue' is neither a metric nor a family"),
         ({"epitome__mechanisms": ["ip"]}, "evaluate.metrics", "asks for EPITOME's er, ex"),
-        ({"register__alias": "champion"}, "register.alias", "'champion' is not in mlflow/policy.yaml"),
         ({"dpo__launcher": "torchrun", "dpo__deepspeed": "infra/no.json"}, "dpo.deepspeed", "is not a file"),
         ({"sft__extra": {"bf16": True}}, "sft.extra", "set `precision`"),
         ({"sft__extra": {"lrr": 1.0}}, "sft.extra", "is not a field of TRL's SFTConfig"),
@@ -107,10 +106,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_of_them_come_at_once(project: Path, raw: dict[str, Any]) -> None:
     found = _check(
         project, raw,
-        sft__lr="fast", evaluate__metrics=["blue"], data__evad="data/no.json", register__alias="champion",
+        sft__lr="fast", evaluate__metrics=["blue"], data__evad="data/no.json",
     )  # fmt: skip
     assert [problem.split("`")[1] for problem in found.problems] == [
-        "sft.lr", "data.evad", "data.evad", "evaluate.metrics", "register.alias",
+        "sft.lr", "data.evad", "data.evad", "evaluate.metrics",
     ]  # fmt: skip
 
 

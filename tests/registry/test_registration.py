@@ -1,20 +1,24 @@
+"""A package goes into a real registry, once, and answers from there as the merged policy does."""
+
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.registry.packages import REFUSED, greedy, record_chain, write_package
 
+from eva.artifacts import digest_path
 from eva.errors import InputError
 from eva.models.backbones import materialise
 from eva.models.chat import SYSTEM_PROMPT, render
 from eva.models.loading import load_tokenizer
 from eva.record import mlflow_store as stores
-from eva.record import stage_run
-from eva.registry.promotion import Decision
-from eva.registry.registration import Registration, chat, load, register, require_run
+from eva.registry import uploading
+from eva.registry.pushing import push
+from eva.registry.registration import chat, exact, load
 from eva.registry.serving import ServingModel, served, serving_template
+from eva.registry.stored_files import check_versions
 from eva.settings.backbones_section import Backbone
-from eva.settings.generate_section import Generate
 
 MESSAGES = [{"role": "user", "content": "I lost my job and I feel so tired."}]
 REFUSES_SYSTEM = (
@@ -29,7 +33,6 @@ OWN_DEFAULT = (
     "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-CARD = "---\nlicense: apache-2.0\n---\n# A test model\n"
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +62,15 @@ def adapter(backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def greedy() -> Generate:
-    return Generate(
-        max_new_tokens=8, cot_max_new_tokens=16, temperature=0, top_p=1, repetition_penalty=1, batch_size=2,
-        max_length=256, precision="fp32",
-    )  # fmt: skip
-
-
-def registered(root: Path, model: ServingModel, decision: Decision) -> Registration:
-    with stage_run("register", {}, {}, {}, root=root) as run:
-        run.announce()
-        return register(
-            model, "eva-tiny", decision, metrics={"evaluate/evaeval/avg": 0.25, "evaluate/unmeasured": None},
-            tags={"commit": "abc", "run.dpo": "0" * 32}, card=CARD, run_id=str(run.run_id), root=root,
-        )  # fmt: skip
+@pytest.fixture
+def workspace(checkout: Path, backbone: Path, adapter: Path) -> Path:
+    """A checkout with a trained model, its package, and the records of the runs that made them."""
+    (checkout / "models").mkdir()
+    for name, folder in (("model", backbone), ("adapter", adapter)):
+        (checkout / "models" / name).symlink_to(folder)
+    write_package(checkout, "models/model", "models/adapter")
+    record_chain(checkout)
+    return checkout
 
 
 @pytest.mark.slow
@@ -104,16 +102,16 @@ def test_template_that_cannot_carry_the_prompt_is_refused(backbone: Path) -> Non
 
 
 @pytest.mark.slow
-def test_candidate_answers_a_chat_as_the_merged_policy_does(
-    checkout: Path, backbone: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_registered_model_answers_a_chat_as_the_merged_policy_does(
+    workspace: Path, backbone: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = served(backbone, adapter, "eva", greedy())
     wanted = direct_answer(model)
     forbid_network(monkeypatch)
-    done = registered(checkout, model, Decision("candidate", True, []))
+    done = push(workspace / "registry", workspace)
+    assert done.uri == "models:/eva-tiny/1" and done.is_new
 
-    assert done.uri == "models:/eva-tiny@candidate"
-    loaded = load(done.uri, checkout)
+    loaded = load("models:/eva-tiny@challenger", workspace)
     assert chat(loaded, MESSAGES) == wanted
     assert not {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"} & set(os.environ), (
         "subprocesses would inherit it"
@@ -121,42 +119,106 @@ def test_candidate_answers_a_chat_as_the_merged_policy_does(
     plain = served(backbone, None, "eva", greedy())
     assert direct_answer(plain) != wanted, "the adapter must be in the registered weights"
 
-    client = stores.connect(checkout).client
-    version = client.get_model_version_by_alias("eva-tiny", "candidate")
-    assert str(version.version) == done.version and version.run_id == done.run_id
-    assert version.tags["eva.commit"] == "abc" and version.tags["eva.gate.candidate"] == "passed"
-    assert version.description == "# A test model"
-    logged = client.get_logged_model(done.model_id)
-    assert {metric.key: metric.value for metric in logged.metrics}["evaluate/evaeval/avg"] == 0.25
-    assert loaded.metadata.signature.inputs.input_names()[0] == "messages"
-    files = [path for path in (checkout / "mlruns").rglob("*") if path.is_file()]
+    client = stores.connect(workspace).client
+    version = client.get_model_version_by_alias("eva-tiny", "challenger")
+    assert version.tags.keys() == {"gate", "commit", "item", "eva.identity", "eva.files"}
+    assert version.tags["gate"] == "passed" and version.tags["item"] == "esconv-tiny-1-eva"
+    assert "# A test model" in version.description
+    run = client.get_run(version.run_id)
+    assert run.data.metrics["evaluate/evaeval/avg"] == 0.25 and run.info.status == "FINISHED"
+    files = [path for path in (workspace / "mlruns").rglob("*") if path.is_file()]
     assert any(path.suffix == ".safetensors" for path in files)
     assert not [path for path in files if path.suffix in {".bin", ".pt", ".pkl"}]
     for path in files:
         if path.suffix in {".json", ".yaml", ".jinja", ".txt", ".md"}:
             assert str(backbone) not in path.read_text(), f"{path} names a folder of this machine"
-    assert client.get_run(done.run_id).info.status == "FINISHED"
 
 
 @pytest.mark.slow
-def test_refused_model_is_registered_without_the_alias(checkout: Path, backbone: Path) -> None:
-    from mlflow.exceptions import MlflowException
+def test_equal_weights_are_one_version(workspace: Path) -> None:
+    first = push(workspace / "registry", workspace)
+    stored = digest_path(workspace / "mlruns" / "models")
+    write_package(workspace, "models/model", "models/adapter", REFUSED)
+    record_chain(workspace)
+    second = push(workspace / "registry", workspace)
+    assert (second.uri, second.is_new) == (first.uri, False)
+    assert digest_path(workspace / "mlruns" / "models") == stored
+    version = stores.connect(workspace).client.get_model_version("eva-tiny", "1")
+    assert version.tags["gate"] == "refused"
+    assert "dpo/accuracy_after was not measured" in version.description
 
-    model = served(backbone, None, "eva", greedy())
-    done = registered(checkout, model, Decision("candidate", False, ["dpo/accuracy_after was not measured"]))
-    assert done.uri == "models:/eva-tiny/1"
-    client = stores.connect(checkout).client
-    refused = client.get_model_version("eva-tiny", "1").tags["eva.gate.candidate"]
-    assert refused == "refused: dpo/accuracy_after was not measured"
-    with pytest.raises(MlflowException):
-        client.get_model_version_by_alias("eva-tiny", "candidate")
-    with pytest.raises(InputError, match=r"models:/eva-tiny@candidate: not in the registry"):
-        load("models:/eva-tiny@candidate", checkout)
+    write_package(workspace, "models/model")
+    record_chain(workspace)
+    assert push(workspace / "registry", workspace).uri == "models:/eva-tiny/2", "other weights"
 
 
-def test_without_mlflow_nothing_is_registered(checkout: Path) -> None:
-    with pytest.raises(InputError, match="could not be reached"):
-        require_run(None, "x", checkout)
+@pytest.mark.slow
+def test_a_refused_model_is_registered_without_an_alias(workspace: Path) -> None:
+    write_package(workspace, "models/model", decision=REFUSED)
+    record_chain(workspace)
+    push(workspace / "registry", workspace)
+    assert exact("models:/eva-tiny", workspace) == "models:/eva-tiny/1", "the newest, as none has an alias"
+    with pytest.raises(InputError, match=r"models:/eva-tiny@challenger: not in the registry"):
+        load("models:/eva-tiny@challenger", workspace)
+
+
+@pytest.mark.slow
+def test_an_interrupted_upload_is_no_version_and_goes_on(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, sent = uploading._put, list[str]()
+
+    def cut(client: Any, model_id: str, folder: Path, names: list[str]) -> None:
+        put(client, model_id, folder, [name for name in names if name.endswith(".safetensors")])
+        raise KeyboardInterrupt
+
+    def counted(client: Any, model_id: str, folder: Path, names: list[str]) -> None:
+        sent.extend(names)
+        put(client, model_id, folder, names)
+
+    monkeypatch.setattr(uploading, "_SMALL", 1)
+    monkeypatch.setattr(uploading, "_put", cut)
+    with pytest.raises(KeyboardInterrupt):
+        push(workspace / "registry", workspace)
+    opened = stores.connect(workspace)
+    assert opened.client.search_model_versions("name = 'eva-tiny'") == []
+
+    monkeypatch.setattr(uploading, "_put", counted)
+    push(workspace / "registry", workspace)
+    assert sent and not [name for name in sent if name.endswith(".safetensors")], "it was there already"
+    assert len(opened.client.search_logged_models([opened.experiment])) == 1
+    found = check_versions(workspace)
+    assert (found.versions, found.problems) == (1, [])
+
+
+@pytest.mark.slow
+def test_what_the_store_gives_back_damaged_is_no_version(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = uploading._put
+
+    def spoilt(client: Any, model_id: str, folder: Path, names: list[str]) -> None:
+        put(client, model_id, folder, names)
+        (weights,) = (workspace / "mlruns").rglob("model.safetensors")
+        weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+
+    monkeypatch.setattr(uploading, "_put", spoilt)
+    with pytest.raises(InputError, match=r"model.safetensors does not match its sha256"):
+        push(workspace / "registry", workspace)
+    assert stores.connect(workspace).client.search_model_versions("name = 'eva-tiny'") == []
+
+
+def test_files_that_are_not_those_of_the_package_are_refused(workspace: Path) -> None:
+    package = write_package(workspace, "models/model")
+    (workspace / "models" / "model").unlink()
+    with pytest.raises(InputError, match=r"models/model is missing"):
+        package.require_files(workspace)
+    (workspace / "models" / "model").mkdir()
+    (workspace / "models" / "model" / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"models/model was changed after"):
+        push(workspace / "registry", workspace)
+    with pytest.raises(InputError, match=r"package.json: no such file; `dvc repro register`"):
+        push(workspace / "nowhere", workspace)
 
 
 def direct_answer(model: ServingModel) -> str:

@@ -35,7 +35,7 @@ def test_every_change_is_named(checkout: Path, stored: Path) -> None:
     said = "\n".join(check_versions(checkout).problems)
     assert "models:/eva-scorers/1: level_classifier/model.safetensors" in said and "sha256" in said
     assert "epitome/ip/labels.json: labels.json is missing" in said
-    assert "extra.py was added after it was registered" in said
+    assert "extra.py: was added after it was registered" in said
 
 
 def test_a_version_without_a_list_is_a_note(checkout: Path, stored: Path) -> None:
@@ -50,4 +50,4 @@ def test_the_command_says_so(eva: Eva, checkout: Path, stored: Path, monkeypatch
     assert "model registry: 1 versions" in eva("verify").out
     (stored / "extra.py").write_text("1")
     done = eva("verify")
-    assert done.code == 2 and "extra.py was added" in done.err
+    assert done.code == 2 and "extra.py: was added" in done.err

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from eva.errors import InputError
 from eva.record import find_maker, read_record, record_path
 from eva.record import mlflow_store as stores
 from eva.record.replay import replay
-from eva.registry.lineage import lineage_tags, makers
+from eva.registry import lineage as lineages
+from eva.registry.lineage import lineage, makers
 
 pytestmark = pytest.mark.slow
 
@@ -73,11 +75,16 @@ class Project:
 
     def lineage(self) -> dict[str, str]:
         """The records that a model registered now would name, after a look at the runs that it names."""
-        tags = lineage_tags(makers(ITEM, self.root), self.root)
+        told = lineage(makers(ITEM, self.root), self.root)
         client = stores.connect(self.root).client
-        for name in ("sft", "dpo"):
-            assert client.get_run(tags[f"run.{name}"]).data.tags["eva.record"] == tags[f"record.{name}"]
-        return {name: tags[f"record.{name}"] for name in ("sft", "dpo")}
+        for one in told.values():
+            assert client.get_run(one["run"]).data.tags["eva.record"] == one["record"]
+        return {name: one["record"] for name, one in told.items()}
+
+
+@pytest.fixture(autouse=True)
+def _two_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lineages, "STAGES", {"sft": tuple(ITEM), "dpo": tuple(ITEM)})
 
 
 @pytest.fixture
@@ -121,8 +128,22 @@ def test_outs_without_their_record_are_found_in_the_history_and_changed_ones_are
     weights.chmod(0o644)
     weights.write_text(text)
     assert (found := find_maker("sft", ITEM, project.root)) is not None and found.digest == first["sft"]
+    project.repro(1)
+    weights.chmod(0o644)
     weights.write_text("changed by hand")
-    assert set(makers(ITEM, project.root)) == {"dpo"}
+    with pytest.raises(InputError, match=r"1 problem\n.*no recorded run made the outputs of sft"):
+        makers(ITEM, project.root)
+
+
+def test_a_stage_that_read_other_data_than_the_stage_before_it_wrote_breaks_the_lineage(
+    project: Project,
+) -> None:
+    project.repro(1)
+    project.run("dvc", "repro", "-s", "sft")
+    (project.root / "params.yaml").write_text("lr: 3\n")
+    project.run("dvc", "repro", "-s", "sft")  # and dpo is still that of the sft before
+    with pytest.raises(InputError, match=r"dpo read another models/sft/.* than sft has written"):
+        makers(ITEM, project.root)
 
 
 def test_a_colleague_runs_nothing_and_rebuilds_the_record(project: Project, empty_database: Path) -> None:

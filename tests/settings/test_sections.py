@@ -50,9 +50,6 @@ BAD: Sequence[tuple[str, Any, str]] = [
     ("register.name", "org/eva", "should match pattern"),
     ("register.name", "eva:7b", "should match pattern"),
     ("register.name", "", "should match pattern"),
-    ("register.alias", "v2", "MLflow reserves"),
-    ("register.alias", "Latest", "MLflow reserves"),
-    ("register.alias", "best one", "should match pattern"),
 ]
 
 

@@ -14,6 +14,7 @@ from eva.cli import generate_command as generate
 from eva.cli import human_commands as human
 from eva.cli import metrics_command as metrics
 from eva.cli import params_commands as params
+from eva.cli import registry_commands as registry
 from eva.cli import results_commands as results
 from eva.cli import runs_commands as runs
 from eva.cli import safety_commands as safety
@@ -39,6 +40,7 @@ app.add_typer(params.app, name="params")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 app.add_typer(scorers.app, name="scorers")
+app.add_typer(registry.app, name="registry")
 app.command("generate")(generate.generate)
 app.add_typer(collect.app, name="collect")
 app.add_typer(human.app, name="human")

@@ -62,7 +62,8 @@ def chat(
     model: Annotated[
         str | None,
         typer.Option(
-            help="models:/NAME@ALIAS or models:/NAME/VERSION; by default the model of section `register`"
+            help="models:/NAME@ALIAS or models:/NAME/VERSION; by default of section `register` the champion, "
+            "else the challenger, else the newest version"
         ),
     ] = None,
 ) -> None:
@@ -101,7 +102,7 @@ def _settings(model: str | None) -> "tuple[str, str | None, Detector]":
         return model, None, RuleDetector()
     settings = read_settings(PARAMS)
     row = settings.register_
-    return model or f"models:/{row.name}@{row.alias}", settings.chat.referral, chosen_detector(settings)
+    return model or f"models:/{row.name}", settings.chat.referral, chosen_detector(settings)
 
 
 def _checked(text: str) -> str:

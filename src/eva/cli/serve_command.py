@@ -65,7 +65,7 @@ def _server(settings: "Settings", model: str | None, base: Path | None, scorers:
     from eva.serving.stored import Conversations
 
     row, bounds = settings.register_, settings.serve
-    served = registry.exact(model or f"models:/{row.name}@{row.alias}", Path.cwd())
+    served = registry.exact(model or f"models:/{row.name}", Path.cwd())
     folder = _base_folder(base, Path("models/backbone") / row.backbone)
     name = served.removeprefix("models:/")
     models = Models(
@@ -117,4 +117,4 @@ def _load(base: Path | None, settings: "Settings", name: str) -> Any:
 
     if name == BASE and base is not None:
         return ChatModel(base, BASE, settings.generate, "eva")
-    return registry.load(f"models:/{name}", Path.cwd()).get_raw_model()
+    return registry.load(f"models:/{name}", Path.cwd())

@@ -1,12 +1,11 @@
-"""Checks that the model of section `register` will exist and can get its alias."""
+"""Checks that the model of section `register` will exist and can pass the gate."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from eva.errors import InputError
 from eva.metrics.selection import select
-from eva.preflight.refusals import refusals
-from eva.registry.promotion import requirements
+from eva.registry.promotion import read_policy
 from eva.settings.backbones_section import Backbone
 from eva.settings.evaluate_section import Evaluate
 from eva.settings.register_section import Register
@@ -15,8 +14,11 @@ from eva.settings.variants_section import Variant
 _POLICY = Path("mlflow") / "policy.yaml"
 
 
-def _alias(register: Register) -> Iterator[str]:
-    yield from refusals("register.alias", register.alias, lambda: requirements(register.alias, _POLICY))
+def _policy() -> Iterator[str]:
+    try:
+        read_policy(_POLICY)
+    except InputError as error:
+        yield from (f"{_POLICY}: {problem}" for problem in error.problems)
 
 
 def _model(
@@ -38,18 +40,18 @@ def _model(
 
 
 def requirements_left_out(register: Register, evaluate: Evaluate) -> Iterator[str]:
-    """A note about metrics that the alias requires but `evaluate.metrics` leaves out."""
+    """A note about metrics that the gate requires but `evaluate.metrics` leaves out."""
     try:
-        required = requirements(register.alias, _POLICY)
+        required = read_policy(_POLICY).requires
         measured = {f"evaluate/{metric.name}" for metric in select(evaluate.metrics)}
     except InputError:  # another check reports it
         return
     absent = sorted(name for name in required if name.startswith("evaluate/") and name not in measured)
     if absent:
         yield (
-            f"`evaluate.metrics` leaves out {', '.join(absent)}, which {_POLICY} requires for the alias "
-            f"{register.alias}: the model will not get it"
+            f"`evaluate.metrics` leaves out {', '.join(absent)}, which {_POLICY} requires: "
+            f"{register.name} will not pass the gate"
         )
 
 
-REGISTRATION_CHECKS = (_alias, _model)
+REGISTRATION_CHECKS = (_policy, _model)

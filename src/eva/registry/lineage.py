@@ -1,18 +1,17 @@
-"""Lineage of a model: the runs that produced the registered files and their inputs, found by digest."""
+"""Lineage of a model: the runs that produced its files and their inputs, found by digest."""
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from eva.errors import raise_if
 from eva.record import Record, find_maker
 from eva.record import mlflow_store as store
 from eva.record.replay import replay
 
-log = logging.getLogger(__name__)
-
 _ITEM = ("corpus", "backbone", "seed", "variant")
-# The stages that a model and its metrics come from, in order, and the axes of each.
-_STAGES: dict[str, tuple[str, ...]] = {
+# The stages that a model, its metrics and its package come from, in order, and the axes of each.
+STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("corpus",),
     "backbone": ("backbone",),
     "preferences": ("backbone",),
@@ -21,41 +20,68 @@ _STAGES: dict[str, tuple[str, ...]] = {
     "level_classifier": (),
     "generate": _ITEM,
     "evaluate": _ITEM,
+    "register": (),
 }
 
 
 def makers(axes: Mapping[str, str], root: Path) -> dict[str, Record]:
     """Stage -> the run that produced the present outputs of that stage, for all stages of one item.
 
-    A stage whose run is unknown is left out with a warning: its outputs were changed by hand, or came
-    without their record.
+    Raises:
+        InputError: no recorded run made the outputs of a stage, or a stage read other data than the stage
+            before it has written: something was changed by hand.
     """
-    found = {}
-    for stage, names in _STAGES.items():
-        record = find_maker(stage, {name: axes[name] for name in names}, root)
-        if record is None:
-            log.warning(
-                "the run that produced the outputs of %s is unknown; `dvc repro -f -s` repeats it", stage
-            )
-        else:
-            found[stage] = record
-    return found
+    items = {stage: {name: axes[name] for name in names} for stage, names in STAGES.items()}
+    found = {stage: find_maker(stage, item, root) for stage, item in items.items()}
+    raise_if(
+        (
+            f"no recorded run made the outputs of {stage}: they were changed by hand, or came without "
+            f"their record; `dvc checkout` restores them, `dvc repro -f -s` makes them again"
+            for stage, record in found.items()
+            if record is None
+        ),
+        "the lineage of this model is broken, so it cannot be registered",
+    )
+    known = {stage: record for stage, record in found.items() if record is not None}
+    raise_if(_breaks(known), "the lineage of this model is broken, so it cannot be registered")
+    return known
 
 
-def lineage_tags(found: Mapping[str, Record], root: Path) -> dict[str, str]:
-    """Tags of a registered model for these runs: MLflow run id, record digest, commit, input digests.
+def _breaks(found: Mapping[str, Record]) -> Iterator[str]:
+    """Where a stage read other content than what the stage before it has written."""
+    made = {
+        out.path: (stage, out.digest) for stage, record in found.items() for out in record.outputs.values()
+    }
+    for stage, record in found.items():
+        for given in record.inputs.values():
+            maker, digest = made.get(given.path, ("", given.digest))
+            if digest != given.digest:
+                yield (
+                    f"{stage} read another {given.path} than {maker} has written: `dvc repro {stage}` makes "
+                    "it again from what is there now"
+                )
+
+
+def uncommitted(found: Mapping[str, Record]) -> list[str]:
+    """The stages whose code or settings were in no commit when they ran."""
+    return [stage for stage, record in found.items() if record.dirty or record.commit is None]
+
+
+def lineage(found: Mapping[str, Record], root: Path) -> dict[str, dict[str, Any]]:
+    """Stage -> MLflow run id, digest of the record, commit, and the digests of what it read.
 
     Runs that are not in this MLflow store, e.g. after a pull from a colleague, are logged first.
     """
     replay(root)
     opened = store.connect(root)
-    tags: dict[str, str] = {}
+    told: dict[str, dict[str, Any]] = {}
     for stage, record in found.items():
         (run, *_) = opened.find(record=record.digest)
-        tags |= {
-            f"run.{stage}": str(run.info.run_id),
-            f"record.{stage}": record.digest,
-            f"commit.{stage}": record.commit or "none",
-            **{f"{stage}.{name}": given.digest for name, given in record.inputs.items()},
+        told[stage] = {
+            "run": str(run.info.run_id),
+            "record": record.digest,
+            "commit": record.commit,
+            "uncommitted_changes": record.dirty,
+            "inputs": {given.path: given.digest for given in record.inputs.values()},
         }
-    return tags
+    return told

@@ -1,6 +1,6 @@
-"""The model card of a registered model: description, intended use, lineage and metrics."""
+"""The model card of a registered model: description, intended use, what it is made of, and metrics."""
 
-from collections.abc import Mapping
+from eva.registry.package import Package
 
 _INTENDED = (
     "For research on emotional support dialogue. It is not a counsellor: it can say wrong or hurtful "
@@ -8,10 +8,17 @@ _INTENDED = (
 )
 
 
-def model_card(name: str, lineage: Mapping[str, str], metrics: Mapping[str, float]) -> str:
-    """Markdown with a YAML header; `lineage` and `metrics` become its two tables."""
-    rows = "\n".join(f"| {key} | `{value}` |" for key, value in sorted(lineage.items()))
-    figures = "\n".join(f"| {key} | {value:.4g} |" for key, value in sorted(metrics.items()))
+def model_card(package: Package, weights: str) -> str:
+    """Markdown with a YAML header; `weights` says how the backbone's weights differ from the published."""
+    made_of = {
+        **package.axes,
+        "backbone's weights": weights,
+        "prompt": package.prompt,
+        "model": package.model.digest,
+        "adapter": package.adapter.digest if package.adapter else "none",
+    }
+    rows = "\n".join(f"| {key} | `{value}` |" for key, value in made_of.items())
+    figures = "\n".join(f"| {key} | {value:.4g} |" for key, value in sorted(package.metrics.items()))
     return "\n".join(
         [
             "---",
@@ -20,7 +27,7 @@ def model_card(name: str, lineage: Mapping[str, str], metrics: Mapping[str, floa
             "pipeline_tag: text-generation",
             "tags: [empathetic-dialogue, emotional-support, dpo]",
             "---",
-            f"# {name}",
+            f"# {package.name}",
             "",
             "An empathetic language model trained by empathy acquisition (SFT) and emotional validation "
             "alignment (DPO). Its licence depends on those of its backbone and its data.",
@@ -29,7 +36,7 @@ def model_card(name: str, lineage: Mapping[str, str], metrics: Mapping[str, floa
             "",
             _INTENDED,
             "",
-            "## Lineage",
+            "## What it is made of",
             "",
             "| | |",
             "|---|---|",

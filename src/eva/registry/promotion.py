@@ -1,14 +1,18 @@
-"""The gate that decides whether a model's metrics are good enough for an alias (`mlflow/policy.yaml`)."""
+"""The policy of promotion (`mlflow/policy.yaml`): what a model must show before people use it."""
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eva.artifacts import read_yaml
 from eva.errors import InputError, raise_if
+from eva.registry.gate_decision import Check
+
+CHALLENGER, CHAMPION = "challenger", "champion"  # the aliases: passed the gate; in use
+SCORED = "evaluate/"  # the metrics that have sums over dialogues, so paired intervals
 
 
 class Bound(BaseModel):
@@ -33,63 +37,74 @@ class Bound(BaseModel):
             yield f"is {value:g}, must be at most {self.at_most:g}"
 
 
-class Alias(BaseModel):
-    """An alias: its meaning, and the limits of metrics that a model has to meet to get it."""
+class Margin(BaseModel):
+    """The loss that is tolerated, in the metric's unit; of `evaluate/` metrics the direction is known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    meaning: str
-    requires: dict[str, Bound]
+    margin: float = Field(ge=0)
+    higher_is_better: bool | None = None
 
 
 class PromotionPolicy(BaseModel):
-    """The content of the policy file."""
+    """The content of the policy file.
+
+    Attributes:
+        baseline: the variant that a model is compared with, besides the present champion.
+        requires: metrics that must be measured and finite, and their limits.
+        better: metrics on which it must be better than both, beyond noise.
+        not_worse: metrics on which it must not be worse than either by more than a margin.
+        lineage: `committed`: every run behind the model had its code and settings in a commit; `recorded`:
+            it is enough that every run is known.
+        champion: who makes a challenger the champion: a person's `approval`, or the `gate` itself.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    aliases: dict[str, Alias]
+    baseline: str
+    requires: dict[str, Bound] = {}
+    better: tuple[str, ...] = ()
+    not_worse: dict[str, Margin] = {}
+    lineage: Literal["committed", "recorded"] = "committed"
+    champion: Literal["approval", "gate"] = "approval"
 
-
-@dataclass(frozen=True)
-class Decision:
-    """The decision of the gate; `reasons` lists every requirement that is not met."""
-
-    alias: str
-    passed: bool
-    reasons: list[str]
+    @model_validator(mode="after")
+    def _known_directions(self) -> Self:
+        problems = [
+            f"better: {name} has no values by dialogue, so no interval; list metrics of `{SCORED}`"
+            for name in self.better
+            if not name.startswith(SCORED)
+        ]
+        problems += [
+            f"not_worse.{name}: say `higher_is_better: true` or `false`"
+            for name, one in self.not_worse.items()
+            if one.higher_is_better is None and not name.startswith(SCORED)
+        ]
+        twice = sorted({*self.better} & {*self.not_worse})
+        problems += [f"{name}: is in `better` and in `not_worse`" for name in twice]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 def read_policy(path: Path) -> PromotionPolicy:
     """Read the policy file; an `InputError` lists all its problems."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; it says which metrics a model needs to get an alias")
+        raise InputError(f"{path}: no such file; it says what a model must show before people use it")
     try:
         return PromotionPolicy.model_validate(read_yaml(path))
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise_if(faults, str(path))
+        raise_if((fault.removeprefix(": ") for fault in faults), str(path))
         raise
 
 
-def requirements(alias: str, policy: Path) -> dict[str, Bound]:
-    """Metric -> limits that a model has to meet to get `alias`; `InputError` if there is no such alias."""
-    aliases = read_policy(policy).aliases
-    if alias not in aliases:
-        raise InputError(
-            f"{alias!r} is not in {policy} (it has {', '.join(sorted(aliases))}); "
-            "add it there with what it requires, or choose one of these"
-        )
-    return aliases[alias].requires
-
-
-def gate(metrics: Mapping[str, float | None], alias: str, policy: Path) -> Decision:
-    """Compare `metrics` with the limits of `alias`; a missing or non-finite value never passes."""
-    reasons = [
-        f"{name} {fault}"
-        for name, bound in requirements(alias, policy).items()
-        for fault in _faults(bound, metrics.get(name))
-    ]
-    return Decision(alias, not reasons, reasons)
+def requirement_checks(policy: PromotionPolicy, values: Mapping[str, float | None]) -> Iterator[Check]:
+    """One check for each required metric; a missing or non-finite value never passes."""
+    for name, bound in policy.requires.items():
+        faults = list(_faults(bound, values.get(name)))
+        said = "; ".join(f"{name} {fault}" for fault in faults)
+        yield Check(f"requires {name}", not faults, said or f"{name} is {values[name]:g}")
 
 
 def _faults(bound: Bound, value: float | None) -> Iterator[str]:

@@ -138,7 +138,12 @@ def _completion(said: Reply, model: str) -> dict[str, Any]:
     }
 
 
+def open_model(folder: Path, config: Mapping[str, Any]) -> ChatModel:
+    """The model in `folder`, answering as `config` says (see `ServingModel.config`)."""
+    settings = Generate.model_validate(config["generate"])
+    return ChatModel(folder, str(config["name"]), settings, str(config["prompt"]))
+
+
 def _load_pyfunc(data_path: str, model_config: Mapping[str, Any]) -> ChatModel:
     """Called by MLflow, by this name."""
-    settings = Generate.model_validate(model_config["generate"])
-    return ChatModel(Path(data_path), str(model_config["name"]), settings, str(model_config["prompt"]))
+    return open_model(Path(data_path), model_config)

@@ -1,1 +1,0 @@
-../../../src/eva/generation/__init__.py

@@ -1,1 +1,0 @@
-../../../src/eva/generation/decode.py

@@ -1,1 +1,0 @@
-../../../src/eva/generation/half_finished.py

@@ -1,1 +1,0 @@
-../../../src/eva/live_rows.py

@@ -1,0 +1,1 @@
+../../../src/eva/metrics/compare.py

@@ -1,0 +1,1 @@
+../../../src/eva/metrics/score_file.py

@@ -1,1 +1,0 @@
-../../../src/eva/record/mlflow_store.py

@@ -1,1 +1,0 @@
-../../../src/eva/record/process.py

@@ -1,1 +1,0 @@
-../../../src/eva/record/upstream.py

@@ -1,1 +1,0 @@
-../../../src/eva/record/usage.py

@@ -1,0 +1,1 @@
+../../../src/eva/registry/gate_decision.py

@@ -1,1 +1,0 @@
-../../../src/eva/registry/registration.py

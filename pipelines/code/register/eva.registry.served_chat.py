@@ -1,1 +1,0 @@
-../../../src/eva/registry/served_chat.py

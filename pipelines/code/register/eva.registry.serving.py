@@ -1,1 +1,0 @@
-../../../src/eva/registry/serving.py

@@ -1,1 +1,0 @@
-../../../src/eva/registry/stored_files.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/matrix_section.py

@@ -1,1 +1,0 @@
-../../../src/eva/settings/tracking_section.py

@@ -1,0 +1,1 @@
+../../../src/eva/statistics/holm.py
