@@ -22,6 +22,12 @@ def test_ends_and_order_are_compared_over_items_that_both_keep() -> None:
     assert found.tau == pytest.approx((1 + 2 / 3 - 1) / 3)
 
 
+def test_what_one_of_them_found_unusable_is_left_out() -> None:
+    found = accord([_ranked(1, "bcd"), _ranked(2, "ab")], [_ranked(1, "abdc"), _ranked(2, "bc")])
+    assert (found.items, found.best[0], found.worst[0]) == (1, 1, 0), "b d c against b c d; one common in 2"
+    assert found.tau == pytest.approx(1 / 3)
+
+
 def test_rankings_without_a_common_item_are_refused() -> None:
     with pytest.raises(InputError, match="keep no item in common"):
         accord([_ranked(1, "ab")], [_ranked(2, "ab")])

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eva.data.candidates import Ranked
+from eva.data.candidates import FEWEST_RANKED, Ranked
 from eva.errors import InputError
 from eva.statistics.proportions import korn_graubard
 
 
 @dataclass(frozen=True)
 class Accord:
-    """Agreement over the items that both rankings keep.
+    """Agreement over the items that both rankings keep, and over the candidates that both order.
 
     `best` and `worst` are the shares of items with the same candidate at that end, each with its 95 %
     interval, which counts the items of a dialogue as a cluster; `chance` is what random orders reach. `tau`
@@ -31,21 +31,28 @@ def accord(one: Sequence[Ranked], other: Sequence[Ranked]) -> Accord:
     from scipy.stats import kendalltau
 
     known = {ranked.item: ranked for ranked in other if ranked.kept}
-    both = [(ranked, known[ranked.item]) for ranked in one if ranked.kept and ranked.item in known]
+    kept = [(ranked, known[ranked.item]) for ranked in one if ranked.kept and ranked.item in known]
+    both = [(left.item, _shared(left, right), _shared(right, left)) for left, right in kept]
+    both = [(item, left, right) for item, left, right in both if len(left) >= FEWEST_RANKED]
     if not both:
         raise InputError("the two rankings keep no item in common; give two of the same collection")
     taus = []
-    for left, right in both:
-        places = [right.order.index(name) for name in left.order]
+    for _, left, right in both:
+        places = [right.index(name) for name in left]
         taus.append(float(kendalltau(range(len(places)), places).statistic))
-    groups = [left.item.rpartition(":")[0] for left, _ in both]
+    groups = [item.rpartition(":")[0] for item, _, _ in both]
     return Accord(
         items=len(both),
-        chance=float(np.mean([1 / len(left.order) for left, _ in both])),
-        best=_share([left.order[0] == right.order[0] for left, right in both], groups),
-        worst=_share([left.order[-1] == right.order[-1] for left, right in both], groups),
+        chance=float(np.mean([1 / len(left) for _, left, _ in both])),
+        best=_share([left[0] == right[0] for _, left, right in both], groups),
+        worst=_share([left[-1] == right[-1] for _, left, right in both], groups),
         tau=float(np.mean(taus)),
     )
+
+
+def _shared(one: Ranked, other: Ranked) -> list[str]:
+    """The order of one ranking without what the other found unusable."""
+    return [name for name in one.order if name in other.order]
 
 
 def _share(same: Sequence[bool], groups: Sequence[str]) -> tuple[float, float, float]:
