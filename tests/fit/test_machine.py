@@ -58,13 +58,13 @@ def test_the_table_has_a_row_for_every_stage(
 ) -> None:
     text = reported(raw, checkout, monkeypatch)
     lines = text.splitlines()
-    stages = [line.split()[0] for line in lines[1:15]]
+    stages = [line.split()[0] for line in lines[1:17]]
     assert stages == [
         "prepare", "validate", "backbone", "preferences", "sft", "dpo", "generate", "level_classifier",
-        "epitome", "evaluate", "people", "capability", "report", "register",
+        "epitome", "crisis_detector", "safety", "evaluate", "people", "capability", "report", "register",
     ]  # fmt: skip
-    assert lines[15].split()[:2] == ["total", "35"]
-    assert "about " in text and " for 35 items" in text
+    assert lines[17].split()[:2] == ["total", "41"]
+    assert "about " in text and " for 41 items" in text
     assert "sft.precision: " in text
 
 
