@@ -22,16 +22,17 @@ from eva.generation.response import answer_text
 from eva.generation.sampling import Decoding
 from eva.models.loading import load_model, load_tokenizer
 
-AT_ONCE = 8
+AT_ONCE, BATCHES = 8, 2
 
 
 class Desk:
-    """Requests that wait, and the thread that answers up to `AT_ONCE` of them in one batch."""
+    """Requests that wait, and the threads that answer up to `AT_ONCE` of them in one batch each."""
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer, self.model = load_tokenizer(folder), load_model(folder)
         self.waiting: queue.Queue[tuple[dict[str, Any], queue.Queue[dict[str, Any]]]] = queue.Queue()
-        threading.Thread(target=self._work, daemon=True).start()
+        for _ in range(BATCHES):
+            threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
         while True:

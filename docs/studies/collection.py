@@ -71,9 +71,7 @@ def main(folder: str, prepared: str, out: str) -> None:
     target, journal = Path(out), Path(out) / "journal.txt"
     target.mkdir(parents=True, exist_ok=True)
     os.environ["OPENAI_API_KEY"] = "none"
-    settings = profile_settings(Path("profiles"), "laptop").generate.model_copy(
-        update={"max_new_tokens": 100}
-    )
+    settings = profile_settings(Path("profiles"), "laptop").generate.model_copy(update={"max_new_tokens": 60})
     turns = collecting.chosen_turns(
         ROW, {name: read_split(Path(prepared), name) for name in ("train", "valid")}
     )
@@ -82,7 +80,7 @@ def main(folder: str, prepared: str, out: str) -> None:
         with serving(Path(folder), port, journal) as (process, port):
             os.environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{port}/v1"
             served.mkdir(exist_ok=True)
-            limits = Endpoint(concurrency=8, retries=0, timeout=600, input_price=0.5, output_price=1.5)
+            limits = Endpoint(concurrency=16, retries=0, timeout=600, input_price=0.5, output_price=1.5)
             Served.here(Path(folder).name, limits).write(served / FILE)
             if attempt == 1:
                 kill_later(process, journal)

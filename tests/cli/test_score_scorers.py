@@ -78,6 +78,20 @@ def test_a_level_classifier_without_its_reference(
     assert "evaeval: no models/level_classifier/reference.json" in done.err
 
 
+def test_v_may_come_from_a_preference_set(eva: Eva, responses: Path, trained: Path, here: Path) -> None:
+    v = json.loads((trained / "level_classifier" / "reference.json").read_text())
+    v["dialogues"] = [[[0, 0, 0, 9]] * 4]
+    v["counts"] = {level: [0, 0, 0, 9] for level in "1234"}
+    (here / "v.json").write_text(json.dumps(v))
+    words = ("score", responses, "--scorers", trained, "--metrics", "evaeval", "--json")
+    assert eva(*words, "own.json").code == 0
+    done = eva(*words, "other.json", "--reference", "v.json")
+    assert done.code == 0, done.err
+    own, other = (json.loads(Path(name).read_text()) for name in ("own.json", "other.json"))
+    assert own["metrics"]["evaeval/avg"] != other["metrics"]["evaeval/avg"]
+    assert len(other["provenance"]["reference"]) == 64
+
+
 def test_all_unfit_scorers_are_named_before_any_is_used(
     eva: Eva, responses: Path, trained: Path, here: Path
 ) -> None:

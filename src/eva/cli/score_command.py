@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eva.artifacts import write_json, write_jsonl
+from eva.artifacts import digest_file, write_json, write_jsonl
 from eva.cli.evaluate_settings import evaluate_settings, metric_words
 from eva.cli.score_output import Format, as_dict, check_out, label_rows, show, system_names
 from eva.settings.evaluate_section import Evaluate
@@ -29,6 +29,10 @@ def score(
     scorers: Annotated[
         str | None,
         typer.Option(help="folder, models:/NAME@ALIAS or models:/NAME/VERSION; by default models/"),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="V of EVAEval from this file instead, e.g. data/curated/ROW/reference.json"),
     ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="write values, definitions and provenance here")
@@ -72,7 +76,8 @@ def score(
     choice = choose(wanted, files, folder, only_possible=metrics is None)
     for line in choice.left_out:
         typer.echo(f"left out: {line}", err=True)
-    results = dict(zip(system_names(paths), _results(files, choice, settings, folder, plugins), strict=True))
+    found = _results(files, choice, settings, folder, reference, plugins)
+    results = dict(zip(system_names(paths), found, strict=True))
     differences = {} if baseline is None else _differences(results, settings)
     for line in _notes(files, results):
         typer.echo(f"note: {line}", err=True)
@@ -105,19 +110,23 @@ def _results(
     choice: "Choice",
     settings: Evaluate,
     folder: "ScorerFolder",
+    given: Path | None,
     plugins: Mapping[str, str],
 ) -> list["ScoreResult"]:
-    """The result of each file; scorers are loaded once, if a metric needs them."""
+    """The result of each file; scorers are loaded once, if a metric needs them. `given` replaces their V."""
     from eva.metrics.needs import HISTOGRAM, label_kinds
     from eva.metrics.score import score as score_rows
 
     scorers, reference = None, None
     origin: dict[str, Any] = {"plugins": plugins} if plugins else {}
     if label_kinds(list(choice.needs)):
+        from eva.scorers.reference import Reference
         from eva.scorers.trained import Scorers
 
         scorers = Scorers.below(folder.path)
-        reference = scorers.reference() if HISTOGRAM in choice.needs else None
+        if HISTOGRAM in choice.needs:
+            reference = Reference.read(given) if given else scorers.reference()
+            origin |= {"reference": digest_file(given)} if given else {}
         origin |= scorers.provenance() | ({"scorers_from": folder.version} if folder.version else {})
     return [
         score_rows(
