@@ -98,11 +98,17 @@ class Handler(BaseHTTPRequestHandler):
         """The journal has it."""
 
 
+class Server(ThreadingHTTPServer):
+    """Takes many connections at once."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+
 def main(folder: str, port: str, journal: str) -> None:
     """Serve until the process is ended."""
     Handler.desk, Handler.journal = Desk(Path(folder)), Path(journal)
-    server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", int(port)), Handler)
     sys.stdout.write(f"{server.server_address[1]}\n")
     sys.stdout.flush()
     server.serve_forever()

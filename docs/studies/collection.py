@@ -25,7 +25,7 @@ from eva.settings.backbones_section import Endpoint
 from eva.settings.collect_section import Collection
 from eva.settings.profiles import profile_settings
 
-KILLED_AFTER = 60  # answers
+KILLED_AFTER = 15  # answers
 ROW = Collection(corpus="esconv", model=Path("served"), train=16, valid=4, turns=2, max_words=120, seed=0)
 
 
