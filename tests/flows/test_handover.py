@@ -2,8 +2,11 @@
 
 import logging
 import os
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,11 @@ from flows import handover
 from flows.environment import stage_environment
 from flows.inputs import bring
 from flows.stage import Children, StageError, pull, push_outs, reproduce
+from tests.flows.conftest import free_port
 from tests.flows.team import Team, git, make_team
 
 from eva.compat.dvc_cache import cached_file
-from eva.compat.dvc_repo import run_key
+from eva.compat.dvc_repo import remote_problem, run_key
 from eva.errors import InputError
 from eva.hosts import constraints, run_folder
 from eva.hosts.git_source import shown
@@ -29,6 +33,7 @@ def team(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
     monkeypatch.chdir(team.caller.folder)
     for name in ("EVA_GIT_REMOTE", "EVA_DVC_REMOTE", "EVA_TEST_JOURNAL"):
         monkeypatch.setenv(name, team.caller.environment[name])
+    monkeypatch.setenv("EVA_PIPELINE_RUN", "none")
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(run_folder, "_output_to", lambda path: None)  # pytest's own output stays
     return team
@@ -97,6 +102,58 @@ def test_damaged_bytes_never_reach_a_stage(
     with pytest.raises(StageError, match=r"`dvc pull` of data/esconv\.txt failed"):
         on_host("two", "sft@esconv-2", given, team, monkeypatch)
     assert team.caller.journal() == ["data/esconv.txt", "models/sft-esconv-1.txt"]
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server on this machine that speaks S3, with a bucket."""
+    for module in ("dvc_s3", "moto.server"):
+        pytest.importorskip(module, reason=f"{module} is not installed: pip install dvc-s3 'moto[server]'")
+    import boto3
+
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    try:
+        wait_for_port(port, server)
+        boto3.client("s3").create_bucket(Bucket="team")
+        yield "s3://team/eva"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
+    while True:
+        assert server.poll() is None
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_an_s3_store_stands_between_two_hosts(
+    team: Team, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    monkeypatch.setenv("EVA_DVC_REMOTE", bucket)
+    given = handover.prepare(Path.cwd(), "p", LOG)
+    assert given is not None
+
+    assert on_host("one", "prepare@esconv", given, team, monkeypatch) == "Ran"
+    given = given.refreshed(Path.cwd())
+    assert on_host("two", "sft@esconv-1", given, team, monkeypatch) == "Ran"
+    assert on_host("three", "sft@esconv-1", given, team, monkeypatch) == "Cached"
+    assert team.caller.journal() == ["data/esconv.txt", "models/sft-esconv-1.txt"]
+    assert not list(team.dvc.iterdir())
+    assert remote_problem(team.hosts / "one" / "runs" / "run-prepare@esconv") is None
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    assert "Could not connect" in (remote_problem(team.hosts / "three" / "runs" / "run-sft@esconv-1") or "")
 
 
 def flip(path: Path) -> None:
