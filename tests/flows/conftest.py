@@ -59,7 +59,7 @@ from pathlib import Path
 out = Path(sys.argv[1])
 with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
     journal.write(f"{time.time()} start {out}\\n")
-Path("pipeline_run").write_text(os.environ["EVA_PIPELINE_RUN"])
+Path("pipeline_run").write_text(os.environ.get("EVA_PIPELINE_RUN", "none"))
 print("making", out, flush=True)
 hold = Path(os.environ["EVA_TEST_JOURNAL"] + ".hold")
 while hold.exists() and hold.read_text() == str(out):

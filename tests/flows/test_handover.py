@@ -33,7 +33,6 @@ def team(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
     monkeypatch.chdir(team.caller.folder)
     for name in ("EVA_GIT_REMOTE", "EVA_DVC_REMOTE", "EVA_TEST_JOURNAL"):
         monkeypatch.setenv(name, team.caller.environment[name])
-    monkeypatch.setenv("EVA_PIPELINE_RUN", "none")
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(run_folder, "_output_to", lambda path: None)  # pytest's own output stays
     return team
