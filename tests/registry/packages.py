@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from eva.record import stage_run
-from eva.registry import lineage
+from eva.registry import lineage, pushing
 from eva.registry.gate_decision import Check, Decision
 from eva.registry.package import Package, Weights
 from eva.settings.generate_section import Generate
@@ -44,6 +46,15 @@ def write_package(
     )
     package.write(root / "registry", decision, CARD, {})
     return package
+
+
+def known_lineage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs behind a package that need not be made: for tests of what comes after the lineage."""
+    told = {
+        stage: {"run": "0" * 32, "commit": "c" * 40, "uncommitted_changes": False} for stage in lineage.STAGES
+    }
+    monkeypatch.setattr(pushing, "makers", lambda axes, root: {})
+    monkeypatch.setattr(pushing, "lineage", lambda made_by, root: told)
 
 
 def record(root: Path, stage: str, item: Mapping[str, str], outputs: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Eva, eva, here
 from tests.record.conftest import empty_database
-from tests.registry.packages import PASSED, REFUSED, record_chain, write_package
+from tests.registry.packages import PASSED, REFUSED, known_lineage, write_package
 
 from eva.artifacts import digest_path
 from eva.errors import InputError
@@ -41,6 +41,7 @@ def build_nothing(package: Package, card: str, folder: Path, root: Path) -> Path
 def pushed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A checkout whose registry has the versions 1 to 3, all of which the gate passed."""
     monkeypatch.setattr(pushing, "build_model", build_nothing)
+    known_lineage(monkeypatch)
     for number in (1, 2, 3):
         put(checkout, f"m{number}", PASSED)
     yield checkout
@@ -50,7 +51,6 @@ def put(root: Path, model: str, decision: Decision) -> None:
     (root / model).mkdir(exist_ok=True)
     (root / model / "config.json").write_text(json.dumps(model))
     write_package(root, model, decision=decision)
-    record_chain(root)
     push(root / "registry", root)
 
 
@@ -121,10 +121,10 @@ def test_an_alias_that_was_moved_by_hand_is_seen(pushed: Path) -> None:
 
 def test_the_policy_can_promote(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pushing, "build_model", build_nothing)
+    known_lineage(monkeypatch)
     (checkout / "m").mkdir()
     (checkout / "m" / "config.json").write_text("{}")
     write_package(checkout, "m", policy={"baseline": "base", "lineage": "recorded", "champion": "gate"})
-    record_chain(checkout)
     push(checkout / "registry", checkout)
     assert champion(checkout) == "1"
     last = current(stores.connect(checkout), checkout)[-1]

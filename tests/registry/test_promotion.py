@@ -14,6 +14,7 @@ GOOD = {
     TIMING: 0.02,
     "evaluate/overlap/rouge_l": 0.1,
     "evaluate/length/words": 20,
+    "safety/crisis_sensitivity": 0.7,
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.registry.packages import REFUSED, greedy, record_chain, write_package
+from tests.registry.packages import REFUSED, greedy, known_lineage, write_package
 
 from eva.artifacts import digest_path
 from eva.errors import InputError
@@ -63,13 +63,13 @@ def adapter(backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workspace(checkout: Path, backbone: Path, adapter: Path) -> Path:
-    """A checkout with a trained model, its package, and the records of the runs that made them."""
+def workspace(checkout: Path, backbone: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with a trained model and its package."""
     (checkout / "models").mkdir()
     for name, folder in (("model", backbone), ("adapter", adapter)):
         (checkout / "models" / name).symlink_to(folder)
     write_package(checkout, "models/model", "models/adapter")
-    record_chain(checkout)
+    known_lineage(monkeypatch)
     return checkout
 
 
@@ -139,7 +139,6 @@ def test_equal_weights_are_one_version(workspace: Path) -> None:
     first = push(workspace / "registry", workspace)
     stored = digest_path(workspace / "mlruns" / "models")
     write_package(workspace, "models/model", "models/adapter", REFUSED)
-    record_chain(workspace)
     second = push(workspace / "registry", workspace)
     assert (second.uri, second.is_new) == (first.uri, False)
     assert digest_path(workspace / "mlruns" / "models") == stored
@@ -148,14 +147,12 @@ def test_equal_weights_are_one_version(workspace: Path) -> None:
     assert "dpo/accuracy_after was not measured" in version.description
 
     write_package(workspace, "models/model")
-    record_chain(workspace)
     assert push(workspace / "registry", workspace).uri == "models:/eva-tiny/2", "other weights"
 
 
 @pytest.mark.slow
 def test_a_refused_model_is_registered_without_an_alias(workspace: Path) -> None:
     write_package(workspace, "models/model", decision=REFUSED)
-    record_chain(workspace)
     push(workspace / "registry", workspace)
     assert exact("models:/eva-tiny", workspace) == "models:/eva-tiny/1", "the newest, as none has an alias"
     with pytest.raises(InputError, match=r"models:/eva-tiny@challenger: not in the registry"):
