@@ -223,6 +223,7 @@ def test_a_pickle_in_the_registry_is_never_opened(pushed: Path, tmp_path: Path) 
 
 
 def test_the_commands(eva: Eva, pushed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (pushed / "params.yaml").unlink()
     monkeypatch.chdir(pushed)
     named = ("--by", "Ada", "--why", "x")
     done = eva("registry", "approve", "models:/eva-tiny/1", *named)
