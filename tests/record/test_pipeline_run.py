@@ -15,6 +15,7 @@ from eva.record import stage_run
 from eva.record.changes import read_changes
 from eva.record.comparison import compare
 from eva.record.known_runs import all_records, find_run
+from eva.record.pipeline_run import pipeline_run
 from eva.settings.profiles import profile_names, profile_text
 
 
@@ -114,6 +115,31 @@ def test_compare_names_what_differs_between_two_pipeline_runs(
     stage(checkout, "sft", None, beta=1, score=0.5)
     third = find_run("third", all_records(checkout), checkout)
     assert [one.name for one in compare(first, third)["data"]] == ["corpus.jsonl"]
+
+
+class Ancestor:
+    def __init__(self, pid: int, *words: str) -> None:
+        self.pid, self.words = pid, list(words)
+
+    def cmdline(self) -> list[str]:
+        return self.words
+
+    def create_time(self) -> float:
+        return float(self.pid)
+
+
+def test_stages_that_dvc_starts_and_those_that_are_forked_belong_together(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = Ancestor(1, "python", "-m", "pipelines.preloading", "dvc", "repro")
+    started = [Ancestor(3, "sh", "-c", "python"), Ancestor(2, "python3", "/bin/dvc", "repro"), command]
+    forked = [Ancestor(4, "python", "-m", "pipelines.preloading", "--serve"), command]
+    keys = []
+    for above in (started, forked, [Ancestor(9, "/bin/dvc", "repro")], [Ancestor(8, "bash")]):
+        monkeypatch.setattr("psutil.Process.parents", lambda _, above=above: above)
+        keys.append(pipeline_run(bare, "code"))
+    assert keys[0].key == keys[1].key != keys[2].key
+    assert [one.kind for one in keys] == ["repro", "repro", "repro", "stage"]
 
 
 @pytest.mark.slow

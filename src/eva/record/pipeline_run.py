@@ -7,6 +7,7 @@ find the same one, in whatever order they run and wherever their workers are.
 import json
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,14 +79,15 @@ def _flow() -> dict[str, Any]:
 
 
 def _dvc_process() -> tuple[str, int, float] | None:
-    """Host, id and time of start of the DVC process that runs this stage, if there is one."""
+    """Host, id and time of start of the command that runs this stage with DVC, if there is one.
+
+    The outermost: `pipelines.preloading dvc repro` starts DVC, which starts some stages, and forks others.
+    """
     import psutil
 
-    try:
+    found = None
+    with suppress(psutil.Error):  # one has ended meanwhile
         for process in psutil.Process().parents():
-            words = process.cmdline()[:4]
-            if any(Path(word).name in _DVC for word in words):
-                return socket.gethostname(), process.pid, process.create_time()
-    except psutil.Error:  # it has ended meanwhile
-        return None
-    return None
+            if any(Path(word).name in _DVC for word in process.cmdline()[:4]):
+                found = socket.gethostname(), process.pid, process.create_time()
+    return found
