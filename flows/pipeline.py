@@ -17,6 +17,7 @@ from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
+from eva.artifacts import read_json
 from eva.errors import raise_if
 from flows import graph, live, offending, reports
 from flows.batches import require_workers, run_batch, stop_batches
@@ -26,6 +27,7 @@ from flows.handover import Handover, prepare, read_entry, replay_record, unpack
 from flows.inputs import bring
 from flows.lease import leased
 from flows.names import pipeline_name
+from flows.notifications import tell_gate
 from flows.once import one_host
 from flows.plan import Progress
 from flows.registration import STAGE, push_model
@@ -33,6 +35,8 @@ from flows.stage import Children, StageError, push_outs, reproduce
 from flows.summary import StageRow, publish
 from flows.tracked import pipeline_run, publish_link
 from flows.watch import Watch
+
+DECISION = Path("registry/decision.json")  # what stage `register` writes about the gate
 
 Targets = list[Annotated[str, Field(pattern=r"^[\w.:/@-]+$")]]
 Retries = Annotated[int, Field(ge=0, le=3)]
@@ -79,6 +83,8 @@ async def pipeline(
         await asyncio.to_thread(replay_record, Path.cwd())
     await publish(nodes, rows, Path.cwd())
     await publish_link()
+    if any(row.stage == "register" and row.outcome == "Ran" for row in rows) and DECISION.is_file():
+        tell_gate(read_json(DECISION))
     if progress.failed:
         raise StageError("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
     if any(node.name == STAGE for node in nodes):

@@ -87,7 +87,7 @@ def _start_servers(services: LocalServices) -> None:
 
 
 def _start_workers(services: LocalServices) -> None:
-    from flows import lost_runs  # imports Prefect, which reads its settings from the environment
+    from flows import lost_runs, notifications  # they import Prefect, which reads its settings at once
 
     pools.ensure()
     lost_runs.ensure_automation()
@@ -103,6 +103,8 @@ def _start_workers(services: LocalServices) -> None:
     done = subprocess.run(command, cwd=services.root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise InputError(f"prefect.yaml could not be deployed:\n{done.stdout}{done.stderr}")
+    if notifications.ensure():
+        log.info("failed runs and decisions of the gate are told to %s", notifications.VARIABLE)
     for pool in pools.LIMITS:
         wait_until(partial(pools.online, pool), services.root, pools.worker_name(pool), PATIENCE)
 

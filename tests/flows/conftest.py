@@ -171,6 +171,7 @@ def make_project(folder: Path, root: Path) -> Project:
             "EVA_TEST_JOURNAL": str(folder / "journal"),
             "HTTP_PROXY": "http://127.0.0.1:9",  # as in a company; nothing there answers
             "http_proxy": "http://127.0.0.1:9",
+            "EVA_NOTIFY_URL": f"http://127.0.0.1:{free_port()}",  # a test listens there
             "EVA_PREFECT_PORT": str(free_port()),
             "EVA_MLFLOW_PORT": str(free_port()),
         },

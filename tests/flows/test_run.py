@@ -1,7 +1,12 @@
 """A real Prefect server, MLflow server and workers: the stages run where and as often as they should."""
 
 import json
+import queue
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,27 @@ from tests.flows.conftest import STAGES, Project
 from tests.flows.prefect_api import api, artifact, run_deployment, stages_of
 
 pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def messages(project: Project) -> Iterator["queue.Queue[Any]"]:
+    """What Prefect's server posts to EVA_NOTIFY_URL meanwhile."""
+    told: queue.Queue[Any] = queue.Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    port = int(project.environment["EVA_NOTIFY_URL"].rpartition(":")[2])
+    server = HTTPServer(("127.0.0.1", port), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +105,9 @@ def test_a_second_run_runs_nothing(served: Project, first_run: dict[str, Any]) -
 def test_a_failing_stage_stops_what_follows_it_only(served: Project, first_run: dict[str, Any]) -> None:
     (served.folder / "fails").write_text("models/sft-esconv-1.txt")
 
-    failed = run_deployment(served)
+    with messages(served) as told:
+        failed = run_deployment(served)
+        assert "EVA: pipeline Failed" in told.get(timeout=60)["text"]
 
     assert failed["state"]["type"] == "FAILED"
     assert "stage.py: no supervised tokens in models/sft-esconv-1.txt" in failed["state"]["message"]

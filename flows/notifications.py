@@ -1,0 +1,75 @@
+"""Messages about failed runs and about the gate's decisions, sent by Prefect's server; off by default.
+
+If EVA_NOTIFY_URL is set, `make up` makes a block that posts {"text": ...} to this address, as Slack and
+Mattermost take it, and two automations that use it. Prefect's page can change them and switch them off.
+"""
+
+import os
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from prefect.automations import Automation
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.events import emit_event
+from prefect.events.actions import SendNotification
+from prefect.events.schemas.automations import EventTrigger, Posture
+
+VARIABLE = "EVA_NOTIFY_URL"
+BLOCK = "eva-messages"
+FLOWS = ("pipeline", "ablations", "sweep", "nightly", "collect")
+GATE = "eva.gate.decided"
+
+
+def ensure() -> bool:
+    """Make or update block and automations; returns whether an address is given."""
+    url = os.environ.get(VARIABLE)
+    if not url:
+        return False
+    message = {"text": "{{subject}}\n{{body}}"}
+    block = CustomWebhookNotificationBlock(name="EVA", url=url, json_data=message).save(BLOCK, overwrite=True)
+    for wanted in (_on_failure(block), _on_gate(block)):
+        with suppress(ValueError):  # there is none yet
+            Automation.read(name=wanted.name).delete()
+        wanted.create()
+    return True
+
+
+def tell_gate(decision: dict[str, Any]) -> None:
+    """Emit the event of a decision of the gate (`registry/decision.json`)."""
+    outcome = "passed" if decision["passed"] else "refused"
+    resource = {"prefect.resource.id": f"eva.alias.{decision['alias']}", "prefect.resource.name": outcome}
+    emit_event(GATE, resource=resource, payload=decision)
+
+
+def _on_failure(block: UUID) -> Any:
+    return Automation(
+        name="EVA: a run failed",
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"},
+            match_related={"prefect.resource.role": "flow", "prefect.resource.name": list(FLOWS)},
+            posture=Posture.Reactive,
+            threshold=1,
+        ),
+        actions=[
+            SendNotification(
+                block_document_id=block,
+                subject="EVA: {{ flow.name }} {{ flow_run.state.name }}",
+                body="{{ flow_run.name }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url }}",
+            )
+        ],
+    )
+
+
+def _on_gate(block: UUID) -> Any:
+    return Automation(
+        name="EVA: the gate has decided",
+        trigger=EventTrigger(expect={GATE}, posture=Posture.Reactive, threshold=1),
+        actions=[
+            SendNotification(
+                block_document_id=block,
+                subject="EVA: the gate {{ event.resource.name }} a model",
+                body="alias {{ event.payload.alias }} {{ event.payload.reasons|join('; ') }}",
+            )
+        ],
+    )
