@@ -19,6 +19,7 @@ class StageNode:
         upstream: names of the stages whose outputs it reads.
         gpus: how many GPUs of a host it uses: `gpus` in `meta`, else 1 on pool `gpu` and 0 elsewhere.
         silence: seconds without output after which it is ended: `stall_minutes` in `meta`, else no limit.
+        retries: how often it is tried again if it fails: `retries` in `meta`, else 0.
     """
 
     name: str
@@ -26,6 +27,7 @@ class StageNode:
     upstream: tuple[str, ...]
     gpus: int = 0
     silence: float | None = None
+    retries: int = 0
 
     def is_named_by(self, targets: Iterable[str]) -> bool:
         """Whether a target is this stage or its group."""
@@ -62,7 +64,8 @@ def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
 def _node(name: str, meta: Mapping[str, Any], upstream: tuple[str, ...]) -> StageNode:
     pool, minutes = meta["pool"], meta.get("stall_minutes")
     gpus = meta.get("gpus", 1 if pool == "gpu" else 0)
-    return StageNode(name, pool, upstream, gpus, minutes * 60 if minutes else None)
+    silence = minutes * 60 if minutes else None
+    return StageNode(name, pool, upstream, gpus, silence, meta.get("retries", 0))
 
 
 def stage_name(stage: Any) -> str:
@@ -90,6 +93,8 @@ def _meta_problems(stages: Mapping[str, Any], names: Iterable[str]) -> Iterable[
             yield f"stage {name} has gpus {gpus!r}: give a number of GPUs, 0 for none"
         if not isinstance(minutes, int | float) or minutes <= 0:
             yield f"stage {name} has stall_minutes {minutes!r}: give a positive number of minutes"
+        if meta.get("retries", 0) not in range(4):
+            yield f"stage {name} has retries {meta['retries']!r}: give a number from 0 to 3"
 
 
 def _upstream(stage: Any, graph: Any) -> tuple[str, ...]:

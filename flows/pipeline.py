@@ -153,7 +153,6 @@ def run_stages(
 def _run_in_order(
     nodes: list[StageNode], at_once: int, retries: int, forced: set[str], options: dict[str, Any]
 ) -> list[State[Any]]:
-    single = run_stage.with_options(retries=retries, retry_delay_seconds=5)
     futures: dict[str, Any] = {}
     children = Children()
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
@@ -164,6 +163,7 @@ def _run_in_order(
             before = [futures[name] for name in node.upstream if name in futures]
             own = {"stage": node.name, "node": node, "force": node.name in forced, "children": children}
             parameters = {**own, **options}
+            single = run_stage.with_options(retries=max(retries, node.retries), retry_delay_seconds=5)
             futures[node.name] = runner.submit(single, parameters=parameters, wait_for=before)
         for future in futures.values():
             future.wait()

@@ -98,7 +98,7 @@ class Project:
             env={**self.environment, **variables},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
 

@@ -59,12 +59,16 @@ def test_the_real_dag_names_only_pools_that_are_deployed(root: Path) -> None:
 def test_limits_come_from_meta_and_nonsense_is_refused(project: Project) -> None:
     path = project.folder / "dvc.yaml"
     text = path.read_text()
-    path.write_text(text.replace("meta: {pool: gpu}", "meta: {pool: gpu, gpus: 2, stall_minutes: 1.5}"))
+    meta = "meta: {pool: gpu, gpus: 2, stall_minutes: 1.5, retries: 3}"
+    path.write_text(text.replace("meta: {pool: gpu}", meta))
     nodes = {node.name: node for node in read_dag(project.folder)}
 
     assert (nodes["sft@esconv-1"].gpus, nodes["sft@esconv-1"].silence) == (2, 90.0)
     assert (nodes["report"].gpus, nodes["report"].silence) == (0, None)
-    path.write_text(text.replace("meta: {pool: gpu}", "meta: {pool: gpu, gpus: -1, stall_minutes: soon}"))
-    with pytest.raises(InputError, match="8 problems") as caught:
+    assert (nodes["sft@esconv-1"].retries, nodes["report"].retries) == (3, 0)
+    meta = "meta: {pool: gpu, gpus: -1, stall_minutes: soon, retries: 9}"
+    path.write_text(text.replace("meta: {pool: gpu}", meta))
+    with pytest.raises(InputError, match="12 problems") as caught:
         read_dag(project.folder)
     assert "has gpus -1" in str(caught.value) and "has stall_minutes 'soon'" in str(caught.value)
+    assert "has retries 9: give a number from 0 to 3" in str(caught.value)
