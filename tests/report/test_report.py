@@ -261,7 +261,7 @@ def test_written_files_and_their_numbers(report: Report, tmp_path: Path) -> None
     write(report, tmp_path / "report")
     names = {path.name for path in (tmp_path / "report").iterdir()}
     tables = {"comparison.csv", "pairs.csv", "slices.csv", "levels.csv", "phrases.csv"}
-    assert names == {"index.html", "report.json", "comparison.txt", "figures", *tables}
+    assert names == {"index.html", "report.json", "samples.json", "comparison.txt", "figures", *tables}
     rows = list(csv.DictReader(io.StringIO((tmp_path / "report" / "comparison.csv").read_text())))
     assert len(rows) == 5 * (14 + 15)
     assert all(row["p_value"] and row["difference_low"] for row in rows if row["versus"] == "better")

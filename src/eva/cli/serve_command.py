@@ -34,7 +34,7 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on; other than 127.0.0.1: open to others")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 8080,
 ) -> None:
     """Serve a registered model: OpenAI's chat completions at /v1, and a page to chat with it.
 
