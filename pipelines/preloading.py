@@ -24,7 +24,7 @@ from types import FrameType
 from typing import Any
 
 from eva.compat.openmp import wait_asleep
-from eva.compat.parent_death import end_with_parent, end_with_process
+from eva.compat.parent_death import CALLER, end_with_parent, end_with_process
 
 ADDRESS = "EVA_PRELOADED"  # the environment variable with the path of the socket
 _LIBRARIES = (
@@ -117,6 +117,7 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
         os.close(stream)
     os.environ.clear()
     os.environ.update(request["environment"])
+    os.environ[CALLER] = str(request["pid"])
     sys.argv[1:] = request["words"]
     random.seed()
     importlib.import_module("numpy").random.seed()

@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from eva.compat.parent_death import CALLER
 from eva.record import mlflow_store as stores
 from eva.record import stage_run
 from eva.record.changes import read_changes
@@ -117,29 +120,19 @@ def test_compare_names_what_differs_between_two_pipeline_runs(
     assert [one.name for one in compare(first, third)["data"]] == ["corpus.jsonl"]
 
 
-class Ancestor:
-    def __init__(self, pid: int, *words: str) -> None:
-        self.pid, self.words = pid, list(words)
-
-    def cmdline(self) -> list[str]:
-        return self.words
-
-    def create_time(self) -> float:
-        return float(self.pid)
-
-
-def test_stages_that_dvc_starts_and_those_that_are_forked_belong_together(
+def test_a_forked_stage_belongs_to_the_dvc_of_the_process_that_asked_for_it(
     bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = Ancestor(1, "python", "-m", "pipelines.preloading", "dvc", "repro")
-    started = [Ancestor(3, "sh", "-c", "python"), Ancestor(2, "python3", "/bin/dvc", "repro"), command]
-    forked = [Ancestor(4, "python", "-m", "pipelines.preloading", "--serve"), command]
-    keys = []
-    for above in (started, forked, [Ancestor(9, "/bin/dvc", "repro")], [Ancestor(8, "bash")]):
-        monkeypatch.setattr("psutil.Process.parents", lambda _, above=above: above)
-        keys.append(pipeline_run(bare, "code"))
-    assert keys[0].key == keys[1].key != keys[2].key
-    assert [one.kind for one in keys] == ["repro", "repro", "repro", "stage"]
+    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(input())'])"
+    words = [sys.executable, "-c", program, "dvc"]  # `dvc` among its first words
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as dvc:
+        while not (asked := psutil.Process(dvc.pid).children()):
+            time.sleep(0.05)
+        monkeypatch.setenv(CALLER, str(asked[0].pid))
+        found = pipeline_run(bare, "code")
+        dvc.communicate(b"end\n")
+    assert found.kind == "repro"
+    assert pipeline_run(bare, "code").kind == "stage"
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
+CALLER = "EVA_CALLER"  # the environment variable with the id of the process that a fork works for
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: nothing may be after a fork
 # Some of these stay as parents of a lone command (dash, which is Debian's `sh`); others make way for it.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import fingerprint
+from eva.compat.parent_death import CALLER
 from eva.record.changes import read_changes
 
 VARIABLE = "EVA_PIPELINE_RUN"  # set by a flow: {"key": ..., "name": ..., "url": ...}
@@ -79,15 +80,14 @@ def _flow() -> dict[str, Any]:
 
 
 def _dvc_process() -> tuple[str, int, float] | None:
-    """Host, id and time of start of the command that runs this stage with DVC, if there is one.
+    """Host, id and time of start of the DVC process that runs this stage, if there is one.
 
-    The outermost: `pipelines.preloading dvc repro` starts DVC, which starts some stages, and forks others.
+    A stage that is a fork of a waiting process has no DVC above it, but the process that asked for it has.
     """
     import psutil
 
-    found = None
-    with suppress(psutil.Error):  # one has ended meanwhile
-        for process in psutil.Process().parents():
+    with suppress(psutil.Error):  # it has ended already
+        for process in psutil.Process(int(os.environ.get(CALLER, os.getpid()))).parents():
             if any(Path(word).name in _DVC for word in process.cmdline()[:4]):
-                found = socket.gethostname(), process.pid, process.create_time()
-    return found
+                return socket.gethostname(), process.pid, process.create_time()
+    return None
