@@ -79,6 +79,8 @@ def _by_id(wanted: str, every: Sequence[Record], root: Path) -> list[Record]:
         return []
     try:
         opened = store.connect(root)
+    except ImportError:  # the command names the extra
+        raise
     except Exception as error:
         raise store.unusable(root, error) from None
     if not opened.exists(wanted):

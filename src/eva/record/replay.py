@@ -35,6 +35,8 @@ def replay(root: Path) -> Replayed:
     known = all_records(root)
     try:
         return _log_missing(store.connect(root), known, root)
+    except ImportError:  # the command names the extra
+        raise
     except Exception as error:
         raise store.unusable(root, error) from None
 

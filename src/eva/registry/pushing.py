@@ -17,7 +17,7 @@ from eva.registry import audit_log
 from eva.registry.approval import promote
 from eva.registry.champion import PLACE, champion_checks, lineage_check
 from eva.registry.gate_decision import Decision
-from eva.registry.lineage import lineage, makers
+from eva.registry.lineage import STAGES, lineage, makers
 from eva.registry.model_folder import build_model
 from eva.registry.package import CARD, Package, read_decision, read_package
 from eva.registry.promotion import CHALLENGER, CHAMPION
@@ -144,7 +144,7 @@ def _describe(
     client.log_dict(version.run_id, told, f"{PLACE}/lineage.json")
     commit = told["dpo"]["commit"] or "none"
     shown = {"gate": "passed" if decision.passed else "refused", "commit": commit[:8]}
-    for key, value in {**shown, "item": "-".join(package.axes.values())}.items():
+    for key, value in {**shown, "item": "-".join(package.axes[name] for name in STAGES["evaluate"])}.items():
         client.set_model_version_tag(name, number, key, value)
     client.update_model_version(name, number, description=_description(decision, read_text(folder / CARD)))
     for key, metric in package.metrics.items():
