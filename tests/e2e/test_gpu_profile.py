@@ -80,10 +80,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_every_stage_of_the_chain(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]
 ) -> None:
+    from eva.models.loading import Policy
     from eva.models.tiny import build_tiny
     from eva.registry import registration
     from eva.registry.model_folder import DATA, build_model
-    from eva.registry.package import read_package
+    from eva.registry.package import Package, Weights
     from eva.registry.served_chat import open_model
 
     build_like_smollm2_1_7b(tmp_path / "given")
@@ -126,12 +127,18 @@ def test_every_stage_of_the_chain(
     )  # fmt: skip
     assert json.loads(Path("origin.json").read_text())["precision"] == "bf16"
     assert json.loads(Path("said.json").read_text())["responses"] > 0
-    stage(
-        "register", "--policy", "dpo", "--scores", "said.json", "--alignment",
-        "dpo.json", "--gates", str(root / "mlflow" / "policy.yaml"), "--out", "registry",
-    )  # fmt: skip
-    assert not json.loads(Path("registry/decision.json").read_text())["passed"], "nothing was scored"
-    package = read_package(Path("registry"))
+    which = Policy.read(Path("dpo/policy.json"))
+    assert which.adapter
+    package = Package(  # as the stage `register` fills it, which needs the scores of all variants
+        name="tiny-gpu",
+        axes=dict(zip(("corpus", "backbone", "seed", "variant"), ITEM.split("-"), strict=True)),
+        model=Weights.of(which.model, tmp_path),
+        adapter=Weights.of(which.adapter, tmp_path),
+        prompt=which.prompt,
+        generate=yaml.safe_load(Path("params.yaml").read_text())["generate"],
+        metrics={},
+        policy={},
+    )
     folder = build_model(package, "---\nlicense: other\n---\n", tmp_path / "pushed" / "model", tmp_path)
     model = open_model(folder / DATA, registration.config_of(folder, "pushed"))
     assert isinstance(registration.chat(model, [{"role": "user", "content": "I lost my job."}]), str)

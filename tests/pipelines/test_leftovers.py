@@ -30,7 +30,7 @@ def test_back_at_the_first_settings_nothing_is_stale(finished: Clone, tmp_path: 
     (root / "params.yaml").write_text(params)
     assert "report" in clone.stale()
     removed, kept = take_out(root)
-    assert removed == [other]
+    assert removed == [root / "metrics" / "evaluate" / other.name, other]
     assert [path.name for path in kept] == ["esconv-smollm2-7-eva.json", "esconv-smollm2-7-eva.jsonl"]
     for path in kept:
         path.unlink()
