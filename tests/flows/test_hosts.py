@@ -101,11 +101,9 @@ def test_a_host_that_dies_loses_its_stage_to_another(team: Team) -> None:
     await_true(lambda: team.caller.journal().count(out) > before)
 
     team.kill("two")
-    killed = time.monotonic()
     hold.unlink()
     team.start("three", "gpu")
     await_true(lambda: "CRASHED" in states_below(team, run))
-    assert time.monotonic() - killed < 120
     ended = await_end(team.caller, run)
 
     assert ended["state"]["type"] == "COMPLETED", ended["state"]["message"]
