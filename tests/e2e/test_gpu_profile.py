@@ -77,68 +77,81 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
-def test_every_stage_of_the_chain(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]
-) -> None:
+def _stage(name: str, *words: str) -> None:
+    run(load(name), words)
+
+
+def _data() -> None:
+    evad = ("--evad", "data/sample/evad/EVAD.json")
+    _stage(
+        "prepare", "esconv", "--raw", "data/sample/esconv", "--plugins", "plugins", "--out", "prepared",
+        "--metrics", "prepared.json",
+    )  # fmt: skip
+    _stage("backbone", BACKBONE, "--out", "backbone")
+    _stage(
+        "preferences", BACKBONE, "--prepared", "prepared", *evad, "--model", "backbone", "--encoder",
+        "encoder", "--out", "pairs", "--metrics", "pairs.json",
+    )  # fmt: skip
+
+
+def _answer(root: Path, out: Path) -> str:
+    """A reply of the model, registered as the stage `register` and `eva registry push` do."""
     from eva.models.loading import Policy
-    from eva.models.tiny import build_tiny
     from eva.registry import registration
     from eva.registry.model_folder import DATA, build_model
     from eva.registry.package import Package, Weights
     from eva.registry.served_chat import open_model
 
-    build_like_smollm2_1_7b(tmp_path / "given")
-    build_tiny("roberta", "encoder", tmp_path / "encoder")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "sample").symlink_to(root / "data" / "sample")
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings(root, tmp_path / "given")))
-    monkeypatch.chdir(tmp_path)
-
-    def stage(name: str, *words: str) -> None:
-        run(load(name), words)
-
-    prepared, evad = ("--prepared", "prepared"), ("--evad", "data/sample/evad/EVAD.json")
-    (tmp_path / "plugins").mkdir()
-    stage(
-        "prepare", "esconv", "--raw", "data/sample/esconv", "--plugins", "plugins", "--out", "prepared",
-        "--metrics", "prepared.json",
-    )  # fmt: skip
-    stage("backbone", BACKBONE, "--out", "backbone")
-    stage(
-        "preferences", BACKBONE, *prepared, *evad, "--model", "backbone", "--encoder", "encoder", "--out",
-        "pairs", "--metrics", "pairs.json",
-    )  # fmt: skip
-    before = calls["adafactor"]
-    stage(
-        "sft", ITEM, *prepared, "--model", "backbone", "--out", "sft", "--metrics", "sft.json",
-        "--plots", "sft.csv",
-    )  # fmt: skip
-    acquired = json.loads(Path("sft.json").read_text())
-    assert calls["adafactor"] - before == acquired["steps"] > 1
-    assert calls["checkpointed", True] > 0, "activations are made again, in bfloat16"  # type: ignore[index]
-    stage(
-        "dpo", ITEM, "--preferences", "pairs", "--start", "sft", "--out", "dpo", "--metrics", "dpo.json",
-        "--plots", "dpo.csv",
-    )  # fmt: skip
-    assert json.loads(Path("dpo.json").read_text())["lora_b_moved"] > 0
-    stage(
-        "generate", ITEM, *prepared, "--policy", "dpo", "--out", "said.jsonl", "--provenance", "origin.json",
-        "--metrics", "said.json",
-    )  # fmt: skip
-    assert json.loads(Path("origin.json").read_text())["precision"] == "bf16"
-    assert json.loads(Path("said.json").read_text())["responses"] > 0
     which = Policy.read(Path("dpo/policy.json"))
     assert which.adapter
-    package = Package(  # as the stage `register` fills it, which needs the scores of all variants
+    package = Package(  # as the stage fills it, which needs the scores of all variants
         name="tiny-gpu",
         axes=dict(zip(("corpus", "backbone", "seed", "variant"), ITEM.split("-"), strict=True)),
-        model=Weights.of(which.model, tmp_path),
-        adapter=Weights.of(which.adapter, tmp_path),
+        model=Weights.of(which.model, root),
+        adapter=Weights.of(which.adapter, root),
         prompt=which.prompt,
         generate=yaml.safe_load(Path("params.yaml").read_text())["generate"],
         metrics={},
         policy={},
     )
-    folder = build_model(package, "---\nlicense: other\n---\n", tmp_path / "pushed" / "model", tmp_path)
+    folder = build_model(package, "---\nlicense: other\n---\n", out, root)
     model = open_model(folder / DATA, registration.config_of(folder, "pushed"))
-    assert isinstance(registration.chat(model, [{"role": "user", "content": "I lost my job."}]), str)
+    return registration.chat(model, [{"role": "user", "content": "I lost my job."}])
+
+
+def test_every_stage_of_the_chain(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]
+) -> None:
+    from eva.models.tiny import build_tiny
+
+    build_like_smollm2_1_7b(tmp_path / "given")
+    build_tiny("roberta", "encoder", tmp_path / "encoder")
+    for name in ("data", "plugins"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "data" / "sample").symlink_to(root / "data" / "sample")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings(root, tmp_path / "given")))
+    monkeypatch.chdir(tmp_path)
+    _data()
+
+    before = calls["adafactor"]
+    _stage(
+        "sft", ITEM, "--prepared", "prepared", "--model", "backbone", "--out", "sft", "--metrics", "sft.json",
+        "--plots", "sft.csv",
+    )  # fmt: skip
+    acquired = json.loads(Path("sft.json").read_text())
+    assert calls["adafactor"] - before == acquired["steps"] > 1
+    assert calls["checkpointed", True] > 0, "activations are made again, in bfloat16"  # type: ignore[index]
+
+    _stage(
+        "dpo", ITEM, "--preferences", "pairs", "--start", "sft", "--out", "dpo", "--metrics", "dpo.json",
+        "--plots", "dpo.csv",
+    )  # fmt: skip
+    assert json.loads(Path("dpo.json").read_text())["lora_b_moved"] > 0
+
+    _stage(
+        "generate", ITEM, "--prepared", "prepared", "--policy", "dpo", "--out", "said.jsonl", "--provenance",
+        "origin.json", "--metrics", "said.json",
+    )  # fmt: skip
+    assert json.loads(Path("origin.json").read_text())["precision"] == "bf16"
+    assert json.loads(Path("said.json").read_text())["responses"] > 0
+    assert _answer(tmp_path, tmp_path / "pushed" / "model").strip()

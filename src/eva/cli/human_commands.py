@@ -98,35 +98,41 @@ def _form(responses: Sequence[Path], ask: str | None) -> "Form":
     return FORMS[ask or "comfort"]
 
 
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="folder that `eva human export` wrote")]
+Filled = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="FILLED", help="filled csv sheets or Label Studio JSON; DIR/sheets by default"),
+]
+Rated = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE.jsonl",
+        help="an exported response file (give all of them): correlate its metrics with the ratings",
+    ),
+]
+Metrics = Annotated[
+    str | None, typer.Option(help="metrics to correlate: families or names, separated by commas")
+]
+OfScorers = Annotated[
+    str | None, typer.Option(help="folder with level_classifier/ and epitome/; models/ by default")
+]
+Json = Annotated[Path | None, typer.Option("--json", help="write all figures here")]
+Figure = Annotated[
+    Path | None, typer.Option(metavar="FILE.svg", help="draw the shares by criterion (Figure 5) here")
+]
+Params = Annotated[Path | None, typer.Option(help="settings, section `evaluate`; params.yaml by default")]
+
+
 @app.command("import")
 def import_(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder that `eva human export` wrote")],
-    filled: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILLED", help="filled csv sheets or Label Studio JSON; DIR/sheets by default"
-        ),
-    ] = None,
-    responses: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE.jsonl",
-            help="an exported response file (give all of them): correlate its metrics with the ratings",
-        ),
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(help="metrics to correlate: families or names, separated by commas")
-    ] = None,
-    scorers: Annotated[
-        str | None, typer.Option(help="folder with level_classifier/ and epitome/; models/ by default")
-    ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="write all figures here")] = None,
-    figure: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="draw the shares by criterion (Figure 5) here")
-    ] = None,
-    params: Annotated[
-        Path | None, typer.Option(help="settings, section `evaluate`; params.yaml by default")
-    ] = None,
+    folder: Folder,
+    filled: Filled = None,
+    responses: Rated = None,
+    metrics: Metrics = None,
+    scorers: OfScorers = None,
+    json: Json = None,
+    figure: Figure = None,
+    params: Params = None,
 ) -> None:
     """Analyse filled sheets: win/tie/lose or yes/no, agreement, correlation.
 
@@ -135,7 +141,6 @@ def import_(
     were rated) is correlated with the human scores.
     """
     from eva.cli.project_plugins import load_project_plugins
-    from eva.cli.text_tables import correlation_table, human_table
     from eva.human.export import SHEETS
     from eva.human.key import Key
     from eva.human.outcome import summarise
@@ -153,13 +158,7 @@ def import_(
     ratings = read_ratings(key, filled or sorted((folder / SHEETS).glob("*.csv")))
     outcome = summarise(ratings, settings)
     correlations = None if rated is None else _correlations(rated, ratings)
-    print(human_table(outcome, ratings, settings.confidence))
-    if correlations:
-        print("\nSpearman correlation with the human scores\n\n" + correlation_table(correlations.rows))
-    for line in ratings.gaps:
-        typer.echo(f"not rated: {line}", err=True)
-    for line in [*outcome.undefined, *(correlations.left_out if correlations else [])]:
-        typer.echo(f"left out: {line}", err=True)
+    _print(ratings, outcome, correlations, settings)
     if json is not None:
         write_json(json, _as_dict(ratings, outcome, correlations, settings))
         print(f"\nwritten: {json}")
@@ -168,6 +167,21 @@ def import_(
 
         write_text(figure, stacked_shares(_shares(ratings, outcome), ratings.key.form.labels) + "\n")
         print(f"\nwritten: {figure}")
+
+
+def _print(
+    ratings: "Ratings", outcome: "Outcome", correlations: "Correlations | None", settings: Evaluate
+) -> None:
+    """The tables on stdout, and what is missing from them on stderr."""
+    from eva.cli.text_tables import correlation_table, human_table
+
+    print(human_table(outcome, ratings, settings.confidence))
+    if correlations:
+        print("\nSpearman correlation with the human scores\n\n" + correlation_table(correlations.rows))
+    for line in ratings.gaps:
+        typer.echo(f"not rated: {line}", err=True)
+    for line in [*outcome.undefined, *(correlations.left_out if correlations else [])]:
+        typer.echo(f"left out: {line}", err=True)
 
 
 def _shares(ratings: "Ratings", outcome: "Outcome") -> dict[str, list[float]]:

@@ -18,41 +18,45 @@ if TYPE_CHECKING:
     from eva.metrics.score import ScoreResult
 
 
+Responses = Annotated[
+    list[Path], typer.Argument(metavar="FILE.jsonl…", help="one response a line; one system a file")
+]
+Metrics = Annotated[
+    str | None, typer.Option(help="families or names of metrics, separated by commas; see `eva metrics`")
+]
+OfScorers = Annotated[
+    str | None, typer.Option(help="folder, models:/NAME@ALIAS or models:/NAME/VERSION; by default models/")
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option(help="V of EVAEval from this file instead, e.g. data/curated/ROW/reference.json"),
+]
+Json = Annotated[Path | None, typer.Option("--json", help="write values, definitions and provenance here")]
+Labels = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.jsonl", help="write every response's labels, type and own values here"),
+]
+OfFormat = Annotated[Format, typer.Option(help="of the tables; latex takes booktabs and amssymb")]
+Baseline = Annotated[
+    Path | None, typer.Option(metavar="OTHER.jsonl", help="compare with this file of the same turns")
+]
+Params = Annotated[
+    Path | None, typer.Option(help="params file, of which section `evaluate` is used; params.yaml")
+]
+AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="accept empty responses; they have no words")]
+
+
 def score(
-    responses: Annotated[
-        list[Path], typer.Argument(metavar="FILE.jsonl…", help="one response a line; one system a file")
-    ],
-    metrics: Annotated[
-        str | None,
-        typer.Option(help="families or names of metrics, separated by commas; see `eva metrics`"),
-    ] = None,
-    scorers: Annotated[
-        str | None,
-        typer.Option(help="folder, models:/NAME@ALIAS or models:/NAME/VERSION; by default models/"),
-    ] = None,
-    reference: Annotated[
-        Path | None,
-        typer.Option(help="V of EVAEval from this file instead, e.g. data/curated/ROW/reference.json"),
-    ] = None,
-    json: Annotated[
-        Path | None, typer.Option("--json", help="write values, definitions and provenance here")
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.jsonl", help="write every response's labels, type and own values here"),
-    ] = None,
-    format: Annotated[
-        Format, typer.Option(help="of the tables; latex takes booktabs and amssymb")
-    ] = Format.TEXT,
-    baseline: Annotated[
-        Path | None, typer.Option(metavar="OTHER.jsonl", help="compare with this file of the same turns")
-    ] = None,
-    params: Annotated[
-        Path | None, typer.Option(help="params file, of which section `evaluate` is used; params.yaml")
-    ] = None,
-    allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="accept empty responses; they have no words")
-    ] = False,
+    responses: Responses,
+    metrics: Metrics = None,
+    scorers: OfScorers = None,
+    reference: Reference = None,
+    json: Json = None,
+    labels: Labels = None,
+    format: OfFormat = Format.TEXT,
+    baseline: Baseline = None,
+    params: Params = None,
+    allow_empty: AllowEmpty = False,
 ) -> None:
     """Score files of responses, one system each, and compare them with a baseline.
 
