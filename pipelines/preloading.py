@@ -3,7 +3,8 @@
 Importing torch and transformers takes seconds, which each of the DAG's processes would pay. Here one process
 imports them and waits; a stage of the command is a fork of it with the output, environment and signals of
 `python -m pipelines`. The fork imports EVA's own code itself, so an edit is seen. Where nothing waits (yet),
-or from another folder, a stage runs in its own process (docs/adr/0053-stages-fork-from-one-process.md).
+or with the code of another checkout, a stage runs in its own process
+(docs/adr/0053-stages-fork-from-one-process.md).
 """
 
 import gc
@@ -23,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import eva
 from eva.compat.openmp import wait_asleep
 from eva.compat.parent_death import CALLER, end_with_parent, end_with_process
 
@@ -43,7 +45,7 @@ def hand_over(words: Sequence[str]) -> int | None:
         return None
     with connection:
         asked = {"words": list(words), "folder": str(Path.cwd()), "environment": dict(os.environ)}
-        text = json.dumps({**asked, "pid": os.getpid()}).encode()
+        text = json.dumps({**asked, "code": _code(), "pid": os.getpid()}).encode()
         socket.send_fds(connection, [len(text).to_bytes(_HEADER, "big")], [0, 1, 2])
         connection.sendall(text)
         with connection.makefile() as answers:
@@ -52,6 +54,11 @@ def hand_over(words: Sequence[str]) -> int | None:
             _pass_signals_to(int(started))
             ended = answers.readline().strip()
     return int(ended) if ended else 1
+
+
+def _code() -> list[str]:
+    """Where this process has its code from; a fork must have it from the same place."""
+    return [str(Path(file).resolve()) for file in (__file__, eva.__file__)]
 
 
 def _pass_signals_to(process: int) -> None:
@@ -96,7 +103,7 @@ def _fork(listener: socket.socket) -> tuple[int, socket.socket] | list[str] | No
     connection, _ = listener.accept()
     size, streams, _, _ = socket.recv_fds(connection, _HEADER, 3)
     request = json.loads(connection.makefile("rb").read(int.from_bytes(size, "big")) or "{}")
-    process = os.fork() if request.get("folder") == str(Path.cwd()) else -1
+    process = os.fork() if request.get("code") == _code() else -1
     if process == 0:
         _become(request, streams)
         connection.sendall(f"{os.getpid()}\n".encode())
@@ -111,7 +118,8 @@ def _fork(listener: socket.socket) -> tuple[int, socket.socket] | list[str] | No
 
 
 def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
-    """Take over output, environment and signals of the process that asked, and end with it."""
+    """Take over folder, output, environment and signals of the process that asked, and end with it."""
+    os.chdir(request["folder"])
     for place, stream in enumerate(streams):
         os.dup2(stream, place)
         os.close(stream)

@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.preloaded import preloading
 
 from eva.data import prepare as preparation
 from eva.models.backbones import materialise
@@ -29,6 +31,7 @@ class Checkout:
 
     path: Path
     repository: Path
+    beside: Mapping[str, str] = field(default_factory=dict)  # of `tests.preloaded`
 
     def edit(self, **changes: Any) -> None:
         """Set keys of params.yaml, `section__key=value`."""
@@ -48,6 +51,7 @@ class Checkout:
             "MLFLOW_TRACKING_URI": "absent://",  # a stage goes on without; a database would take seconds
             "EVA_CHECKPOINTS": str(self.path / "checkpoints"),
             "HF_HUB_OFFLINE": "1",
+            **self.beside,
         }
         return subprocess.run(
             [sys.executable, "-m", module, *map(str, words)],
@@ -91,14 +95,21 @@ class Checkout:
         target.write_text("the result of an earlier run")
 
 
+@pytest.fixture(scope="session")
+def beside(root: Path) -> Iterator[Mapping[str, str]]:
+    """Stages are forks of a process that has the libraries, as in `make run`."""
+    with preloading(root, {**os.environ, "PYTHONPATH": "src"}) as variable:
+        yield variable
+
+
 @pytest.fixture
-def checkout(tmp_path: Path, root: Path) -> Checkout:
+def checkout(tmp_path: Path, root: Path, beside: Mapping[str, str]) -> Checkout:
     """The smoke profile and a copy of the sample corpus."""
     (tmp_path / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     shutil.copytree(root / "data" / "sample", tmp_path / "data" / "sample")
     for name in ("mlflow", "plugins"):
         shutil.copytree(root / name, tmp_path / name)
-    return Checkout(tmp_path, root)
+    return Checkout(tmp_path, root, beside)
 
 
 @pytest.fixture

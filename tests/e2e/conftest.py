@@ -4,15 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pipelines.preloading import ADDRESS
+from tests.preloaded import preloading
 
 from eva.settings.profiles import profile_text
 
@@ -24,7 +24,7 @@ class Clone:
     """A checkout of its own, with its own DVC cache, remote, MLflow database and checkpoints."""
 
     root: Path
-    preloaded: str = ""  # the socket of a process that has the stages' libraries (`pipelines.preloading`)
+    beside: Mapping[str, str] = field(default_factory=dict)  # of `tests.preloaded`
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -55,7 +55,7 @@ class Clone:
             "HF_HUB_OFFLINE": "1",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "GX_ANALYTICS_ENABLED": "false",
-            **({ADDRESS: self.preloaded} if self.preloaded else {}),
+            **self.beside,
         }
 
     def repro(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -117,21 +117,11 @@ def make_clone(folder: Path) -> Clone:
     return clone
 
 
-@contextmanager
-def preloading(clone: Clone) -> Iterator[Clone]:
-    """The clone with a process beside it of which its stages are forks, as in `make run`."""
-    waits = [sys.executable, "-m", "pipelines.preloading", "sh", "-c", f"echo ${ADDRESS}; read end"]
-    with subprocess.Popen(
-        waits, cwd=clone.root, env=clone.env(), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as beside:
-        assert beside.stdout and beside.stdin
-        yield replace(clone, preloaded=beside.stdout.readline().strip())
-        beside.stdin.close()
-
-
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """A clone in which the whole smoke DAG has run once."""
-    with preloading(make_clone(tmp_path_factory.mktemp("smoke"))) as clone:
+    clone = make_clone(tmp_path_factory.mktemp("smoke"))
+    with preloading(clone.root, clone.env()) as beside:
+        clone = replace(clone, beside=beside)
         clone.repro()
         yield clone

@@ -11,10 +11,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import Clone, make_clone, preloading
+from tests.e2e.conftest import Clone, make_clone
+from tests.preloaded import preloading
 from tests.report.synthetic import write_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -108,7 +110,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     for folder in ("data/preferences/own_qwen", "metrics/preferences", "safety"):
         (clone.root / folder).mkdir(parents=True)
     assert clone.run("eva.cli", "params", "check").stdout.startswith("params.yaml: fine (2 variants")
-    with preloading(clone) as ready:
+    with preloading(clone.root, clone.env()) as beside:
+        ready = replace(clone, beside=beside)
         assert ready.ran("--single-item", *TARGETS) == set(TARGETS)
         yield ready
 

@@ -296,7 +296,7 @@ def test_a_training_that_is_killed_leaves_no_out_and_goes_on_from_its_checkpoint
         process = subprocess.Popen(
             [sys.executable, "-m", "dvc", "repro", "-s", stage],
             cwd=smoke.root,
-            env=replace(smoke, preloaded="").env(),  # its own process, which is killed with DVC
+            env=replace(smoke, beside={}).env(),  # its own process, which is killed with DVC
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,6 +1,5 @@
 import json
 import random
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -100,17 +99,3 @@ def test_bleu_without_references_names_the_lines(make_rows: Rows, settings: Eval
     rows[1] = replace(rows[1], reference=None)
     with pytest.raises(InputError, match=r"overlap: 1 of 2 rows have no `reference` \(line 2\)"):
         score(rows, ["overlap"], settings=settings)
-
-
-@pytest.mark.slow
-def test_ten_thousand_responses_in_twenty_seconds(make_rows: Rows, settings: Evaluate) -> None:
-    rng = random.Random(4)
-    names = [f"d{i}" for i in range(1000)]
-    rows = make_rows({n: texts(rng, 10) for n in names}, {n: texts(rng, 10) for n in names})
-    start = time.process_time()
-    score(
-        rows,
-        ["overlap", "diversity", "length", "response_type", "repetition"],
-        settings=settings.model_copy(update={"bootstrap": 1000}),
-    )
-    assert time.process_time() - start < 20

@@ -1,6 +1,7 @@
 """Stages that are forks of a process with the libraries: they behave as processes of their own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,8 +86,15 @@ def test_stages_run_side_by_side_and_draw_other_random_numbers(address: Path) ->
     assert len({client.communicate(timeout=60)[0] for client in clients}) == 3
 
 
-def test_another_folder_runs_its_own_stages(address: Path, tmp_path: Path) -> None:
-    with _client(address, "raise SystemExit(0)", folder=tmp_path) as client:
+def test_the_fork_works_in_the_caller_s_folder(address: Path, tmp_path: Path) -> None:
+    with _client(address, "import os; print(os.getcwd())", folder=tmp_path) as client:
+        assert client.communicate(timeout=60)[0] == f"{tmp_path}\n"
+
+
+def test_another_checkout_runs_its_own_stages(address: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines", symlinks=True)
+    own = f"{ROOT / 'src'}{os.pathsep}{tmp_path}"
+    with _client(address, "raise SystemExit(0)", folder=tmp_path, PYTHONPATH=own) as client:
         assert client.wait(60) == 99
 
 
