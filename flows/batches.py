@@ -1,13 +1,20 @@
 """Submitting batches of stages to a pool, and reading from Prefect how they ended."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from prefect import Flow, get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterParentFlowRunId
-from prefect.client.schemas.objects import FlowRun, State, TaskRun, WorkQueueStatus
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun, WorkQueueStatus
 from prefect.deployments.flow_runs import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
@@ -16,11 +23,11 @@ from eva.errors import raise_if
 from flows import reports
 from flows.environment import stage_environment
 from flows.handover import Handover, merge_entries
-from flows.stage import Children, pull
+from flows.lost_runs import OPEN
+from flows.paging import read_all
+from flows.stage import Children, Log, StageError, pull
 from flows.summary import StageRow
 from flows.waiting import ended
-
-PAGE = 200  # the most entries that Prefect's API returns at once
 
 
 async def run_batch(
@@ -53,7 +60,7 @@ async def _attempt(
     run = await ended(submitted.id)
     rows = await read_rows(run, pool, batch)
     if handover:
-        await _take_back(rows)
+        rows = await asyncio.to_thread(_take_back, rows, get_run_logger())
     return bool(run.state and run.state.is_crashed()), rows
 
 
@@ -94,15 +101,21 @@ async def _pool_problem(client: Any, pool: str, handover: Handover | None) -> st
     )
 
 
-async def _take_back(rows: list[StageRow]) -> None:
-    """Enter into `dvc.lock` what the stages made, and bring their outputs from the DVC remote."""
+def _take_back(rows: list[StageRow], log: Log) -> list[StageRow]:
+    """Enter into `dvc.lock` what the stages made, and bring their outputs from the DVC remote.
+
+    Stages whose outputs cannot be had count as failed.
+    """
     made = {row.stage: row.entry for row in rows if row.entry}
     if not made:
-        return
+        return rows
     merge_entries(Path.cwd(), made)
-    log = get_run_logger()
-    with Children() as children:
-        await asyncio.to_thread(pull, list(made), stage_environment(None), children, log)
+    try:
+        with Children() as children:
+            pull(list(made), stage_environment(None), children, log)
+    except StageError as error:
+        return [replace(row, outcome="Failed", message=str(error)) if row.entry else row for row in rows]
+    return rows
 
 
 async def read_rows(run: FlowRun, pool: str, batch: tuple[str, ...]) -> list[StageRow]:
@@ -117,14 +130,9 @@ async def read_rows(run: FlowRun, pool: str, batch: tuple[str, ...]) -> list[Sta
 
 
 async def _task_runs(run: FlowRun) -> list[TaskRun]:
-    found: list[TaskRun] = []
     chosen = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
     async with get_client() as client:
-        while True:
-            page = await client.read_task_runs(flow_run_filter=chosen, limit=PAGE, offset=len(found))
-            found.extend(page)
-            if len(page) < PAGE:
-                return found
+        return await read_all(client.read_task_runs, flow_run_filter=chosen)
 
 
 def _row(name: str, pool: str, task: TaskRun | None, ended: str) -> StageRow:
@@ -138,9 +146,11 @@ def _row(name: str, pool: str, task: TaskRun | None, ended: str) -> StageRow:
 
 
 def stop_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Hook of `pipeline`: cancel the flow runs that a cancelled or crashed run has submitted."""
-    children = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]))
+    """Hook of `pipeline`: cancel the flow runs that a run has submitted and does not wait for any more."""
+    children = FlowRunFilter(
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, *OPEN])),
+    )
     with get_client(sync_client=True) as client:
         for child in client.read_flow_runs(flow_run_filter=children):
-            if child.state and not child.state.is_final():
-                client.set_flow_run_state(child.id, Cancelling(message="the pipeline run ended"))
+            client.set_flow_run_state(child.id, Cancelling(message="the pipeline run ended"))

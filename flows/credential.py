@@ -8,9 +8,8 @@ from pathlib import Path
 
 from eva.errors import InputError
 
-FOLDER = Path(
-    ".eva/prefect"
-)  # Prefect's home here: `PREFECT_HOME=.eva/prefect prefect ...` reads the profile
+# Prefect's home here: `PREFECT_HOME=.eva/prefect prefect ...` reads the profile
+FOLDER = Path(".eva/prefect")
 CREDENTIAL = FOLDER / "credential"
 PROFILE = "eva"
 

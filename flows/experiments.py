@@ -127,10 +127,13 @@ async def _run(root: Path, experiment: Experiment, targets: list[str], retries: 
         experiment.numbers = comparison.read_numbers(Path()) or comparison.read_trainings(Path())
     ended = (root, experiment.parent, experiment.numbers, state.is_completed())
     await asyncio.to_thread(parents.close_parent, *ended)
-    if state.is_completed():
-        await asyncio.to_thread(workspaces.save, root, experiment.folder, experiment.name)
-    else:
+    if not state.is_completed():
         experiment.error = f"{state.message}\n(its files are in {experiment.folder})"
+        return
+    try:
+        await asyncio.to_thread(workspaces.save, root, experiment.folder, experiment.name)
+    except InputError as error:  # the other experiments go on
+        experiment.error = str(error)
 
 
 async def _publish(experiments: list[Experiment]) -> None:

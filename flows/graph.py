@@ -23,12 +23,12 @@ from prefect.runtime import flow_run as present
 from prefect.states import Cancelled, Completed, Failed, Pending, Running
 
 from flows.dag import StageNode
+from flows.paging import read_all
 from flows.stage import Log
 from flows.summary import StageRow
 
 LEFT = re.compile(r"^(?:\d\d:\d\d:\d\d )?(.*\d s left)$")  # how stages say how far they are
 EVERY = 5.0  # seconds between two updates of a node
-PAGE = 200  # the most entries that Prefect's API returns at once
 STAGE: Task[..., None] = Task(lambda: None, name="stage of the DAG")
 
 
@@ -60,13 +60,9 @@ async def draw(nodes: tuple[StageNode, ...]) -> None:
 
 async def read_nodes(pipeline: UUID) -> dict[str, TaskRun]:
     """The nodes of a pipeline run by the name of their stage."""
-    found: list[TaskRun] = []
     async with get_client() as client:
-        while True:
-            page = await client.read_task_runs(flow_run_filter=_of(pipeline), limit=PAGE, offset=len(found))
-            found.extend(page)
-            if len(page) < PAGE:
-                return {run.name: run for run in found if run.task_key == STAGE.task_key}
+        found = await read_all(client.read_task_runs, flow_run_filter=_of(pipeline))
+    return {run.name: run for run in found if run.task_key == STAGE.task_key}
 
 
 @contextmanager
@@ -99,12 +95,14 @@ async def settle(rows: list[StageRow]) -> None:
                 await client.set_task_run_state(node.id, _final(by_name.get(name)), force=True)
 
 
-def close(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Hook of `pipeline`: no node of a run that was cancelled or has crashed stays open."""
-    with get_client(sync_client=True) as client:
-        for node in client.read_task_runs(flow_run_filter=_of(flow_run.id), limit=PAGE):
-            if node.task_key == STAGE.task_key and not (node.state and node.state.is_final()):
-                client.set_task_run_state(node.id, Cancelled(message="the pipeline run ended"), force=True)
+async def close(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Hook of `pipeline`: no node of a run that has ended stays open."""
+    nodes = await read_nodes(flow_run.id)
+    async with get_client() as client:
+        for node in nodes.values():
+            if not (node.state and node.state.is_final()):
+                ended = Cancelled(message="the pipeline run ended")
+                await client.set_task_run_state(node.id, ended, force=True)
 
 
 def _final(row: StageRow | None) -> State[Any]:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 
 from eva.errors import InputError, raise_if
 from eva.hosts import constraints
-from eva.hosts.git_source import git
+from eva.hosts.git_source import git, shown
 from eva.hosts.run_folder import COMMIT, DVC_REMOTE, GIT_REMOTE, REMOTE_NAME
 
 LOCK = "dvc.lock"
@@ -78,7 +78,7 @@ def prepare(root: Path, run: str, log: Any) -> Handover | None:
 def _commit_of(root: Path, log: Any) -> str:
     """HEAD, or a commit on top of it with what is not committed."""
     head = git(root, "rev-parse", "--verify", "HEAD").strip()
-    status = git(root, "status", "--porcelain=v1", "--untracked-files=all", "-z").split("\0")
+    status = git(root, "status", "--porcelain=v1", "--no-renames", "--untracked-files=all", "-z").split("\0")
     changed = [line[3:] for line in status if line and line[3:] != LOCK]
     if not changed:
         return head
@@ -132,7 +132,8 @@ def _dvc(root: Path, *words: str) -> None:
     command = [sys.executable, "-m", "dvc", *words]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise InputError(f"`dvc {' '.join(words)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+        said = done.stderr.strip() or done.stdout.strip()
+        raise InputError(f"`dvc {shown(' '.join(words))}` failed: {shown(said)}")
 
 
 def replay_record(root: Path) -> None:
@@ -163,11 +164,11 @@ def read_entry(root: Path, stage: str) -> dict[str, Any] | None:
 
 
 def merge_entries(root: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    """Take entries that workers made into `dvc.lock`, under DVC's own lock."""
+    """Take entries that workers made into `dvc.lock`, under DVC's own lock, which a `dvc pull` may hold."""
     from dvc.repo import Repo  # slow to import
     from dvc.utils.serialize import modify_yaml
 
-    with Repo(str(root)) as repo, repo.lock, modify_yaml(str(root / LOCK)) as content:
+    with Repo(str(root), _wait_for_lock=True) as repo, repo.lock, modify_yaml(str(root / LOCK)) as content:
         content.setdefault("schema", "2.0")
         content.setdefault("stages", {}).update({name: dict(entry) for name, entry in entries.items()})
 

@@ -1,11 +1,12 @@
 """Bringing the inputs of a stage to a host that has none of them; every file is checked before it is used."""
 
-import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from eva.compat.dvc_repo import Output, read_objects
+from eva.compat.dvc_repo import Objects, Output, read_objects
+from eva.integrity.dvc_objects import content_md5
 from flows.dag import stage_name
 from flows.handover import overlap
 from flows.stage import Children, Log, StageError, pull
@@ -38,7 +39,8 @@ def inputs_of(root: Path, stage: str) -> list[str]:
 
     with Repo(str(root)) as repo:
         outs = [Path(out.fs_path) for out in repo.index.outs]
-        (chosen,) = (found for found in repo.index.stages if stage_name(found) == stage)
+        stages = (found for found in repo.index.stages if not found.is_data_source)
+        (chosen,) = (found for found in stages if stage_name(found) == stage)
         deps = {Path(dep.fs_path) for dep in chosen.deps}
     brought = (dep for dep in deps if any(overlap(out, dep) for out in outs))
     return sorted(os.path.relpath(path, root) for path in brought)
@@ -47,21 +49,28 @@ def inputs_of(root: Path, stage: str) -> list[str]:
 def _forget(root: Path, damaged: Iterable[Output]) -> None:
     found = read_objects(root)
     for output in damaged:
-        output.path.unlink()
+        if output.path.is_dir():
+            shutil.rmtree(output.path)
+        else:
+            output.path.unlink(missing_ok=True)
         if found:
-            (found.cache / output.md5[:2] / output.md5[2:]).unlink(missing_ok=True)
+            found.cached(output.md5).unlink(missing_ok=True)
 
 
 def _damaged(root: Path, paths: Iterable[str]) -> list[Output]:
     wanted = [root / path for path in paths]
     found = read_objects(root)
-    files = [o for o in found.outputs if o.path.is_file()] if found else []
-    return [o for o in files if any(overlap(o.path, path) for path in wanted) and _md5(o.path) != o.md5]
+    if found is None:
+        return []
+    read = [o for o in found.outputs if any(overlap(o.path, path) for path in wanted)]
+    return [o for o in read if _is_damaged(o, found)]
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def _is_damaged(output: Output, objects: Objects) -> bool:
+    """Whether a file, or the list of a folder's files in the cache, which DVC believes, has other content."""
+    listed = output.md5.endswith(".dir")
+    path = objects.cached(output.md5) if listed else output.path
+    return path.is_file() and content_md5(path) != output.md5.removesuffix(".dir")
 
 
 def _named(root: Path, outputs: Iterable[Output]) -> str:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -80,8 +80,7 @@ def _lock(device: str, held: ExitStack) -> bool:
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o1777)  # for all users of this host
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-    number = os.open(folder / device.replace(os.sep, "-"), flags, 0o666)
+    number = _opened(folder / device.replace(os.sep, "-"))
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -89,6 +88,15 @@ def _lock(device: str, held: ExitStack) -> bool:
         return False
     held.callback(os.close, number)
     return True
+
+
+def _opened(path: Path) -> int:
+    """The lock file, made if it is absent, and only read: another user who made it may not let us write."""
+    with suppress(FileExistsError):
+        made = os.open(path, os.O_CREAT | os.O_EXCL, 0o644)
+        os.fchmod(made, 0o644)  # whatever the umask
+        os.close(made)
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
 def _in_use() -> set[str]:

@@ -3,8 +3,9 @@
 The others wait; then they find the result on the DVC remote and restore it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
@@ -34,13 +35,18 @@ def one_host(root: Path, stage: str, log: Log) -> Iterator[None]:
     try:
         yield
     finally:
-        _give_back(place, name, log)
+        _try(place.close, name, log)
+    # Who waits for a place that is deleted waits no more; so only now, when the result can be restored.
+    _try(partial(_delete, name), name, log)
 
 
-def _give_back(place: ExitStack, name: str, log: Log) -> None:
+def _delete(name: str) -> None:
+    with get_client(sync_client=True) as client:
+        client.delete_global_concurrency_limit_by_name(name)
+
+
+def _try(give_back: Callable[[], None], name: str, log: Log) -> None:
     try:
-        place.close()
-        with get_client(sync_client=True) as client:
-            client.delete_global_concurrency_limit_by_name(name)
+        give_back()
     except Exception as error:  # another host has deleted it, or the server is away: the lease ends by itself
         log.debug("the place of %s was not given back: %s", name, error)

@@ -46,7 +46,8 @@ class NamedChanges(BaseModel):
 
     name: str | None = Field(
         None,
-        pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$",
+        max_length=60,
+        pattern="^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$",  # what git takes in the name of a reference
         description="Name of the experiment; empty: made of the changes.",
     )
 
@@ -71,7 +72,7 @@ def label(changed: Mapping[str, Any]) -> str:
 
 def experiment_name(chosen: NamedChanges) -> str:
     """The name given, or one made of the changes, that git takes as the name of a reference."""
-    return chosen.name or re.sub(r"[^A-Za-z0-9._]+", "-", label(changes(chosen))).strip("-.")[:100]
+    return chosen.name or re.sub(r"[^A-Za-z0-9._]+", "-", label(changes(chosen)))[:100].strip("-.")
 
 
 def grid(section: str, axes: Mapping[str, Sequence[Any]]) -> list[NamedChanges]:

@@ -49,6 +49,7 @@ AtOnce = Annotated[int, Field(ge=1)]
     persist_result=False,
     on_cancellation=[stop_batches, graph.close],
     on_crashed=[stop_batches, graph.close],
+    on_failure=[stop_batches, graph.close],
 )
 async def pipeline(
     targets: Targets = [],  # noqa: B006 - Prefect shows the default in its form
@@ -83,7 +84,7 @@ async def pipeline(
         await asyncio.to_thread(replay_record, Path.cwd())
     await publish(nodes, rows, Path.cwd())
     await publish_link()
-    if any(row.stage == "register" and row.outcome == "Ran" for row in rows) and DECISION.is_file():
+    if any(row.stage == STAGE and row.outcome == "Ran" for row in rows) and DECISION.is_file():
         tell_gate(read_json(DECISION))
     if progress.failed:
         raise StageError("\n\n".join(row.message for row in rows if row.outcome == "Failed"))

@@ -15,12 +15,12 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run, task_run
 from pydantic import BaseModel
 
+from flows.paging import read_all
 from flows.summary import StageRow
 
 KIND = "stage"
 PATIENCE = 3600.0  # seconds to wait for the server
 PAUSE = 5.0
-PAGE = 200  # the most entries that Prefect's API returns at once
 
 
 class Report(BaseModel):
@@ -59,16 +59,9 @@ def send(report: Report) -> None:
 
 async def read(run: FlowRun) -> dict[str, Report]:
     """The latest report of each stage of a flow run."""
-    found: list[Any] = []
-    chosen = {
-        "flow_run_filter": FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
-        "artifact_filter": ArtifactFilter(type=ArtifactFilterType(any_=[KIND])),
-    }
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+    of_kind = ArtifactFilter(type=ArtifactFilterType(any_=[KIND]))
     async with get_client() as client:
-        while True:
-            page = await client.read_artifacts(**chosen, limit=PAGE, offset=len(found))
-            found.extend(page)
-            if len(page) < PAGE:
-                break
+        found = await read_all(client.read_artifacts, flow_run_filter=of_run, artifact_filter=of_kind)
     reports = (Report.model_validate(artifact.data) for artifact in sorted(found, key=lambda a: a.created))
     return {report.stage: report for report in reports}

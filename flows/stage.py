@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from os import killpg
 from pathlib import Path
@@ -169,7 +169,8 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
     for number, seconds in ENDINGS:
         live = [child for child in children if child.poll() is None]
         for child in live:
-            killpg(child.pid, number)
+            with suppress(ProcessLookupError):  # it has just ended, and its follower has noticed
+                killpg(child.pid, number)
         deadline = time.monotonic() + seconds
         while any(child.poll() is None for child in live) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -12,6 +12,9 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run as current
 from prefect.settings import PREFECT_UI_URL
 
+from eva.record import mlflow_store
+from eva.record.replay import settle_pending
+
 
 def pipeline_run() -> str | None:
     """The outermost flow run that this one belongs to, for `EVA_PIPELINE_RUN` of its stages."""
@@ -35,9 +38,6 @@ def _page_in_mlflow(key: str) -> str | None:
     if not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("http"):
         return None  # a database has no page
     try:
-        from eva.record import mlflow_store  # slow to import
-        from eva.record.replay import settle_pending
-
         settle_pending(Path.cwd())
         opened = mlflow_store.connect(Path.cwd())
         found = opened.find(parent=key)

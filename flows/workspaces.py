@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from eva.errors import InputError
+from eva.hosts.git_source import git
 from eva.settings.params_file import read_settings
 from flows.environment import base_environment
 
@@ -27,6 +28,7 @@ def create(root: Path, name: str, changed: Mapping[str, Any]) -> Path:
     folder = root / FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _require_commit(root)
     git(root, "clone", "--quiet", "--shared", ".", str(folder))
     _carry_uncommitted(root, folder)
     _share_cache(root, folder)
@@ -53,16 +55,14 @@ def save(root: Path, folder: Path, name: str) -> None:
     shutil.rmtree(folder)
 
 
-def git(root: Path, *words: str) -> str:
-    """The output of a git command."""
-    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise InputError(f"`git {words[0]}` in {root}: {done.stderr.strip()}; experiments need a git commit")
-    return done.stdout
+def _require_commit(root: Path) -> None:
+    try:
+        git(root, "rev-parse", "--verify", "HEAD")
+    except InputError as error:
+        raise InputError(f"experiments need a git commit to start from: {error}") from None
 
 
 def _carry_uncommitted(root: Path, folder: Path) -> None:
-    git(root, "rev-parse", "--verify", "HEAD")
     words = ("ls-files", "--modified", "--deleted", "--others", "--exclude-standard", "-z")
     staged = git(root, "diff", "--cached", "--name-only", "-z")
     for name in set(filter(None, (git(root, *words) + staged).split("\0"))):

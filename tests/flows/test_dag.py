@@ -1,5 +1,6 @@
 """The DAG that Prefect sees is DVC's."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from flows.dag import read_dag
 from tests.flows.conftest import STAGES, Project
 
 from eva.errors import InputError
+from eva.settings.profiles import profile_text
 
 
 def test_every_stage_with_its_pool_after_what_it_needs(project: Project) -> None:
@@ -54,6 +56,17 @@ def test_the_real_dag_names_only_pools_that_are_deployed(root: Path) -> None:
     runs_stages = {d["work_pool"]["name"] for d in deployed if d["entrypoint"].endswith(":run_stages")}
 
     assert {node.pool for node in read_dag(root)} == runs_stages
+
+
+def test_a_training_gets_a_gpu_for_each_process(root: Path, tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
+    shutil.copy(root / "dvc.yaml", tmp_path)
+    (tmp_path / "params.yaml").write_text(profile_text(root / "profiles", "paper"))
+    gpus = {node.name.partition("@")[0]: node.gpus for node in read_dag(tmp_path) if node.pool == "gpu"}
+
+    assert gpus["sft"] == gpus["dpo"] == 8
+    assert gpus["generate"] == 1
 
 
 def test_limits_come_from_meta_and_nonsense_is_refused(project: Project) -> None:

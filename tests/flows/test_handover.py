@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -103,6 +104,31 @@ def test_damaged_bytes_never_reach_a_stage(
     assert team.caller.journal() == ["data/esconv.txt", "models/sft-esconv-1.txt"]
 
 
+@pytest.mark.slow
+def test_a_damaged_list_of_a_folder_s_files_is_brought_again(
+    team: Team, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DVC believes the list in its cache, and would restore the files under other names."""
+    folder = team.caller.folder / "data" / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a")
+    assert team.caller.run("-m", "dvc", "add", "data/folder").returncode == 0
+    with (team.caller.folder / "dvc.yaml").open("a") as file:
+        file.write("  uses:\n    cmd: ls data/folder\n    deps: [data/folder]\n    meta: {pool: cpu}\n")
+    assert handover.prepare(Path.cwd(), "p", LOG)
+    (listed,) = (team.caller.folder / ".dvc" / "cache").glob("**/*.dir")
+    damaged = listed.read_bytes().replace(b"a.txt", b"b.txt")
+    listed.chmod(0o644)
+    listed.write_bytes(damaged)
+    listed.chmod(0o444)  # DVC checks what can be written
+    shutil.rmtree(folder)
+
+    bring(Path.cwd(), "uses", stage_environment(None), Children(), LOG)
+
+    assert [path.name for path in folder.iterdir()] == ["a.txt"]
+    assert "brought again: data/folder" in caplog.text
+
+
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server on this machine that speaks S3, with a bucket."""
@@ -174,15 +200,17 @@ def test_the_key_of_a_stage_is_of_its_inputs(team: Team) -> None:
 def test_uncommitted_changes_are_named_and_travel(team: Team, caplog: pytest.LogCaptureFixture) -> None:
     (Path.cwd() / "data" / "raw.txt").write_text("changed")
     (Path.cwd() / "new.py").write_text("print()")
+    git(Path.cwd(), "mv", "stage.py", "moved.py")
     (Path.cwd() / "dvc.lock").write_text("schema: '2.0'\n")
 
     given = handover.prepare(Path.cwd(), "p", LOG)
 
     assert given is not None
-    assert "data/raw.txt, new.py" in caplog.text and "dvc.lock" not in caplog.text
+    assert "data/raw.txt, moved.py, new.py, stage.py" in caplog.text and "dvc.lock" not in caplog.text
     assert git(team.git, "show", f"{given.commit}:data/raw.txt") == "changed"
     assert git(team.git, "rev-parse", "refs/eva/runs/p").strip() == given.commit
-    assert git(Path.cwd(), "diff", "--cached", "--name-only") == ""
+    staged = git(Path.cwd(), "diff", "--cached", "--no-renames", "--name-only").split()
+    assert staged == ["moved.py", "stage.py"]  # as before
 
 
 def test_without_remotes_all_stays_here(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,20 @@ def test_a_killed_holder_frees_its_gpu() -> None:
         pass
 
 
+def test_users_share_the_locks_whatever_their_umask(tmp_path: Path) -> None:
+    """Who did not make a lock file must be able to lock it, and may only read it."""
+    before = os.umask(0o077)
+    try:
+        with lease.leased(1, print, give_up):
+            (lock,) = (tmp_path / "leases").iterdir()
+            assert lock.stat().st_mode & 0o777 == 0o644
+            lock.chmod(0o444)
+            with lease.leased(1, print, give_up) as second:
+                assert second["CUDA_VISIBLE_DEVICES"] == "GPU-b"
+    finally:
+        os.umask(before)
+
+
 def test_more_than_the_host_has_is_refused() -> None:
     with pytest.raises(InputError, match=r"wants 3 GPUs .* this host has 2"), lease.leased(3, print, give_up):
         pass

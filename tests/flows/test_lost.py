@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 from flows import batches, lost_runs, waiting, watch
+from flows.stage import StageError
 from flows.summary import StageRow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelling, Completed, Crashed, Running
@@ -108,6 +109,24 @@ def test_a_lost_run_is_settled_before_another_one_starts(monkeypatch: pytest.Mon
     state, _ = await_end(monkeypatch, Running(), Crashed(message="no heartbeat"))
 
     assert (state.name, state.message) == (watch.REPLACED, "no heartbeat")
+
+
+def test_outputs_that_cannot_be_had_fail_their_stage_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise StageError("`dvc pull` failed")
+
+    monkeypatch.setattr(batches, "merge_entries", lambda *_: None)
+    monkeypatch.setattr(batches, "pull", refuse)
+    rows = [StageRow("sft", "gpu", "Ran", 1.0, entry={"cmd": "x"}), StageRow("dpo", "gpu", "Not run", 0.0)]
+
+    taken = batches._take_back(rows, logging.getLogger("test"))
+
+    assert [(row.outcome, row.message) for row in taken] == [
+        ("Failed", "`dvc pull` failed"),
+        ("Not run", ""),
+    ]
 
 
 @pytest.fixture

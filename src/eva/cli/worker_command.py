@@ -56,6 +56,7 @@ def _become_worker(addresses: Addresses, pool: str, queue: str, limit: int, home
         GIT_REMOTE: addresses.git_remote,
         DVC_REMOTE: addresses.dvc_remote,
         HOME: str(home),
+        "DO_NOT_TRACK": "true",
         "PREFECT_CLIENT_MAX_RETRIES": "8",  # a run outlasts a server that is away for minutes
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "EVA_CHECKPOINTS": os.environ.get("EVA_CHECKPOINTS", str(home / "checkpoints")),

@@ -1,13 +1,13 @@
 """The folders of a DVC repository's objects and the outputs that they belong to, from DVC's own index."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 TRIED = "3.67"
 
@@ -32,6 +32,10 @@ class Objects:
     remote: Path | None
     address: str | None
     outputs: tuple[Output, ...]
+
+    def cached(self, md5: str) -> Path:
+        """The path in the cache of the object with this md5; it may not exist."""
+        return self.cache / md5[:2] / md5[2:]
 
 
 def read_objects(root: Path) -> Objects | None:
@@ -90,7 +94,7 @@ def remote_problem(root: Path) -> str | None:
     try:
         with Repo(str(root)) as repo:
             store = repo.cloud.get_remote_odb()
-            probe = store.fs.join(store.path, f"probe-{os.getpid()}")
+            probe = store.fs.join(store.path, f"probe-{uuid4().hex}")
             store.fs.makedirs(store.path, exist_ok=True)
             store.fs.pipe_file(probe, b"eva")
             store.fs.rm_file(probe)

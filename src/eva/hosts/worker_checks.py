@@ -7,13 +7,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from eva.compat.dvc_repo import remote_problem
 from eva.errors import InputError, raise_if
 from eva.hosts import constraints
-from eva.hosts.git_source import clone, git, mirror, require_commit
+from eva.hosts.git_source import clone, git, mirror, require_commit, shown
 from eva.hosts.run_folder import configure_dvc
 
 SECONDS = 10.0  # that the server has to answer
@@ -57,11 +59,14 @@ def _check_source(addresses: Addresses, revision: str, home: Path) -> str:
     commit = _resolve(repository, revision, addresses.git_remote)
     text = git(repository, "show", f"{commit}:{constraints.FILE}")
     constraints.require_installed(text, commit)
-    probe = home / "probe"
-    clone(repository, commit, probe)
-    configure_dvc(probe, addresses.dvc_remote, home)
-    if problem := remote_problem(probe):
-        raise InputError(f"the DVC remote {addresses.dvc_remote} cannot be used from this host: {problem}")
+    with TemporaryDirectory(dir=home, prefix="probe-") as folder:
+        probe = Path(folder) / "clone"
+        clone(repository, commit, probe)
+        configure_dvc(probe, addresses.dvc_remote, home)
+        problem = remote_problem(probe)
+    if problem:
+        remote = shown(addresses.dvc_remote)
+        raise InputError(f"the DVC remote {remote} cannot be used from this host: {shown(problem)}")
     return constraints.digest(text)
 
 
@@ -79,7 +84,7 @@ def _check_pool(server: str, pool: str) -> str:
         found = _ask(server, f"/work_pools/{pool}")
     except urllib.error.HTTPError as error:
         raise InputError(_refusal(error, server, pool)) from error
-    except (OSError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise InputError(
             f"Prefect does not answer at {server} ({reason}); give --server the address that ends in /api"

@@ -51,7 +51,7 @@ def find_damaged(paths: Iterable[Path], uses: Uses, on_bytes: Callable[[int], ob
     """The objects whose md5 differs from their name; `on_bytes` is called with the size of each one read."""
     for path in paths:
         name = path.parent.name + path.name
-        if _md5(path) != name.removesuffix(".dir"):
+        if content_md5(path) != name.removesuffix(".dir"):
             yield Damaged(path, name, tuple(uses.get(name, ())))
         on_bytes(path.stat().st_size)
 
@@ -68,7 +68,7 @@ def unstored(objects: Objects, held: Iterable[Path]) -> list[Output]:
 def _as_listed(output: Output) -> bool:
     if output.md5.endswith(".dir"):
         return output.path.is_dir()
-    return output.path.is_file() and _md5(output.path) == output.md5
+    return output.path.is_file() and content_md5(output.path) == output.md5
 
 
 def linked(paths: Iterable[Path]) -> list[Path]:
@@ -86,7 +86,7 @@ def repair(damaged: Damaged, objects: Objects, root: Path) -> bool:
     same = [store / damaged.md5[:2] / damaged.md5[2:] for store in stores]
     whole = [] if damaged.md5.endswith(".dir") else [output.path for output in damaged.outputs]
     for copy in [*same, *whole]:
-        if copy != damaged.path and copy.is_file() and _md5(copy) == damaged.md5.removesuffix(".dir"):
+        if copy != damaged.path and copy.is_file() and content_md5(copy) == damaged.md5.removesuffix(".dir"):
             _put(copy, damaged.path)
             return True
     in_cache = damaged.path.is_relative_to(objects.cache)
@@ -97,7 +97,7 @@ def _fetched(damaged: Damaged, root: Path) -> bool:
     aside = damaged.path.with_name(f"{damaged.path.name}.damaged")
     damaged.path.replace(aside)  # DVC fetches only missing objects
     fetch_again(root, sorted({output.stage for output in damaged.outputs}))
-    if damaged.path.is_file() and _md5(damaged.path) == damaged.md5.removesuffix(".dir"):
+    if damaged.path.is_file() and content_md5(damaged.path) == damaged.md5.removesuffix(".dir"):
         aside.unlink()
         return True
     aside.replace(damaged.path)
@@ -118,7 +118,8 @@ def _put(copy: Path, path: Path) -> None:
         raise
 
 
-def _md5(path: Path) -> str:
+def content_md5(path: Path) -> str:
+    """The md5 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 

@@ -106,7 +106,7 @@ def _faulty_trainings(store: Path, objects: Objects | None) -> Iterator[str]:
         for name, entry in (read_manifest(folder) or {}).items():
             path = folder / name
             if objects and not path.is_file():  # DVC holds it
-                path = objects.cache / entry["md5"][:2] / entry["md5"][2:]
+                path = objects.cached(entry["md5"])
             if fault := file_fault(path, entry):
                 yield f"training {folder}: {name}: {fault}; delete the folder to train it again"
         for checkpoint in sorted(folder.glob("trainer/checkpoint-*")):

@@ -1,0 +1,46 @@
+"""`eva worker` names all that is wrong with a host at once."""
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from eva.cli import app
+from eva.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVA_WORKER_HOME", str(tmp_path / "home"))
+
+
+def problems(server: str) -> tuple[str, ...]:
+    given = ["--pool", "gpu", "--server", server, "--git", "https://u:secret@127.0.0.1:9/eva.git"]
+    error = CliRunner().invoke(app, ["worker", *given, "--dvc", "/absent"]).exception
+    assert isinstance(error, InputError)
+    return error.problems
+
+
+@pytest.mark.parametrize("server", ["http://127.0.0.1:9/api", "http://127.0.0.1:port/api"])
+def test_server_and_git_remote_are_named_together(server: str) -> None:
+    remote, api = problems(server)
+
+    assert remote.startswith("the git remote https://127.0.0.1:9/eva.git cannot be read")
+    assert "secret" not in remote
+    assert api.startswith(f"Prefect does not answer at {server}")
+
+
+def test_a_server_that_speaks_no_http_is_named() -> None:
+    def greet(server: socket.socket) -> None:
+        taken, _ = server.accept()
+        with taken:
+            taken.recv(1000)
+            taken.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=greet, args=(server,), daemon=True).start()
+        _, api = problems(f"http://127.0.0.1:{server.getsockname()[1]}/api")
+
+    assert "Prefect does not answer at" in api and "SSH-2.0" in api
