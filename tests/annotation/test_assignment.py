@@ -11,10 +11,10 @@ import pytest
 from docs.studies.simulated_annotators import invented
 from tests.annotation.conftest import NewRound
 
-from eva.annotation.assignment import Workload, by_item
+from eva.annotation.assignment import Workload
 from eva.annotation.round_export import plan_round, write_round
 from eva.annotation.round_key import Kind, Round
-from eva.data.candidates import write_candidates
+from eva.data.candidates import by_item, write_candidates
 from eva.errors import InputError
 
 

@@ -138,6 +138,15 @@ def test_all_problems_of_an_export_at_once(new_round: NewRound, folder: Path) ->
     assert len(found) == 7
 
 
+def test_a_result_that_is_no_object_is_no_export(new_round: NewRound, folder: Path) -> None:
+    made = new_round()
+    tasks = annotated(folder, [1], best_first(made))
+    tasks[0]["annotations"][0]["result"] = ["ranked"]
+    assert problems(made, folder, tasks) == (
+        "export.json: is no Label Studio export; export the project with type `JSON`",
+    )
+
+
 def test_a_level_that_is_none(new_round: NewRound, folder: Path) -> None:
     made = new_round(Kind.LEVELS)
     tasks = annotated(folder, [1], lambda data: {"choices": ["7" if data["letter"] == "b" else "1"]})

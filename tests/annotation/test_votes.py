@@ -5,9 +5,10 @@ from fractions import Fraction
 import pytest
 from docs.studies.simulated_annotators import invented
 
-from eva.annotation.assignment import Task, by_item
+from eva.annotation.assignment import Task
 from eva.annotation.task_answers import Answer
 from eva.annotation.votes import MOST_AGAINST, Decision, decide_levels, decide_rankings
+from eva.data.candidates import by_item
 
 ITEMS = by_item(invented(1, 1))
 ((ITEM, FOUND),) = ITEMS.items()

@@ -9,8 +9,9 @@ import pytest
 from eva.collection import curating
 from eva.collection.collecting import Collected
 from eva.collection.collecting import write as write_candidates
-from eva.collection.pairs import Pair, pairs_by_fit
+from eva.collection.pairs import Pair, pairs_by_fit, pairs_by_rank
 from eva.collection.rankers import lifts, rank
+from eva.collection.set_tables import counted
 from eva.data.candidates import HUMAN, Candidate, Ranked, write_ranked
 from eva.data.dialogue import Dialogue, SupporterTurn, Turn
 from eva.data.evad import load_evad
@@ -89,7 +90,9 @@ def test_pairs_follow_the_corpus_splits_and_leave_out_what_is_not_sure(folder: P
 def test_the_folder_holds_card_metadata_checks_and_v(folder: Path) -> None:
     made = folder / "set"
     assert folder_fault(made) is None
+    records = json.loads((made / "EVAD.json").read_text())
     card = (made / "README.md").read_text()
+    assert [key for key in records[0] if f"| `{key}` |" not in card] == []
     assert "| train, the paper's | 5,157 | 937 | 1,209 | 1,182 | 1,829 | 0 |" in card
     assert "People ranked the candidates" in card
     metadata = json.loads((made / "croissant.json").read_text())
@@ -164,6 +167,20 @@ def test_a_training_response_that_is_nearly_a_held_out_one_is_left_out() -> None
     ]
     with pytest.raises(InputError, match=r"no pair is left to train on .*'copy_across_splits': 1"):
         curating.assemble(pairs, {}, SPLITS)
+
+
+def test_an_answer_of_a_judge_that_is_no_order_is_no_low_agreement() -> None:
+    ranked = [_ranked(ITEMS[0], 7), _ranked(ITEMS[1])]
+    assert pairs_by_rank(CANDIDATES, ranked)[1] == {"not_ranked": len(ITEMS) - 2, "low_agreement": 1}
+    by_judge = pairs_by_rank(CANDIDATES, ranked, "judged")[1]
+    assert by_judge == {"not_ranked": len(ITEMS) - 2, "order_unreadable": 1}
+
+
+def test_two_unknown_levels_are_not_one_level() -> None:
+    turn = next(SPLITS["train"][0].supporter_turns())
+    one, other = (Candidate.at(turn, text, None, "m") for text in ("One.", "Other."))
+    own = [Pair(one, other, None, None, _ranked(ITEMS[0])), Pair(one, other, 2, 2, _ranked(ITEMS[0]))]
+    assert counted({"train": own})["same_level"] == 1
 
 
 def test_human_candidates_are_named_in_the_source() -> None:

@@ -83,6 +83,13 @@ def test_names_that_point_nowhere(
         load_settings(raw)
 
 
+def test_a_set_is_of_the_corpus_of_its_collection(raw: dict[str, Any]) -> None:
+    raw["collect"] = {"mine": {"corpus": "esconv", "model": "models/backbone/smollm2"}}
+    raw["curate"] = {"mine": {"corpus": "ed", "collection": "mine", "ranking": "ranked.jsonl"}}
+    with pytest.raises(InputError, match=r"`curate.mine.corpus` is 'ed', its collection's 'esconv'"):
+        load_settings(raw)
+
+
 def test_a_stage_reads_its_sections_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("report: not even a mapping\nregister: {}\nvariants: {base: {acquire: no, align: 3}}\n")

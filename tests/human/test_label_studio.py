@@ -116,7 +116,7 @@ def test_unequal_numbers_of_ratings(study: Path) -> None:
     "export", [{"a": 1}, [{"item": "item_01", "comfortness": "left"}], [{"data": {}, "annotations": [1]}]]
 )
 def test_another_type_of_export(study: Path, export: object) -> None:
-    assert "export with type `JSON`" in refusal(study, export)
+    assert "export the project with type `JSON`" in refusal(study, export)
 
 
 def test_an_export_without_annotations(study: Path) -> None:

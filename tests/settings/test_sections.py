@@ -43,6 +43,7 @@ BAD: Sequence[tuple[str, Any, str]] = [
     ("preferences.valid_share", 0.0, "greater than 0"),
     ("preferences.valid_share", 1.0, "less than 1"),
     ("validate.max_label_share", 0.0, "greater than 0"),
+    ("collect", {"a": {"corpus": "esconv", "model": "m", "how": "samples", "samples": 1}}, "one candidate"),
     ("data.evad", "data/raw/it's.json", "a quotation mark or a line break"),
     ("corpora.esconv.path", "data/raw\n/esconv", "a quotation mark or a line break"),
     ("capability.after", "base", "`capability.before` is the same"),

@@ -134,16 +134,17 @@ def _signs(made: Round, own: Sequence[Answer], given: Sequence[Answer]) -> Itera
     if place is not None:
         share = places.count(place) / len(places)
         yield f"constant: response {chr(97 + place)} of the screen is the best in {share:.0%} of the tasks"
-    yield from _constant_level(own, given, texts)
+    yield from _constant_level(first_answers(own), first_answers(given), texts)
 
 
 def _constant_level(
     own: Sequence[Answer], given: Sequence[Answer], texts: Mapping[tuple[str, str], Candidate]
 ) -> Iterator[str]:
     mine = {subject: level for answer in own for subject, level in _levels(answer, texts)}
+    names = {answer.annotator for answer in own}
     others: dict[tuple[str, str], Array] = {subject: np.full(5, 0.5 / 5) for subject in mine}
     for answer in given:
-        if answer.annotator != own[0].annotator:
+        if answer.annotator not in names:
             for subject, level in _levels(answer, texts):
                 if subject in others:
                     others[subject][level] += 1

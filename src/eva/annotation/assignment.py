@@ -11,6 +11,7 @@ from eva.errors import raise_if
 
 MANY = 50  # items of an annotator from which on some are shown twice, unless told otherwise
 REPEATS = 5
+_LETTERS = 26  # name the responses of a screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +43,16 @@ class Workload:
             for name, found in items.items()
             if len(found) < fewest
         ]
+        problems += [
+            f"item {name} has {len(found)} candidates: a screen has letters for {_LETTERS}"
+            for name, found in items.items()
+            if len(found) > _LETTERS
+        ]
         if self.per_item > self.annotators:
             problems.append(f"--per-item {self.per_item}: there are {self.annotators} annotators")
         if (self.repeats or 0) > len(items):
             problems.append(f"--repeats {self.repeats}: there are {len(items)} items")
         raise_if(problems, "export", listed=20)
-
-
-def by_item(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
-    """The candidates of each item, in the order of the file."""
-    items: dict[str, list[Candidate]] = {}
-    for one in candidates:
-        items.setdefault(one.item, []).append(one)
-    return items
 
 
 def assign_dialogues(

@@ -10,6 +10,8 @@ from eva.annotation.label_studio_round import RANKED, UNUSABLE
 from eva.annotation.level_descriptions import LABELS
 from eva.annotation.round_key import Kind, RoundKey
 from eva.annotation.task_answers import Answer, answer_faults, by_index
+from eva.errors import InputError
+from eva.human.label_studio_export import Annotation, read_tasks
 
 _UNSORTED = "_"  # Label Studio's name for what was moved into no bucket
 _LEVELS = {str(level): level for level in LABELS}
@@ -27,27 +29,26 @@ class Export:
 def read_export(path: Path, raw: Sequence[Any], key: RoundKey) -> Export:
     """Read the tasks of an export.
 
-    The name of an annotator is `label_studio:` and the id (or e-mail address) of the user. In a round of
-    levels, in which a task is one candidate, an answer holds those candidates of the item that the user
-    got.
+    In a round of levels, in which a task is one candidate, an answer holds those candidates of the item
+    that the user got.
     """
+    try:
+        tasks = read_tasks(path, raw)
+    except InputError as error:
+        return Export(problems=[str(error)])
     found = Export()
-    if not all(_is_task(task) for task in raw):
-        found.problems.append(f"{path.name}: is no Label Studio export; export the project with type `JSON`")
-        return found
     known = {task.name: task for task in key.shared}
     parts: dict[tuple[str, str], list[_Part]] = {}
-    for number, task in enumerate(raw, start=1):
-        place = f"{path.name} task {number}"
-        if fault := _task_fault(task["data"], known, key):
-            found.problems.append(f"{place}: {fault}")
+    for task in tasks:
+        if fault := _task_fault(task.data, known, key):
+            found.problems.append(f"{task.place}: {fault}")
             continue
-        for order, annotation in enumerate(task["annotations"], start=1):
-            part = _Part(task["data"], annotation, f"{place} annotation {order}")
-            if annotation.get("was_cancelled"):
-                found.skipped.append(f"{part.place}: {part.annotator} skipped it")
+        for one in task.annotations:
+            if one.skipped:
+                found.skipped.append(f"{one.place}: {one.annotator} skipped it")
             else:
-                parts.setdefault((part.annotator, task["data"]["task"]), []).append(part)
+                part = _Part(one, _index(task.data.get("letter", "a")))
+                parts.setdefault((one.annotator, task.data["task"]), []).append(part)
     for (annotator, name), several in parts.items():
         faults = list(_faults(known[name], several, key.kind))
         found.problems += faults
@@ -56,41 +57,27 @@ def read_export(path: Path, raw: Sequence[Any], key: RoundKey) -> Export:
     return found
 
 
+@dataclass(frozen=True, slots=True)
 class _Part:
-    """One annotation: of an item, or of one response of an item."""
+    """One annotation: of an item, or of the response of an item at the place `index`."""
 
-    def __init__(self, data: Mapping[str, Any], annotation: Mapping[str, Any], place: str) -> None:
-        user = annotation.get("completed_by")
-        if isinstance(user, dict):  # exports hold the id or, with some settings, an object
-            user = user.get("id") or user.get("email")
-        self.annotator, self.place = f"label_studio:{user}", place
-        self.index = _index(data.get("letter", "a"))
-        self.seconds = annotation.get("lead_time")
-        self.values = {one.get("from_name"): one.get("value") or {} for one in annotation["result"]}
+    said: Annotation
+    index: int
 
     def bucket(self, name: str) -> list[int]:
         """Places of the responses in a bucket."""
-        ids = self.values.get("ranking", {}).get("ranker", {}).get(name, [])
+        ids = self.said.values.get("ranking", {}).get("ranker", {}).get(name, [])
         return [_index(one) for one in ids]
 
     def level(self) -> str:
         """The label that was chosen, or nothing."""
-        chosen = self.values.get("level", {}).get("choices", [])
+        chosen = self.said.values.get("level", {}).get("choices", [])
         return str(chosen[0]) if len(chosen) == 1 else ""
 
 
 def _index(letter: Any) -> int:
     """The place of the response with this letter; -1, which none has, for anything else."""
     return ord(letter) - ord("a") if isinstance(letter, str) and len(letter) == 1 else -1
-
-
-def _is_task(task: Any) -> bool:
-    return (
-        isinstance(task, dict)
-        and isinstance(task.get("data"), dict)
-        and isinstance(task.get("annotations"), list)
-        and all(isinstance(one, dict) and isinstance(one.get("result"), list) for one in task["annotations"])
-    )
 
 
 def _task_fault(data: Mapping[str, Any], known: Mapping[str, Task], key: RoundKey) -> str | None:
@@ -105,10 +92,10 @@ def _faults(task: Task, parts: Sequence[_Part], kind: Kind) -> Iterator[str]:
     """What is wrong with the annotations of one user for one item."""
     seen: dict[int, _Part] = {}
     for part in parts:
-        who = f"{part.place}: {part.annotator}"
+        who = f"{part.said.place}: {part.said.annotator}"
         earlier = seen.setdefault(part.index, part)
         if earlier is not part:
-            yield f"{who} answered {task.name} already, in {earlier.place}"
+            yield f"{who} answered {task.name} already, in {earlier.said.place}"
         elif kind is Kind.LEVELS:
             if part.level() not in (*_LEVELS, UNUSABLE) or not 0 <= part.index < len(task.shown):
                 yield f"{who} chose the level {part.level()!r} of {task.name}, expected 0 to 4"
@@ -120,7 +107,7 @@ def _faults(task: Task, parts: Sequence[_Part], kind: Kind) -> Iterator[str]:
 
 
 def _answer(annotator: str, task: Task, parts: Sequence[_Part], kind: Kind) -> Answer:
-    times = [part.seconds for part in parts if isinstance(part.seconds, int | float)]
+    times = [part.said.seconds for part in parts if part.said.seconds is not None]
     is_ranking = kind is Kind.RANKING
     labelled = [] if is_ranking else [(task.shown[part.index], part.level()) for part in parts]
     flagged = tuple(name for name, level in labelled if level == UNUSABLE)
@@ -130,6 +117,6 @@ def _answer(annotator: str, task: Task, parts: Sequence[_Part], kind: Kind) -> A
         order=by_index(task, parts[0].bucket(RANKED)),
         levels=tuple((name, _LEVELS[level]) for name, level in labelled if level != UNUSABLE),
         unusable=by_index(task, parts[0].bucket(UNUSABLE)) if is_ranking else flagged,
-        seconds=float(sum(times)) if len(times) == len(parts) else None,
-        place=parts[0].place,
+        seconds=sum(times) if len(times) == len(parts) else None,
+        place=parts[0].said.place,
     )

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from eva.annotation import label_studio_round
-from eva.annotation.assignment import Task, Workload, assign_dialogues, by_item, shared_tasks
+from eva.annotation.assignment import Task, Workload, assign_dialogues, shared_tasks
 from eva.annotation.offline_page import page_of
 from eva.annotation.round_key import CANDIDATES_FILE, Kind, Round, RoundKey
 from eva.artifacts import digest_file, fingerprint, new_folder, write_json, write_text
-from eva.data.candidates import read_candidates
+from eva.data.candidates import FEWEST_RANKED, by_item, read_candidates
 from eva.errors import InputError
 
 PAGES, LABEL_STUDIO, ANSWERS = "pages", "label_studio", "answers"
@@ -24,7 +24,7 @@ def plan_round(candidates: Path, kind: Kind, work: Workload) -> Round:
         InputError: the file is damaged, or holds too little for the workload.
     """
     items, sha256 = by_item(read_candidates(candidates)), digest_file(candidates)
-    work.check(items, fewest=2 if kind is Kind.RANKING else 1)
+    work.check(items, fewest=FEWEST_RANKED if kind is Kind.RANKING else 1)
     rng = np.random.default_rng([work.seed, int(sha256[:16], 16)])
     assignments, shared = assign_dialogues(items, work, rng), shared_tasks(items, rng)
     drawn = [sha256, kind, sorted(assignments), _orders(assignments, shared)]

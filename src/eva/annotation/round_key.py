@@ -9,9 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from eva.annotation.assignment import Task, by_item
+from eva.annotation.assignment import Task
 from eva.artifacts import digest_file, read_json, write_json
-from eva.data.candidates import Candidate, read_candidates
+from eva.data.candidates import Candidate, by_item, read_candidates
 from eva.errors import InputError, raise_if
 
 KEY_FILE = "key.json"
@@ -57,7 +57,7 @@ class RoundKey:
             assignments = {name: _tasks(tasks) for name, tasks in given["assignments"].items()}
             return cls(**{**given, "kind": Kind(given["kind"]), "assignments": assignments,
                           "shared": _tasks(given["shared"])})  # fmt: skip
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise InputError(f"{path}: it was edited ({error}); use the file of the export") from None
 
 

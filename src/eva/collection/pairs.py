@@ -60,15 +60,18 @@ class Pair:
 def pairs_by_rank(
     candidates: Sequence[Candidate], ranked: Sequence[Ranked], machine: str = ""
 ) -> tuple[list[Pair], dict[str, int]]:
-    """The best and the worst candidate of each item that agreement keeps, and the items left out."""
+    """The best and the worst candidate of each item that is kept, and the items left out.
+
+    People's are left out for low agreement, a judge's where its answer is no order.
+    """
     known = {(one.item, one.candidate): one for one in candidates}
     pairs = []
     for one in (one for one in ranked if one.kept):
         best, worst = known[one.item, one.order[0]], known[one.item, one.order[-1]]
         pairs.append(Pair(best, worst, best.level, worst.level, one, machine))
     items = {one.item for one in candidates}
-    kept = sum(one.kept for one in ranked)
-    return pairs, {"not_ranked": len(items) - len(ranked), "low_agreement": len(ranked) - kept}
+    why = "order_unreadable" if machine else "low_agreement"
+    return pairs, {"not_ranked": len(items) - len(ranked), why: len(ranked) - len(pairs)}
 
 
 def pairs_by_fit(

@@ -32,9 +32,7 @@ class Judged:
     about: dict[str, Any]
 
 
-def rank(
-    folder: Path, ranking: Path, splits: Mapping[str, Sequence[Dialogue]], answers: Path, seed: int = 0
-) -> Judged:
+def rank(folder: Path, ranking: Path, splits: Mapping[str, Sequence[Dialogue]], answers: Path) -> Judged:
     """Pairs from the candidates in `folder`, ranked by `ranking`.
 
     That is a `ranked.jsonl`, or the folder of a level classifier or of an endpoint.
@@ -47,7 +45,7 @@ def rank(
         ranked = read_ranked(ranking, candidates)
         pairs, left_out = pairs_by_rank(candidates, ranked, _machine_of(ranked))
     elif is_served(ranking):
-        ranked = rank_by_judge(candidates, Served.read(ranking / FILE), Answers(answers), seed)
+        ranked = rank_by_judge(candidates, Served.read(ranking / FILE), Answers(answers), seed=0)
         pairs, left_out = pairs_by_rank(candidates, ranked, _JUDGED)
     elif (ranking / "labels.json").is_file():
         pairs, ranked, left_out = _by_levels(candidates, ranking, splits["train"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from eva.artifacts import digest_path
-from eva.data.candidates import Candidate, Ranked
+from eva.data.candidates import Candidate, Ranked, by_item
 from eva.data.responses import Response
 from eva.errors import InputError
 from eva.generation.answers import Answers, Request
@@ -95,9 +95,7 @@ def read_order(text: str, n: int) -> list[int] | None:
 
 
 def _shuffled(candidates: Sequence[Candidate], seed: int) -> list[list[Candidate]]:
-    items: dict[str, list[Candidate]] = {}
-    for one in candidates:
-        items.setdefault(one.item, []).append(one)
+    items = by_item(candidates)
     for item, own in items.items():
         random.Random(f"{seed}:{item}").shuffle(own)  # noqa: S311 - a draw that must repeat
     return list(items.values())

@@ -27,7 +27,9 @@ def counted(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, Any]:
             "chosen": _mean(len(pair.chosen.text.split()) for pair in everything),
             "rejected": _mean(len(pair.rejected.text.split()) for pair in everything),
         },
-        "same_level": sum(pair.chosen_level == pair.rejected_level for pair in everything),
+        "same_level": sum(
+            pair.chosen_level is not None and pair.chosen_level == pair.rejected_level for pair in everything
+        ),
         "sources": dict(sorted(Counter(pair.source for pair in everything).items())),
         "annotators": dict(sorted(Counter(str(pair.ranked.annotators) for pair in everything).items())),
         "mean_against": _mean(pair.ranked.against for pair in everything),

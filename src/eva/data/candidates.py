@@ -76,6 +76,14 @@ class Ranked:
     ranker: str = PEOPLE
 
 
+def by_item(candidates: Iterable[Candidate]) -> dict[str, list[Candidate]]:
+    """The candidates of each item, in the order of the file."""
+    items: dict[str, list[Candidate]] = {}
+    for one in candidates:
+        items.setdefault(one.item, []).append(one)
+    return items
+
+
 def write_candidates(path: Path, candidates: Iterable[Candidate]) -> int:
     """Write `candidates.jsonl` atomically; returns the number of lines."""
     return write_jsonl(path, (one.to_dict() for one in candidates))
@@ -102,9 +110,7 @@ def read_ranked(path: Path, candidates: Sequence[Candidate]) -> list[Ranked]:
     Raises:
         InputError: lists every line with a wrong value, an unknown item or candidate, or a repeated item.
     """
-    known: dict[str, set[str]] = {}
-    for one in candidates:
-        known.setdefault(one.item, set()).add(one.candidate)
+    known = {item: {one.candidate for one in own} for item, own in by_item(candidates).items()}
     ranked, problems = [], []
     for number, row, why in _rows(path):
         faults = [why] if why else list(_ranking_faults(row, known))

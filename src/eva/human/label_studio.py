@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from eva.artifacts import read_json
 from eva.errors import InputError
 from eva.human.forms import Criterion, Form
+from eva.human.label_studio_export import ExportedTask, read_tasks
 from eva.human.sheets import CONVERSATION, Record, Shown
 
 
@@ -69,52 +70,24 @@ def tasks(form: Form, items: Iterable[Shown]) -> list[dict[str, Any]]:
 
 
 def read_export(path: Path, form: Form) -> tuple[list[Record], list[str]]:
-    """The records of an export of type JSON, and its problems; skipped annotations are ignored.
-
-    The name of a rater is `label_studio:` and the id (or e-mail address) of the annotating user.
-    """
+    """The records of an export of type JSON, and its problems; skipped annotations are ignored."""
     try:
-        raw = read_json(path)
+        tasks = read_tasks(path, read_json(path))
     except InputError as error:
         return [], [str(error)]
-    if not isinstance(raw, list) or not all(_is_task(task) for task in raw):
-        return [], [
-            f"{path.name}: not a list of tasks with `data` and `annotations`; export with type `JSON`"
-        ]
-    return [
-        record for number, task in enumerate(raw, start=1) for record in _records(path, number, task, form)
-    ], []
+    return [record for task in tasks for record in _records(task, form)], []
 
 
-def _is_task(task: Any) -> bool:
-    return (
-        isinstance(task, dict)
-        and isinstance(task.get("data"), dict)
-        and isinstance(task.get("annotations"), list)
-        and all(isinstance(one, dict) and isinstance(one.get("result"), list) for one in task["annotations"])
-    )
-
-
-def _records(path: Path, number: int, task: Mapping[str, Any], form: Form) -> Iterator[Record]:
-    data = task["data"]
-    for order, annotation in enumerate(task["annotations"], start=1):
-        if annotation.get("was_cancelled"):
-            continue
-        chosen = {one.get("from_name"): one.get("value") or {} for one in annotation["result"]}
-        yield Record(
-            place=f"{path.name} task {number} annotation {order}",
-            rater=f"label_studio:{_user(annotation.get('completed_by'))}",
-            item=str(data.get("item", "")),
-            answers={one.name: _choice(chosen.get(one.name, {})) for one in form.criteria},
-            responses=tuple(str(data.get(column, "")) for column in form.columns),
-        )
-
-
-def _user(completed_by: Any) -> str:
-    """The id of the user; exports have it directly or, with some settings, inside an object."""
-    if isinstance(completed_by, dict):
-        return str(completed_by.get("id") or completed_by.get("email"))
-    return str(completed_by)
+def _records(task: ExportedTask, form: Form) -> Iterator[Record]:
+    for one in task.annotations:
+        if not one.skipped:
+            yield Record(
+                place=one.place,
+                rater=one.annotator,
+                item=str(task.data.get("item", "")),
+                answers={asked.name: _choice(one.values.get(asked.name, {})) for asked in form.criteria},
+                responses=tuple(str(task.data.get(column, "")) for column in form.columns),
+            )
 
 
 def _choice(value: Mapping[str, Any]) -> str:

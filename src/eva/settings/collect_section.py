@@ -1,8 +1,8 @@
 """Section `collect` of `params.yaml`: rows of candidates to collect; none by default."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eva.settings.section import Name, Place, Positive, Section
 
@@ -19,7 +19,7 @@ class Collection(Section):
         "levels",
         description="levels: one response by each of Table 6's prompts; samples: several by Table 3's",
     )
-    samples: Positive = Field(4, description="how: samples: responses to each turn")
+    samples: Positive = Field(4, le=25, description="how: samples: responses to each turn")
     train: Positive | None = Field(None, description="train dialogues, evenly spaced; null: all")
     valid: Positive | None = Field(None, description="valid dialogues, evenly spaced; null: all")
     turns: Positive | None = Field(
@@ -31,3 +31,9 @@ class Collection(Section):
         None, gt=0, description="most that all requests may cost, by the endpoint's prices; null: no limit"
     )
     seed: int = Field(0, ge=0, description="seed of sampling")
+
+    @model_validator(mode="after")
+    def _two_candidates(self) -> Self:
+        if self.how == "samples" and self.samples == 1 and not self.human:
+            raise ValueError("`samples: 1` gives one candidate, and ranking needs two; raise it")
+        return self

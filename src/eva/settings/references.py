@@ -62,6 +62,9 @@ def _curate_rows(
     for name, row in curate.items():
         yield from _absent(f"curate.{name}.corpus", [row.corpus], corpora)
         yield from _absent(f"curate.{name}.collection", [row.collection], collect)
+        theirs = collect[row.collection].corpus if row.collection in collect else row.corpus
+        if theirs != row.corpus:
+            yield f"`curate.{name}.corpus` is {row.corpus!r}, its collection's {theirs!r}; name the same."
 
 
 def _level_classifier_rows(

@@ -5,11 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from eva.data.dialogue import LEVELS
 from eva.data.evad import SOURCES
 from eva.data.near_duplicates import near_pairs
 from eva.validation.frames import normalise
-from eva.validation.suites import Rule, between, in_set, null, present, unique
+from eva.validation.suites import Rule, between, in_set, level_rules, null, present, unique
 
 _COLUMNS = [
     *("split", "dialogue", "turn", "pair", "same_text", "chosen_words", "rejected_words", "chosen_level"),
@@ -47,21 +46,13 @@ def table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def set_rules() -> list[Rule]:
     """The rules for the one table of a preference set."""
-    levels = list(LEVELS)
     return [
         present("preference pairs"),
         unique("pair_unique", "pair", "a turn has one pair", "the turn has several pairs"),
         in_set("sides_differ", "same_text", [False], "chosen and rejected differ", "both are the same text"),
         between("chosen_said", "chosen_words", "chosen says something", "no words", min_value=1),
         between("rejected_said", "rejected_words", "rejected says something", "no words", min_value=1),
-        in_set("chosen_level", "chosen_level", levels, "levels are 1 to 4", "chosen level {chosen_level!r}"),
-        in_set(
-            "rejected_level",
-            "rejected_level",
-            levels,
-            "levels are 1 to 4",
-            "rejected level {rejected_level!r}",
-        ),
+        *level_rules(),
         in_set("source_known", "source", list(SOURCES), "the source is known", "source {source!r}"),
         between(
             "turn_in_dialogue", "place", "the turn is one of its dialogue", "at {place:.2f}", max_value=1

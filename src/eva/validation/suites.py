@@ -42,7 +42,6 @@ def required_dialogues(corpus: Corpus) -> dict[str, int]:
 
 def preference_rules() -> list[Rule]:
     """The rules for an EVAD file whose histories come from the corpus."""
-    levels = list(LEVELS)
     return [
         present("preference pairs"),
         unique("record_unique", "dialogue", "an ID occurs once", "the ID occurs more than once"),
@@ -60,15 +59,17 @@ def preference_rules() -> list[Rule]:
             "chosen and rejected differ",
             "chosen and rejected are the same text",
         ),
-        in_set("chosen_level", "chosen_level", levels, "levels are 1 to 4", "chosen level {chosen_level!r}"),
-        in_set(
-            "rejected_level",
-            "rejected_level",
-            levels,
-            "levels are 1 to 4",
-            "rejected level {rejected_level!r}",
-        ),
+        *level_rules(),
     ]
+
+
+def level_rules() -> list[Rule]:
+    """The rules for the levels of a pair; either may be unknown."""
+    return [
+        in_set(f"{side}_level", f"{side}_level", list(LEVELS), "levels are 1 to 4",
+               f"{side} level {{{side}_level!r}}")
+        for side in ("chosen", "rejected")
+    ]  # fmt: skip
 
 
 def _splits(corpus: Corpus) -> list[Rule]:
