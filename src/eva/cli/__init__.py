@@ -1,6 +1,7 @@
 """The `eva` command."""
 
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -75,6 +76,18 @@ def main() -> None:
         if extra is None:
             raise
         _fail(f"{error.name} is not installed; install it with `pip install 'eva-mlops[{extra}]'`")
+    except Exception as error:
+        if not _is_of_mlflow(error):
+            raise
+        from eva.record.mlflow_store import unusable
+
+        _fail(str(unusable(Path.cwd(), error)))
+
+
+def _is_of_mlflow(error: Exception) -> bool:
+    """Whether MLflow or its database raised this: it is away, damaged, or refuses what it was asked."""
+    kinds = (("mlflow.exceptions", "MlflowException"), ("sqlalchemy.exc", "SQLAlchemyError"))
+    return any(isinstance(error, getattr(sys.modules.get(module), name, ())) for module, name in kinds)
 
 
 def _fail(message: str) -> NoReturn:

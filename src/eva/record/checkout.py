@@ -3,9 +3,13 @@
 import logging
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from filelock import FileLock
 
 from eva.artifacts import digest_file, fingerprint
 
@@ -55,6 +59,15 @@ def answer_store(root: Path) -> Path:
     """
     given = os.environ.get("EVA_ANSWERS")
     return Path(given) if given else main_checkout(root) / ".eva" / "answers"
+
+
+@contextmanager
+def lock(root: Path, name: str, seconds: float) -> Iterator[None]:
+    """A lock between the processes of a checkout and its queued experiments, waited for so long at most."""
+    folder = main_checkout(root) / ".eva" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{name}.lock", timeout=seconds):
+        yield
 
 
 def describe_code(root: Path) -> Code:

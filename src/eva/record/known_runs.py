@@ -77,15 +77,11 @@ def _is_start(wanted: str, digest: str) -> bool:
 def _by_id(wanted: str, every: Sequence[Record], root: Path) -> list[Record]:
     if len(wanted) != _ID or not wanted.isalnum():
         return []
-    try:
+    with store.needed(root):
         opened = store.connect(root)
-    except ImportError:  # the command names the extra
-        raise
-    except Exception as error:
-        raise store.unusable(root, error) from None
-    if not opened.exists(wanted):
-        return []
-    tags = opened.client.get_run(wanted).data.tags
+        if not opened.exists(wanted):
+            return []
+        tags = opened.client.get_run(wanted).data.tags
     return _own(tags.get("eva.record") or tags.get("eva.parent") or "", every)
 
 

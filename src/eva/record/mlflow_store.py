@@ -5,17 +5,15 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from eva.errors import InputError
 from eva.record.changes import flatten
-from eva.record.checkout import main_checkout
+from eva.record.checkout import lock, main_checkout
 from eva.record.records import Record
 
 log = logging.getLogger(__name__)
@@ -63,8 +61,15 @@ class Store:
 
         try:
             return run_id is not None and self.client.get_run(run_id) is not None
-        except MlflowException:
+        except MlflowException as error:
+            if not is_absent(error):
+                raise
             return False
+
+
+def is_absent(error: Any) -> bool:
+    """Whether a `MlflowException` says that something is not there, and not that MLflow is away."""
+    return error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
 def address(root: Path) -> str:
@@ -75,10 +80,20 @@ def address(root: Path) -> str:
 def unusable(root: Path, error: Exception) -> InputError:
     """The error of a user whose MLflow cannot be reached or used, in one line."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return InputError(
-        f"MLflow at {address(root)} cannot be used ({said[:200]}); start it (`make up`), or unset "
-        "MLFLOW_TRACKING_URI to use the database of this checkout"
-    )
+    remedy = "; start it (`make up`), or unset MLFLOW_TRACKING_URI to use the database of this checkout"
+    named = remedy if os.environ.get("MLFLOW_TRACKING_URI") else ""
+    return InputError(f"MLflow at {address(root)} cannot be used ({said[:200]}){named}")
+
+
+@contextmanager
+def needed(root: Path) -> Iterator[None]:
+    """A block that cannot do without MLflow: whatever MLflow raises becomes one `InputError`."""
+    try:
+        yield
+    except (ImportError, InputError):  # of a missing module, the command names the extra
+        raise
+    except Exception as error:
+        raise unusable(root, error) from None
 
 
 def connect(root: Path) -> Store:
@@ -94,13 +109,9 @@ def connect(root: Path) -> Store:
     return Store(client, where, experiment, root)
 
 
-@contextmanager
-def creation_lock(root: Path) -> Iterator[None]:
+def creation_lock(root: Path) -> AbstractContextManager[None]:
     """A lock between processes, held while something that must exist only once is looked up and created."""
-    folder = main_checkout(root) / ".eva" / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "tracking.lock", timeout=120):
-        yield
+    return lock(root, "tracking", 120)
 
 
 def write(store: Store, run_id: str, record: Record) -> None:

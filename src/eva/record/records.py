@@ -115,7 +115,7 @@ class Record:
     @property
     def outputs_digest(self) -> str:
         """Fingerprint of all outputs, by which the run that produced a cached output is found."""
-        return _joined(self.outputs)
+        return fingerprint(sorted((name, entry.digest) for name, entry in self.outputs.items()))
 
 
 def item_name(item: Mapping[str, Any]) -> str:
@@ -134,11 +134,6 @@ def stored(path: Path, root: Path) -> Stored:
     full = path if path.is_absolute() else root / path
     shown = full.relative_to(root) if full.is_relative_to(root) else full
     return Stored(shown.as_posix(), digest_path(full))
-
-
-def outputs_digest(outputs: Mapping[str, Path], root: Path) -> str:
-    """The digest that a run with these outputs, as they are on disk now, would have."""
-    return _joined({name: stored(path, root) for name, path in outputs.items()})
 
 
 def write_record(record: Record, root: Path) -> None:
@@ -202,7 +197,8 @@ def history(root: Path, name: str = "") -> Iterator[Record]:
     """All records in the history, or those of one stage item (`Record.name`), oldest first."""
     pattern = f"{name}.*.json" if name else "*.json"
     records = (read_record(path) for path in _history(root).glob(pattern))
-    yield from sorted(records, key=lambda record: record.started)
+    named = (record for record in records if record.name == (name or record.name))  # `b.*` finds b.5, too
+    yield from sorted(named, key=lambda record: record.started)
 
 
 def library_versions() -> dict[str, str]:
@@ -242,7 +238,3 @@ def _pending(root: Path) -> Path:
 
 def _file_name(record: Record) -> str:
     return f"{record.name}.{record.digest}.json"
-
-
-def _joined(outputs: Mapping[str, Stored]) -> str:
-    return fingerprint(sorted((name, entry.digest) for name, entry in outputs.items()))

@@ -4,11 +4,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from eva.record import mlflow_store as store
 from eva.record import parent, records
-from eva.record.checkout import main_checkout
+from eva.record.checkout import lock
 from eva.record.known_runs import all_records
 from eva.record.records import Record
 
@@ -33,12 +31,8 @@ def replay(root: Path) -> Replayed:
     """
     root = root.resolve()
     known = all_records(root)
-    try:
+    with store.needed(root):
         return _log_missing(store.connect(root), known, root)
-    except ImportError:  # the command names the extra
-        raise
-    except Exception as error:
-        raise store.unusable(root, error) from None
 
 
 def log_pending(opened: store.Store, root: Path) -> Replayed:
@@ -62,8 +56,7 @@ def settle_pending(root: Path) -> None:
 def _log_missing(opened: store.Store, wanted: list[Record], root: Path) -> Replayed:
     logged: dict[str, list[Record]] = {}
     present = 0
-    folder = main_checkout(root) / ".eva" / "locks"
-    with FileLock(folder / "replay.lock", timeout=600):  # two processes at once would log each run twice
+    with lock(root, "replay", 600):  # two processes at once would log each run twice
         for record in wanted:
             if opened.find(record=record.digest):
                 present += 1

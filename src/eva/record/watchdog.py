@@ -37,7 +37,7 @@ class Watchdog:
     def release(self) -> None:
         """The stage has written its record."""
         self._tell(_RELEASED)
-        with suppress(OSError):
+        with suppress(OSError, subprocess.TimeoutExpired):  # the record is written, so nothing is lost
             self._process.communicate(timeout=30)
 
     def _tell(self, line: str) -> None:

@@ -55,10 +55,11 @@ def rollback(name: str, by: str, why: str, root: Path) -> str:
     with audit_log.registry_lock(root):
         opened = store.connect(root)
         now = with_alias(opened, name, CHAMPION)
-        former = audit_log.champions(audit_log.current(opened, root), name)
-        if now is None or len(former) < 2:
+        logged = audit_log.champions(audit_log.current(opened, root), name)
+        former = audit_log.before(str(now.version), logged) if now else []
+        if not former:
             raise InputError(f"{name}: had no champion before {_shown(now)}: there is nothing to go back to")
-        version = find_version(opened, f"models:/{name}/{former[-2]}", REMEDY)
+        version = find_version(opened, f"models:/{name}/{former[-1]}", REMEDY)
         _put(opened, root, "rollback", version, now, by=by, why=why)
         return f"models:/{name}/{version.version}"
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eva.errors import InputError
 from eva.record import Record
 from eva.record import mlflow_store as store
 from eva.registry.gate_decision import Check, Decision
@@ -18,6 +19,7 @@ from eva.registry.standing import Standing
 from eva.registry.versions import with_alias
 
 PLACE = "package"  # among the artifacts of the run that uploaded a version
+LINEAGE = "lineage.json"  # in it, which the push adds
 
 
 def lineage_check(policy: PromotionPolicy, made_by: Mapping[str, Record]) -> Check:
@@ -53,7 +55,11 @@ def rechecked(opened: store.Store, version: Any) -> Decision:
 
 @contextmanager
 def stored_package(opened: store.Store, version: Any) -> Iterator[Path]:
-    """The package of a version, as it was pushed, in a private folder."""
+    """The package of a version, as it was pushed, in a private folder; `InputError` if it has none."""
+    where = f"models:/{version.name}/{version.version}"
+    known = opened.exists(version.run_id)
+    if not known or PLACE not in {one.path for one in opened.client.list_artifacts(version.run_id)}:
+        raise InputError(f"{where}: has no package; `eva registry push` puts a model there with one")
     with tempfile.TemporaryDirectory() as work:
         yield Path(opened.client.download_artifacts(version.run_id, PLACE, work))
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from eva.artifacts import read_json
 from eva.record import mlflow_store as store
-from eva.registry.champion import stored_package
+from eva.registry.champion import LINEAGE, stored_package
 from eva.registry.gate_decision import Decision
+from eva.registry.package import read_decision
 from eva.registry.registration import REMEDY
 from eva.registry.versions import find_version, versions_of
 
@@ -29,7 +30,7 @@ class Row:
 def list_versions(root: Path) -> list[Row]:
     """All versions of all models that `eva registry push` put there, newest first."""
     opened = store.connect(root)
-    models = opened.client.search_registered_models()
+    models = opened.client.search_registered_models(max_results=1000)  # by default 100
     return [
         _row(one, model.aliases)
         for model in models
@@ -68,6 +69,6 @@ def about(uri: str, root: Path) -> About:
     with stored_package(opened, version) as folder:
         return About(
             uri=f"models:/{version.name}/{version.version}",
-            decision=Decision.from_dict(read_json(folder / "decision.json")),
-            lineage=read_json(folder / "lineage.json"),
+            decision=read_decision(folder),
+            lineage=read_json(folder / LINEAGE),
         )

@@ -5,25 +5,28 @@ version, whose decision and card are brought up to date.
 """
 
 import logging
+import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eva.artifacts import write_json
 from eva.plain_text import read_text
 from eva.record import mlflow_store as store
 from eva.record.checkout import main_checkout
 from eva.registry import audit_log
 from eva.registry.approval import promote
-from eva.registry.champion import PLACE, champion_checks, lineage_check
+from eva.registry.champion import LINEAGE, PLACE, champion_checks, lineage_check
 from eva.registry.gate_decision import Decision
 from eva.registry.lineage import STAGES, lineage, makers
 from eva.registry.model_folder import build_model
-from eva.registry.package import CARD, Package, read_decision, read_package
+from eva.registry.package import CARD, DECISION, Package, read_decision, read_package
 from eva.registry.promotion import CHALLENGER, CHAMPION
 from eva.registry.stored_files import FILES_TAG
 from eva.registry.uploading import IDENTITY, Uploaded, upload, version_tags
-from eva.registry.versions import with_alias
+from eva.registry.versions import ensure_model, with_alias
 
 log = logging.getLogger(__name__)
 
@@ -110,18 +113,8 @@ def _register(opened: store.Store, package: Package, folder: Path, root: Path) -
         card = read_text(folder / CARD)
         model = build_model(package, card, Path(work) / "model", root)
         uploaded = upload(opened, model, package.identity, package.name)
-    _make(opened.client, package.name)
+    ensure_model(opened, package.name)
     return _create_version(opened, package, uploaded)
-
-
-def _make(client: Any, name: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
 
 
 def _create_version(opened: store.Store, package: Package, uploaded: Uploaded) -> Any:
@@ -139,16 +132,17 @@ def _describe(
 ) -> None:
     """Bring what a person reads of a version up to date: a few tags, the text, and the files behind it."""
     client, name, number = opened.client, package.name, str(version.version)
-    client.log_artifacts(version.run_id, str(folder), PLACE)
-    client.log_dict(version.run_id, decision.to_dict(), f"{PLACE}/decision.json")
-    client.log_dict(version.run_id, told, f"{PLACE}/lineage.json")
+    with tempfile.TemporaryDirectory() as work:  # whole, so that no half of a push can be approved
+        shown_folder = shutil.copytree(folder, Path(work) / PLACE)
+        write_json(shown_folder / DECISION, decision.to_dict())
+        write_json(shown_folder / LINEAGE, told)
+        client.log_artifacts(version.run_id, str(shown_folder), PLACE)
     commit = told["dpo"]["commit"] or "none"
     shown = {"gate": "passed" if decision.passed else "refused", "commit": commit[:8]}
     for key, value in {**shown, "item": "-".join(package.axes[name] for name in STAGES["evaluate"])}.items():
         client.set_model_version_tag(name, number, key, value)
     client.update_model_version(name, number, description=_description(decision, read_text(folder / CARD)))
-    for key, metric in package.metrics.items():
-        client.log_metric(version.run_id, store.metric_name(key), metric)
+    store.send(client, version.run_id, store.points("", package.metrics, int(time.time() * 1000)))
 
 
 def _description(decision: Decision, card: str) -> str:

@@ -11,7 +11,7 @@ from eva.errors import InputError
 from eva.record import mlflow_store as store
 from eva.record.checkout import main_checkout
 from eva.registry.stored_files import seal_version
-from eva.registry.versions import find_version
+from eva.registry.versions import ensure_model, find_version
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def register_scorers(
         if (folder / part).is_dir():
             client.log_artifacts(run_id, str(folder / part), f"{_PLACE}/{part}")
     client.set_terminated(run_id)
-    _make(client, name)
+    ensure_model(opened, name)
     source = f"{client.get_run(run_id).info.artifact_uri}/{_PLACE}"
     version = str(client.create_model_version(name, source, run_id=run_id, tags=tags).version)
     seal_version(opened, name, version, run_id)
@@ -67,16 +67,6 @@ def fetch_scorers(uri: str, root: Path) -> Fetched:
     if not (folder / _PLACE).is_dir():
         raise InputError(f"{uri}: this model has no scorers; `eva scorers register` registers scorers")
     return Fetched(folder / _PLACE, exact)
-
-
-def _make(client: Any, name: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
 
 
 def _download(opened: store.Store, version: Any, folder: Path) -> None:

@@ -47,10 +47,6 @@ class ChatModel:
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
-    def get_raw_model(self) -> "ChatModel":
-        """This model, out of the wrapper in which MLflow loads it."""
-        return self
-
     def say(
         self,
         turns: Sequence[Mapping[str, str]],

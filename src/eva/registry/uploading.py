@@ -6,7 +6,7 @@ goes on where it stopped.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def upload(opened: store.Store, folder: Path, identity: str, name: str) -> Uploa
         InputError: the store does not give back what it was given.
     """
     entries = entries_of(folder, files_of(folder))
-    model = _begun(opened, identity) or _begin(opened, identity, name)
+    model = _begun(opened, identity, entries) or _begin(opened, identity, name)
     present = dict(_listed(opened.client, model.model_id))
     missing = [one for one in entries if _is_missing(entries[one], present.get(one))]
     log.info("uploading %d of %d files of %s", len(missing), len(entries), name)
@@ -67,11 +67,18 @@ def version_tags(uploaded: Uploaded, identity: str) -> dict[str, str]:
     return {IDENTITY: identity, FILES_TAG: uploaded.tag}
 
 
-def _begun(opened: store.Store, identity: str) -> Any | None:
-    """The logged model of an earlier upload of the same model that led to no version."""
+def _begun(opened: store.Store, identity: str, entries: Mapping[str, Entry]) -> Any | None:
+    """The logged model of an earlier upload of the same model that led to no version and can be completed."""
     words = f"tags.`{IDENTITY}` = '{identity}'"
     found = opened.client.search_logged_models([opened.experiment], filter_string=words)
-    return found[0] if found else None
+    return next((one for one in found if _can_go_on(opened.client, one, entries)), None)
+
+
+def _can_go_on(client: Any, model: Any, entries: Mapping[str, Entry]) -> bool:
+    """Not where a version, perhaps of another name, has these files; nor where there is one too many."""
+    if client.search_model_versions(f"run_id = '{model.source_run_id}'"):
+        return False
+    return all(name in entries for name, _ in _listed(client, model.model_id))
 
 
 def _begin(opened: store.Store, identity: str, name: str) -> Any:

@@ -49,8 +49,21 @@ def with_alias(opened: store.Store, name: str, alias: str) -> Any | None:
 
     try:
         return opened.client.get_model_version_by_alias(name, alias)
-    except MlflowException:
+    except MlflowException as error:
+        if not store.is_absent(error):
+            raise
         return None
+
+
+def ensure_model(opened: store.Store, name: str) -> None:
+    """Make the registered model unless there is one of that name."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        opened.client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def versions_of(opened: store.Store, name: str) -> list[Any]:
