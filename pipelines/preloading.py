@@ -51,7 +51,7 @@ def hand_over(words: Sequence[str]) -> int | None:
         with connection.makefile() as answers:
             if not (started := answers.readline().strip()):
                 return None
-            _pass_signals_to(int(started))
+            _pass_signals(int(started), [signal.SIGINT, signal.SIGTERM])
             ended = answers.readline().strip()
     return int(ended) if ended else 1
 
@@ -61,12 +61,12 @@ def _code() -> list[str]:
     return [str(Path(file).resolve()) for file in (__file__, eva.__file__)]
 
 
-def _pass_signals_to(process: int) -> None:
+def _pass_signals(process: int, numbers: Sequence[int]) -> None:
     def forward(number: int, _: FrameType | None) -> None:
         with suppress(ProcessLookupError):
             os.kill(process, number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in numbers:
         signal.signal(number, forward)
 
 
@@ -92,10 +92,15 @@ def serve(address: str) -> list[str]:
 
 
 def _report(watched: int, process: int, connection: socket.socket) -> None:
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    code = _as_a_shell_has_it(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
     os.close(watched)
     with connection, suppress(OSError):  # whoever asked may be gone
-        connection.sendall(f"{code if code >= 0 else 128 - code}\n".encode())
+        connection.sendall(f"{code}\n".encode())
+
+
+def _as_a_shell_has_it(code: int) -> int:
+    """The exit code where a signal is 128 and its number, not its number below zero."""
+    return code if code >= 0 else 128 - code
 
 
 def _fork(listener: socket.socket) -> tuple[int, socket.socket] | list[str] | None:
@@ -136,15 +141,23 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
 def run(command: Sequence[str]) -> int:
     """Run `command` with a process that has imported the libraries beside it; returns its exit code."""
     if sys.platform != "linux":  # elsewhere a fork of a process with these libraries may not work
-        return subprocess.call(command)
+        return _waited(command, dict(os.environ))
     with tempfile.TemporaryDirectory(prefix="eva-") as folder:
         address = f"{folder}/stages"
         words = [sys.executable, "-m", "pipelines.preloading", "--serve", address]
         with subprocess.Popen(words, start_new_session=True, stdin=subprocess.DEVNULL) as server:
             try:
-                return subprocess.call(command, env={**os.environ, ADDRESS: address})
+                return _waited(command, {**os.environ, ADDRESS: address})
             finally:
                 server.kill()
+
+
+def _waited(command: Sequence[str], environment: dict[str, str]) -> int:
+    """Run a command to its end, also after Ctrl-C: the terminal tells it too, and it may have to save."""
+    with subprocess.Popen(command, env=environment) as process:
+        signal.signal(signal.SIGINT, lambda *_: None)
+        _pass_signals(process.pid, [signal.SIGTERM])
+        return _as_a_shell_has_it(process.wait())
 
 
 def main(words: Sequence[str]) -> int:

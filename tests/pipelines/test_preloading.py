@@ -114,6 +114,7 @@ def test_signals_reach_the_stage_which_ends_with_its_caller(
 ) -> None:
     with _client(address, HEARS, str(tmp_path)) as client:
         _wait_for((tmp_path / "ready").exists)
+        _wait_for(lambda: _catches(client.pid, signal.SIGTERM))
         client.send_signal(signal.Signals[sent])
         assert client.wait(60) == code
     _wait_for((tmp_path / "heard").exists)
@@ -130,6 +131,31 @@ def test_the_command_s_exit_code_is_ours_and_nothing_stays(tmp_path: Path) -> No
     assert address and not Path(address).parent.exists()
     found = subprocess.run(["pgrep", "-f", address], capture_output=True, check=False)
     assert not found.stdout
+
+
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
+def test_a_command_that_is_told_to_end_may_save_first(tmp_path: Path, sent: str) -> None:
+    """Ctrl-C goes to all processes of the terminal, SIGTERM to the one that make started."""
+    save = f"sleep 1; echo saved > {tmp_path}/saved; exit 5"
+    script = f"trap '{save}' INT TERM; touch {tmp_path}/ready; while true; do sleep 0.1; done"
+    words = [sys.executable, "-m", "pipelines.preloading", "bash", "-c", script]
+    with subprocess.Popen(
+        words, cwd=ROOT, env=os.environ | {"PYTHONPATH": "src"}, start_new_session=True,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        _wait_for((tmp_path / "ready").exists)
+        _wait_for(lambda: _catches(process.pid, signal.SIGTERM))
+        tell = os.killpg if sent == "SIGINT" else os.kill
+        tell(process.pid, signal.Signals[sent])
+        assert "Traceback" not in process.communicate(timeout=60)[1]
+    assert process.returncode == 5
+    assert (tmp_path / "saved").exists()
+
+
+def _catches(process: int, number: int) -> bool:
+    """Whether the process has its handlers, which it installs after it has started what it waits for."""
+    status = Path(f"/proc/{process}/status").read_text().partition("SigCgt:")[2].split()[0]
+    return bool(int(status, 16) >> number - 1 & 1)
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:

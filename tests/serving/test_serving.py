@@ -100,6 +100,9 @@ def test_models_are_listed_and_found_by_version_alias_and_name(served: str) -> N
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400, "reads text only"),
         ({"messages": LOST, "n": 2}, 400, "does not know n as given"),
         ({"messages": LOST, "temperature": -1}, 400, "temperature"),
+        ({"messages": LOST, "temperature": "hot"}, 400, "temperature: Input should be a valid number"),
+        ({"messages": LOST, "top_p": [1]}, 400, "top_p"),
+        ({"messages": LOST, "seed": 2**63}, 400, "seed"),
         ({"messages": LOST, "max_tokens": 0}, 400, "max_tokens"),
         ({"messages": LOST, "model": "gpt-4"}, 404, "no model 'gpt-4'"),
         ([1], 400, "the request"),
@@ -111,6 +114,25 @@ def test_a_request_that_cannot_be_answered_gets_one_message(
     found = httpx.post(f"{served}/v1/chat/completions", json=given, timeout=60)
     assert found.status_code == status, found.text
     assert said in found.json()["error"]["message"]
+
+
+def test_null_counts_as_left_out(served: str) -> None:
+    nulls = dict.fromkeys(("model", "stream", "stream_options", "temperature", "seed", "labels", "tools"))
+    assert post(served, messages=LOST, max_tokens=1, **nulls).status_code == 200
+
+
+def test_a_fault_of_the_server_is_told_in_one_sentence_also_in_a_stream() -> None:
+    class Broken:
+        def say(self, *_: Any) -> Any:
+            raise RuntimeError("they wrote: I lost my job")
+
+    with running({"eva/1": Broken()}) as address:
+        whole = post(address, messages=LOST)
+        assert (whole.status_code, whole.json()["error"]["type"]) == (500, "server_error")
+        streamed = post(address, messages=LOST, stream=True)
+        assert json.loads(streamed.text.split("data: ")[-1]) == whole.json()
+        assert "lost" not in whole.text
+        assert httpx.get(f"{address}/health").json()["at_work"] == 0
 
 
 def test_what_is_no_json_and_ten_megabytes_are_refused_at_once(served: str) -> None:

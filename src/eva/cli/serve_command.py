@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PARAMS = Path("params.yaml")
 SCORERS = Path("models")
 _HERE = ["127.0.0.1", "localhost", "[::1]"]
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - of these a request does not name the address
 
 
 def serve(
@@ -47,11 +48,13 @@ def serve(
 
     settings = read_settings(PARAMS)
     server = _server(settings, model, base, scorers)
-    if host not in _HERE:
+    named = f"[{host}]" if ":" in host else host
+    if named not in _HERE:
         print(f"{host} is open to other machines: put a proxy with authentication in front")
-    print(f"{server.answering.models.served}: page http://{host}:{port}/, API http://{host}:{port}/v1")
+    print(f"{server.answering.models.served}: page http://{named}:{port}/, API http://{named}:{port}/v1")
     logging.getLogger("eva").setLevel(logging.INFO)
-    uvicorn.run(application(server, [*_HERE, host]), host=host, port=port, log_level="warning")
+    names = ["*"] if host in _EVERYWHERE else [*_HERE, named]
+    uvicorn.run(application(server, names), host=host, port=port, log_level="warning")
 
 
 def _server(settings: "Settings", model: str | None, base: Path | None, scorers: Path | None) -> "Server":
@@ -100,13 +103,13 @@ def _scorers(given: Path | None) -> "Scorers | None":
 def _versions(name: str) -> dict[str, list[str]]:
     """All versions of a registered model with their aliases."""
     from eva.record import mlflow_store
+    from eva.registry.versions import versions_of
 
-    client = mlflow_store.connect(Path.cwd()).client
-    found = client.search_model_versions(f"name = '{name}'")
-    aliases = client.get_registered_model(name).aliases
+    opened = mlflow_store.connect(Path.cwd())
+    aliases = opened.client.get_registered_model(name).aliases
     return {
         f"{name}/{one.version}": sorted(key for key, version in aliases.items() if version == one.version)
-        for one in sorted(found, key=lambda one: -int(one.version))
+        for one in versions_of(opened, name)
     }
 
 

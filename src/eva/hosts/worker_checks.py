@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from eva.hosts.git_source import clone, git, mirror, require_commit, shown
 from eva.hosts.run_folder import configure_dvc
 
 SECONDS = 10.0  # that the server has to answer
+BUSY = 60.0  # for which it may say that it is busy
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,18 @@ def _ensure_queue(server: str, pool: str, queue: str) -> None:
 
 
 def _ask(server: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The server's answer; 503, which it gives while its database is locked, is asked again as Prefect does."""
+    deadline = time.monotonic() + BUSY
+    while True:
+        try:
+            return _answer(server, path, body)
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def _answer(server: str, path: str, body: dict[str, Any] | None) -> Any:
     headers = {"Content-Type": "application/json"}
     if secret := os.environ.get("PREFECT_API_AUTH_STRING"):
         headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()

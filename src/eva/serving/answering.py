@@ -57,9 +57,9 @@ class Answering:
         said = [turn["content"] for turn in given.turns if turn["role"] == "user"]
         return self.detector.find(said) is not None
 
-    def answer(self, given: ChatRequest, pending: Pending) -> Answered:
-        """The answer to a request; what it says is handed to `pending` sentence by sentence."""
-        name, turns, said = self.models.find(given.model), given.turns, list[Generated]()
+    def answer(self, given: ChatRequest, name: str, pending: Pending) -> Answered:
+        """The answer of the model `name`; what it says is handed to `pending` sentence by sentence."""
+        turns, said = given.turns, list[Generated]()
         sentences = Sentences(lambda text: self.detector.find([text]) is None, pending.tell)
 
         def hear(text: str) -> None:

@@ -19,7 +19,7 @@ from eva.serving.answering import Answered, Answering
 from eva.serving.chat_request import ChatRequest, read_body, read_request
 from eva.serving.completion import Completion, event
 from eva.serving.pending import Pending
-from eva.serving.refusals import GoneError, RefusedError
+from eva.serving.refusals import GoneError, RefusedError, failed
 from eva.settings.serve_section import Serve
 
 log = logging.getLogger(__name__)
@@ -54,13 +54,13 @@ class Server:
     async def complete(self, request: Request) -> Response:
         """An answer, whole or streamed; a `RefusedError` says why there is none."""
         given = read_request(await read_body(request.stream(), self.bounds), self.bounds)
-        model = self.answering.models.find(given.model)
+        model = await asyncio.to_thread(self.answering.models.find, given.model)
         busy = self._at_work >= self.bounds.at_once
         if busy and not await asyncio.to_thread(self.answering.refers, given):
             raise RefusedError(429, f"{self.bounds.at_once} requests are being answered; try again", "busy")
         self._at_work += 1
         pending = Pending(self.bounds.seconds, asyncio.get_running_loop())
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._work, given, pending)
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._work, given, model, pending)
         work.add_done_callback(self._done)
         if given.stream:
             pieces = self._stream(Completion(model), given, work, pending)
@@ -87,20 +87,24 @@ class Server:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _work(self, given: ChatRequest, pending: Pending) -> Answered:
+    def _work(self, given: ChatRequest, model: str, pending: Pending) -> Answered:
         try:
-            said = self.answering.answer(given, pending)
+            said = self.answering.answer(given, model, pending)
             if self.keep is not None:
                 self.keep(given, said)
             return said
+        except (GoneError, RefusedError):
+            raise
+        except Exception:
+            log.exception("a request failed")
+            raise failed() from None
         finally:
             pending.tell(None)
 
     def _done(self, work: "asyncio.Future[Answered]") -> None:
         self._at_work -= 1
-        error = None if work.cancelled() else work.exception()
-        if error is not None and not isinstance(error, GoneError | RefusedError):
-            log.error("a request failed", exc_info=error)
+        if not work.cancelled():
+            work.exception()  # asked for, or asyncio would log it where nobody waits for it any more
 
     async def _stream(
         self, completion: Completion, given: ChatRequest, work: "asyncio.Future[Answered]", pending: Pending
@@ -157,7 +161,7 @@ def _file(name: str, kind: str, server: Server) -> Callable[[], Response]:
     stored = "Nothing is stored." if server.keep is None else "This server stores what is written."
     notice = html.escape(OPENING.replace("Nothing is stored.", stored))
     content = files(__package__).joinpath("page", name).read_text(encoding="utf-8")
-    content = content.replace("{{notice}}", notice)
+    content = content.replace("{{notice}}", notice).replace("{{longest}}", str(server.bounds.characters))
     return lambda: Response(content, media_type=kind, headers=_HEADERS)
 
 
@@ -171,5 +175,5 @@ async def _nobody(_: Request, __: Exception) -> Response:
 
 
 async def _failure(_: Request, __: Exception) -> Response:
-    """Nothing of the conversation is told; the log has the traceback."""
-    return await _refusal(_, RefusedError(500, "the server failed; its log says why", "internal_error"))
+    """Starlette logs the traceback."""
+    return await _refusal(_, failed())

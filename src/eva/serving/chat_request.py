@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from eva.errors import InputError
 from eva.plain_text import parse_json
@@ -34,7 +34,10 @@ class ChatMessage(BaseModel):
 
 
 class ChatRequest(BaseModel):
-    """A request in OpenAI's form; `labels` asks for the level and type of the reply beside it."""
+    """A request in OpenAI's form; `labels` asks for the level and type of the reply beside it.
+
+    What is null counts as left out, as in OpenAI's API.
+    """
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 
@@ -44,8 +47,17 @@ class ChatRequest(BaseModel):
     stream_options: dict[str, Any] = Field(default_factory=dict)
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    seed: Annotated[int, Field(ge=0)] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     labels: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def turns(self) -> list[dict[str, str]]:

@@ -22,9 +22,7 @@ class Completion:
 
     def whole(self, said: Answered) -> dict[str, Any]:
         """The body of an answer at once."""
-        message = {"role": "assistant", "content": said.text}
-        if said.generated and said.source == "model" and said.generated.thought:
-            message["reasoning_content"] = said.generated.thought
+        message = {"role": "assistant", "content": said.text}  # not the thought: the guard does not read it
         choice = {"index": 0, "message": message, "finish_reason": said.finish, "logprobs": None}
         return {
             **self._head, "object": "chat.completion", "choices": [choice], "usage": usage(said),

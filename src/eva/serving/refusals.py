@@ -1,8 +1,9 @@
-"""RefusedError requests, in the form that clients of OpenAI's API read."""
+"""Refused requests, in the form that clients of OpenAI's API read."""
 
 from typing import Any
 
-_TYPES = {404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 503: "server_error"}
+_TYPES = {404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 500: "server_error",
+          503: "server_error"}  # fmt: skip
 
 
 class RefusedError(Exception):
@@ -21,6 +22,11 @@ class RefusedError(Exception):
     def headers(self) -> dict[str, str]:
         """A client that is refused for now may try again."""
         return {"Retry-After": "5"} if self.status in (429, 503) else {}
+
+
+def failed() -> RefusedError:
+    """For a fault of ours: nothing of the conversation is told."""
+    return RefusedError(500, "the server failed; its log says why", "internal_error")
 
 
 class GoneError(Exception):
