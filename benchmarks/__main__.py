@@ -16,11 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks import acquisition, alignment, answers, corpus, kernels, machine, memory
+from benchmarks import acquisition, alignment, answers, corpus, heap, kernels, machine, memory
 from benchmarks.timing import Row, Seconds, median, ratios
 
 from eva.artifacts import write_json
 from eva.compat.chatter import silence_libraries
+from eva.compat.process_start import start_again
 from eva.data.dialogue import supporter_turns
 from eva.data.responses import Response
 
@@ -33,6 +34,7 @@ class Bench:
     """The model, the corpus, and how much work is done."""
 
     model: Path
+    esconv: Path
     rows: Sequence[corpus.Encoded]
     rounds: int
     quick: bool
@@ -49,6 +51,10 @@ class Bench:
 
 def _sft(bench: Bench) -> Iterator[Row]:
     yield acquisition.compare(bench.model, bench.chosen(2), bench.rounds)
+
+
+def _heap(bench: Bench) -> Iterator[Row]:
+    yield heap.compare(bench.model, bench.esconv, 2 if bench.quick else 4, bench.rounds)
 
 
 def _share(bench: Bench) -> Iterator[Row]:
@@ -98,6 +104,7 @@ def _scorers(bench: Bench) -> Iterator[Row]:
 
 SUBJECTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "sft": _sft,
+    "heap": _heap,
     "share": _share,
     "dpo": _dpo,
     "evad": _evad,
@@ -140,24 +147,25 @@ def main() -> None:
     parser.add_argument("--esconv", type=Path, default=_REAL if _REAL.is_dir() else _SAMPLE)
     parser.add_argument("--out", type=Path, default=Path("reports/bench.json"))
     given = parser.parse_args()
+    start_again()
     silence_libraries()
     model = corpus.model_folder()
     rounds = 1 if given.quick else given.rounds
-    bench = Bench(model, corpus.encoded(given.esconv, model), rounds, given.quick)
+    bench = Bench(model, given.esconv, corpus.encoded(given.esconv, model), rounds, given.quick)
     rows: list[Row] = []
     for name in given.only:
         sys.stderr.write(f"{name}\n")
         rows.extend(SUBJECTS[name](bench))
-        _write(given.out, rows, bench, given.esconv)
+        _write(given.out, rows, bench)
     sys.stdout.write(table(rows) + "\n")
 
 
-def _write(out: Path, rows: Sequence[Row], bench: Bench, esconv: Path) -> None:
+def _write(out: Path, rows: Sequence[Row], bench: Bench) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     told = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe(),
-        "corpus": "real ESConv" if esconv != _SAMPLE else "sample corpus",
+        "corpus": "real ESConv" if bench.esconv != _SAMPLE else "sample corpus",
         "rounds": bench.rounds,
         "quick": bench.quick,
         "rows": [asdict(row) for row in rows],

@@ -139,7 +139,7 @@ def _dvc(root: Path, *words: str) -> None:
 def replay_record(root: Path) -> None:
     """Enter the runs that were brought here into this checkout's MLflow."""
     if (root / "runs").is_dir():
-        command = [sys.executable, "-m", "eva.cli", "runs", "replay"]
+        command = [sys.executable, "-m", "eva", "runs", "replay"]
         subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL, check=False)
 
 

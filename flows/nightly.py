@@ -36,7 +36,7 @@ def verify() -> None:
     Raises:
         StageError: a file differs; the message names each.
     """
-    command = [sys.executable, "-m", "eva.cli", "verify"]
+    command = [sys.executable, "-m", "eva", "verify"]
     done = subprocess.run(
         command, env=stage_environment(None), cwd=Path.cwd(), capture_output=True, text=True, check=False
     )

@@ -15,7 +15,7 @@ STAGE = "register"
 @task(name="registry push", task_run_name="registry push", cache_policy=NO_CACHE, persist_result=False)
 def push_model(environment: Mapping[str, str]) -> None:
     """Run `eva registry push`; equal weights are one version, so a repeated run changes nothing."""
-    words = [sys.executable, "-m", "eva.cli", "registry", "push"]
+    words = [sys.executable, "-m", "eva", "registry", "push"]
     done = subprocess.run(
         words, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

@@ -3,15 +3,15 @@
 import os
 import sys
 
-from eva.compat.openmp import wait_asleep
 from eva.compat.parent_death import end_with_caller
+from eva.compat.process_start import start_again
 from pipelines.preloading import hand_over
 
-wait_asleep()
 if "DVC_STAGE" in os.environ:  # DVC sets it; a stage that is started by hand may outlive its shell
     end_with_caller()
 code = hand_over(sys.argv[1:])
 if code is None:
+    start_again()
     from pipelines.runner import main
 
     code = main(sys.argv[1:])

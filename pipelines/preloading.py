@@ -25,8 +25,8 @@ from types import FrameType
 from typing import Any
 
 import eva
-from eva.compat.openmp import wait_asleep
 from eva.compat.parent_death import CALLER, end_with_parent, end_with_process
+from eva.compat.process_start import variables
 
 ADDRESS = "EVA_PRELOADED"  # the environment variable with the path of the socket
 _LIBRARIES = (
@@ -140,14 +140,15 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
 
 def run(command: Sequence[str]) -> int:
     """Run `command` with a process that has imported the libraries beside it; returns its exit code."""
+    started = variables()
     if sys.platform != "linux":  # elsewhere a fork of a process with these libraries may not work
-        return _waited(command, dict(os.environ))
+        return _waited(command, started)
     with tempfile.TemporaryDirectory(prefix="eva-") as folder:
         address = f"{folder}/stages"
         words = [sys.executable, "-m", "pipelines.preloading", "--serve", address]
-        with subprocess.Popen(words, start_new_session=True, stdin=subprocess.DEVNULL) as server:
+        with subprocess.Popen(words, env=started, start_new_session=True, stdin=subprocess.DEVNULL) as server:
             try:
-                return _waited(command, {**os.environ, ADDRESS: address})
+                return _waited(command, {**started, ADDRESS: address})
             finally:
                 server.kill()
 
@@ -164,7 +165,6 @@ def main(words: Sequence[str]) -> int:
     """Run a command, or wait for the stages of one."""
     if words[:1] != ["--serve"]:
         return run(words)
-    wait_asleep()
     end_with_parent(signal.SIGKILL)
     for name in _LIBRARIES:
         with suppress(ImportError):  # an extra may be missing

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from eva.compat.process_start import variables
+
 ROOT = Path(__file__).resolve().parents[1]
+os.environ.update(variables())  # for pytest-xdist's processes, and for those that tests start
 
 
 @pytest.fixture(scope="session")

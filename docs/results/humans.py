@@ -87,7 +87,7 @@ def _eva_score(folder: Path, scorers: Path, *words: str) -> tuple[dict[str, Any]
     if scorers.is_dir():
         arguments += ["--scorers", str(scorers)]
     done = subprocess.run(
-        [sys.executable, "-m", "eva.cli", "score", *arguments, "--json", str(out)],
+        [sys.executable, "-m", "eva", "score", *arguments, "--json", str(out)],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     said = [line.replace(f"{folder}/", "") for line in done.stderr.splitlines() if "left out" in line]

@@ -29,7 +29,7 @@ def test_a_stage(faulty: Checkout) -> None:
 
 def test_the_command_line(faulty: Checkout) -> None:
     before = faulty.files()
-    done = faulty.run("eva.cli", "params", "check")
+    done = faulty.run("eva", "params", "check")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: params.yaml: 3 problems\n")
     assert faulty.files() == before
@@ -46,7 +46,7 @@ def test_values_that_would_fail_at_their_own_stage_are_found_before_any(checkout
         capability__tasks=["everyday_senze"],
     )
     before = checkout.files()
-    done = checkout.run("eva.cli", "params", "check")
+    done = checkout.run("eva", "params", "check")
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("  - ")]

@@ -64,7 +64,7 @@ def test_ctrl_c_keeps_what_was_under_way(
 ) -> None:
     with serving(corpus / "log", delay=0.3) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        words = [sys.executable, "-m", "eva.cli", "generate", *TO_ENDPOINT, "--concurrency", "3"]
+        words = [sys.executable, "-m", "eva", "generate", *TO_ENDPOINT, "--concurrency", "3"]
         path = os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])
         process = subprocess.Popen(
             words,

@@ -40,7 +40,7 @@ def test_the_registered_model_is_served_offline_and_ctrl_c_ends_it(
     port = free_port()
     words = ["serve", "--model", "models:/eva-smoke/1", "--base", str(registry / "tiny"), "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([sys.executable, "-m", "eva.cli", *words], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "eva", *words], env=environment)
     address = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 300

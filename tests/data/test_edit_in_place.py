@@ -22,7 +22,7 @@ def checkout(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         subprocess.run(words, check=True)
     shutil.copy(root / ".dvc" / "config", here / ".dvc" / "config")
     dvc("remote", "add", "--local", "--default", "here", str(tmp_path / "remote"))
-    words = [sys.executable, "-m", "eva.cli", "data", "import", str(root / "data" / "sample")]
+    words = [sys.executable, "-m", "eva", "data", "import", str(root / "data" / "sample")]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": str(root / "src")})
     dvc("push")
     return here

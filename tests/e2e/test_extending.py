@@ -109,7 +109,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     _no_detectors(clone.root / "models" / "crisis_detector")
     for folder in ("data/preferences/own_qwen", "metrics/preferences", "safety"):
         (clone.root / folder).mkdir(parents=True)
-    assert clone.run("eva.cli", "params", "check").stdout.startswith("params.yaml: fine (2 variants")
+    assert clone.run("eva", "params", "check").stdout.startswith("params.yaml: fine (2 variants")
     with preloading(clone.root, clone.env()) as beside:
         ready = replace(clone, beside=beside)
         assert ready.ran("--single-item", *TARGETS) == set(TARGETS)
@@ -139,7 +139,7 @@ def test_dvc_plots_and_mlflow_have_the_metric(extended: Clone) -> None:
     plotted = csv.DictReader((extended.root / "plots" / "report" / "comparison.csv").open())
     assert {row["variant"] for row in plotted if row["metric"] == "Chars"} == set(VARIANTS)
     stored = json.loads((extended.root / f"metrics/evaluate/{ITEM}-base.json").read_text())
-    extended.run("eva.cli", "runs", "replay")
+    extended.run("eva", "runs", "replay")
     program = (
         "import mlflow, json; mlflow.set_tracking_uri('sqlite:///mlflow.db')\n"
         "runs = mlflow.search_runs(search_all_experiments=True, output_format='list')\n"

@@ -207,7 +207,7 @@ def test_a_colleague_does_what_the_readme_says(smoke: Clone, tmp_path: Path) -> 
     for path in records:
         assert (there.root / path.relative_to(smoke.root)).read_bytes() == path.read_bytes()
     assert int(said["eva runs replay"].split()[0]) == len(latest_paths(there.root))
-    assert "0 runs written" in there.run("eva.cli", "runs", "replay").stdout
+    assert "0 runs written" in there.run("eva", "runs", "replay").stdout
     assert said["eva report"].startswith("esconv, tiny_llama")
     assert (there.root / "report" / "index.html").is_file()
     assert _lineage(there) == {
@@ -246,19 +246,19 @@ def _lineage(clone: Clone) -> dict[str, str]:
 def test_a_push_registers_the_workspace_once_and_experiments_register_nothing(smoke: Clone) -> None:
     """Before and after the push: DVC alone, also by an experiment, changes no registry."""
     smoke.repro("-f", "-s", "register")
-    assert "eva-smoke" not in smoke.run("eva.cli", "registry", "list").stdout
-    pushed = smoke.run("eva.cli", "registry", "push").stdout
+    assert "eva-smoke" not in smoke.run("eva", "registry", "list").stdout
+    pushed = smoke.run("eva", "registry", "push").stdout
     assert pushed.startswith("models:/eva-smoke/1 registered; the gate refused it:\n  - ")
     with smoke.params() as params:
         params["report"]["title"] = "another"
         smoke.save(params)
         smoke.repro()
-        again = smoke.run("eva.cli", "registry", "push").stdout
+        again = smoke.run("eva", "registry", "push").stdout
     assert again.startswith("models:/eva-smoke/1 was registered already, with the same weights")
     asked = "My sister moved away and the flat is so quiet"
-    said = smoke.run("eva.cli", "chat", asked).stdout.splitlines()
+    said = smoke.run("eva", "chat", asked).stdout.splitlines()
     assert said[-1].strip(), "no answer"
-    refused = smoke.run("eva.cli", "chat", asked, "--model", "models:/eva-smoke/99", check=False)
+    refused = smoke.run("eva", "chat", asked, "--model", "models:/eva-smoke/99", check=False)
     assert refused.returncode == 2
 
 

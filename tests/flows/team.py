@@ -34,7 +34,7 @@ class Team:
         folder = self.hosts / name
         folder.mkdir(parents=True, exist_ok=True)
         environment = {k: v for k, v in self.caller.environment.items() if not k.startswith("EVA_")}
-        command = [sys.executable, "-m", "eva.cli", "worker", "--pool", pool, "--revision", "main"]
+        command = [sys.executable, "-m", "eva", "worker", "--pool", pool, "--revision", "main"]
         with (folder / "log").open("ab") as log:
             self.workers[name] = subprocess.Popen(
                 command, cwd=folder, env=environment | self.addresses(name), stdout=log, stderr=log

@@ -44,3 +44,21 @@ def test_a_server_that_speaks_no_http_is_named() -> None:
         _, api = problems(f"http://127.0.0.1:{server.getsockname()[1]}/api")
 
     assert "Prefect does not answer at" in api and "SSH-2.0" in api
+
+
+def test_a_busy_server_is_asked_again() -> None:
+    """Prefect's SQLite may be locked for a while."""
+    answers = iter([b"503 Service Unavailable", b"503 Service Unavailable", b"404 Not Found"])
+
+    def refuse(server: socket.socket) -> None:
+        for status in answers:
+            taken, _ = server.accept()
+            with taken:
+                taken.recv(10_000)
+                taken.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=refuse, args=(server,), daemon=True).start()
+        _, api = problems(f"http://127.0.0.1:{server.getsockname()[1]}/api")
+
+    assert "has no work pool 'gpu'" in api

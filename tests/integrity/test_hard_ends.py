@@ -92,7 +92,7 @@ def test_a_full_disk_stores_nothing_wrong(repository: Path, root: Path) -> None:
     source = repository / "corpora"
     shutil.copytree(root / "data" / "sample" / "esconv", source / "esconv")
     environment = {**os.environ, "PYTHONPATH": str(root / "src")}
-    command = [sys.executable, "-m", "eva.cli", "data", "import", "corpora"]
+    command = [sys.executable, "-m", "eva", "data", "import", "corpora"]
     done = subprocess.run(
         command, env=environment, preexec_fn=limited(10_000), capture_output=True, text=True, check=False
     )

@@ -60,7 +60,7 @@ def small(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 def test_an_import_says_that_it_is_not_stored_and_can_be_repeated(small: Small, root: Path) -> None:
     shutil.copytree(root / "data" / "sample" / "esconv", small.root / "corpora" / "esconv")
-    words = ("eva.cli", "data", "import", "corpora")
+    words = ("eva", "data", "import", "corpora")
     for how, fault in (("size=100k", "No space left on device"), ("ro", "Read-only file system")):
         small.remount(how)
         done = small.run(*words)

@@ -67,7 +67,7 @@ def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) ->
     assert len(figures) == 19 and figures < kept
     assert {"report/index.html", "plots/report/levels.csv"} < kept
     subprocess.run(  # a short stage leaves telling MLflow to whoever comes next
-        [sys.executable, "-m", "eva.cli", "runs", "replay"],
+        [sys.executable, "-m", "eva", "runs", "replay"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(root / "src")},
         check=True,

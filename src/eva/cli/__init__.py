@@ -27,7 +27,6 @@ from eva.cli import verify_command as verify
 from eva.cli import worker_command as worker
 from eva.cli.extras import extra_with
 from eva.compat.chatter import silence_libraries
-from eva.compat.openmp import wait_asleep
 from eva.errors import InputError, storage_fault
 from eva.loopback import bypass_proxy
 
@@ -62,7 +61,6 @@ def main() -> None:
     """Run the command line; bad input and a missing optional package give one message and exit code 2."""
     silence_libraries()
     bypass_proxy()
-    wait_asleep()
     try:
         app()
     except InputError as error:

@@ -115,7 +115,7 @@ def _ensure_queue(server: str, pool: str, queue: str) -> None:
 
 
 def _ask(server: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The server's answer; 503, which it gives while its database is locked, is asked again as Prefect does."""
+    """The server's answer; 503, which it gives while its database is locked, makes us ask again."""
     deadline = time.monotonic() + BUSY
     while True:
         try:

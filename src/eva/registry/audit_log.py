@@ -131,7 +131,7 @@ def _fetch(opened: store.Store) -> list[Row]:
         return []
     with tempfile.TemporaryDirectory() as work:
         rows = _read(Path(opened.client.download_artifacts(run.info.run_id, _NAME, work)))
-    # Somewhere, not at the end: a process that ends between the two writes of `_publish` leaves a longer file.
+    # Somewhere, not at the end: what ends between the two writes of `_publish` leaves a longer file.
     if run.data.tags[_HEAD] not in [row.get("hash") for row in rows]:
         raise InputError(
             f"the audit log in {opened.address} lacks the line that was last written to it: it was changed"
