@@ -12,12 +12,15 @@ from eva.models.packages import weights_note
 from eva.plugins import load_plugins
 from eva.registry.judgement import Results, decide
 from eva.registry.model_card import model_card
-from eva.registry.package import Package, Weights
+from eva.registry.package import Guard, Package, Weights
 from eva.registry.promotion import read_policy
+from eva.safety.notices import REFERRAL
 from eva.settings.backbones_section import Backbone
+from eva.settings.chat_section import Chat
 from eva.settings.generate_section import Generate
 from eva.settings.matrix_section import Matrix
 from eva.settings.register_section import Register
+from eva.settings.safety_section import Safety
 
 if TYPE_CHECKING:
     from eva.record import StageRun
@@ -29,6 +32,8 @@ def main(
     generate: Generate,
     backbones: Mapping[str, Backbone],
     matrix: Matrix,
+    safety: Safety,
+    chat: Chat,
     *,
     policy: Path,
     scores: Path,
@@ -36,11 +41,13 @@ def main(
     capability: Path,
     prepared: Path,
     preferences: Path,
+    detector: Path,
+    encoder: Path,
     estimators: Path,
     gates: Path,
     out: Path,
 ) -> None:
-    """Write the package of one variant: its weights by digest, its metrics, the decision, the card."""
+    """Write the package of one variant: weights and guard by digest, metrics, the decision, the card."""
     load_plugins(estimators)
     which, rules, root = Policy.read(policy / "policy.json"), read_policy(gates), Path.cwd()
     axes = {
@@ -60,6 +67,7 @@ def main(
         generate=generate.model_dump(mode="json"),
         metrics=dict(results.standing(register.variant).values),
         policy=rules.model_dump(mode="json"),
+        guard=Guard.of(safety.detector, chat.referral or REFERRAL, detector, encoder, root),
     )
     decision = decide(rules, results, register.variant, prepared, preferences)
     note = weights_note(backbones[register.backbone]) or "as published"

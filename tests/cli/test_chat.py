@@ -20,6 +20,10 @@ from eva.settings.profiles import profile_text
 __all__ = ["empty_database"]
 
 CRISIS = "I want to kill myself tonight"
+RULES_ALONE = (
+    "no models/crisis_detector: only the rules check messages for danger, and they miss more than rules and "
+    "probe together (`dvc repro crisis_detector` makes the probe)"
+)
 Say = Callable[..., None]
 
 
@@ -56,8 +60,15 @@ def registered(registry: Path, params: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_danger_is_answered_without_a_model_and_without_a_registry(eva: Eva, params: Path) -> None:
     done = eva("chat", CRISIS)
     assert (done.code, done.err) == (0, "")
-    assert done.out == f"{OPENING}\n\n{REFERRAL}\n"
+    assert done.out == f"{OPENING}\n\n{RULES_ALONE}\n\n{REFERRAL}\n", "nobody has fitted the probe here"
     assert [path.name for path in params.parent.iterdir()] == ["params.yaml"], "nothing is stored"
+
+
+def test_a_probe_alone_is_not_replaced_by_the_rules(eva: Eva, params: Path) -> None:
+    params.write_text(params.read_text().replace("detector: either", "detector: probe"))
+    done = eva("chat", CRISIS)
+    assert done.code == 2
+    assert "there is no trained detector; run `dvc repro crisis_detector`" in done.err
 
 
 def test_the_referral_is_the_one_of_the_settings(eva: Eva, params: Path) -> None:
@@ -71,7 +82,8 @@ def test_without_params_a_model_must_be_named(eva: Eva, here: Path) -> None:
     done = eva("chat", CRISIS)
     assert done.code == 2
     assert "params.yaml: no such file" in done.err
-    assert REFERRAL in eva("chat", CRISIS, "--model", "models:/m/1").out
+    said = eva("chat", CRISIS, "--model", "models:/m/1").out
+    assert REFERRAL in said and "no params.yaml here: only the rules check messages" in said
 
 
 def test_an_empty_message(eva: Eva, params: Path) -> None:
@@ -95,7 +107,7 @@ def test_without_a_registered_model_one_message_says_what_to_run(
 def test_the_registered_model_answers_and_says_which_it_is(eva: Eva, registered: None) -> None:
     done = eva("chat", "I lost my job")
     assert done.code == 0, done.err
-    assert done.out.startswith(f"{OPENING}\n\n[loading models:/eva-smoke/1]\n")
+    assert done.out.startswith(f"{OPENING}\n\n{RULES_ALONE}\n\n[loading models:/eva-smoke/1]\n")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import httpx
 import openai
 import pytest
 from tests.cli.conftest import Eva
-from tests.cli.test_chat import params, registered, registry
+from tests.cli.test_chat import RULES_ALONE, params, registered, registry
 from tests.flows.conftest import free_port
 from tests.record.conftest import empty_database
 
@@ -24,6 +24,7 @@ def test_a_folder_that_is_no_model_is_refused_before_anything_loads(
     done = eva("serve", "--model", "models:/eva-smoke/1", "--base", "nowhere")
     assert done.code == 2
     assert "--base nowhere: is no folder of a model" in done.err and done.err.count("\n") == 1
+    assert done.out == f"{RULES_ALONE}\n"
 
 
 @pytest.mark.slow

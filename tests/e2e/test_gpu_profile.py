@@ -99,7 +99,7 @@ def _answer(root: Path, out: Path) -> str:
     from eva.models.loading import Policy
     from eva.registry import registration
     from eva.registry.model_folder import DATA, build_model
-    from eva.registry.package import Package, Weights
+    from eva.registry.package import Guard, Package, Weights
     from eva.registry.served_chat import open_model
 
     which = Policy.read(Path("dpo/policy.json"))
@@ -113,6 +113,7 @@ def _answer(root: Path, out: Path) -> str:
         generate=yaml.safe_load(Path("params.yaml").read_text())["generate"],
         metrics={},
         policy={},
+        guard=Guard("rules", "Please talk to a person.", None, None),
     )
     folder = build_model(package, "---\nlicense: other\n---\n", out, root)
     model = open_model(folder / DATA, registration.config_of(folder, "pushed"))

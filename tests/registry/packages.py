@@ -8,12 +8,13 @@ import pytest
 from eva.record import stage_run
 from eva.registry import lineage, pushing
 from eva.registry.gate_decision import Check, Decision
-from eva.registry.package import Package, Weights
+from eva.registry.package import Guard, Package, Weights
 from eva.settings.generate_section import Generate
 
 AXES = {"corpus": "esconv", "backbone": "tiny", "seed": "1", "variant": "eva"}
 CARD = "---\nlicense: apache-2.0\n---\n# A test model\n"
 LOOSE = {"baseline": "base", "lineage": "recorded"}
+RULES = Guard("rules", "Please talk to a person.", None, None)
 PASSED = Decision((Check("requires x", True, "x is 1"),))
 REFUSED = Decision((Check("requires x", False, "dpo/accuracy_after was not measured"),))
 
@@ -32,6 +33,7 @@ def write_package(
     decision: Decision = PASSED,
     name: str = "eva-tiny",
     policy: Mapping[str, str] = LOOSE,
+    guard: Guard | None = RULES,
 ) -> Package:
     """Write `registry/` into a checkout; `model` and `adapter` are folders in it."""
     package = Package(
@@ -43,6 +45,7 @@ def write_package(
         generate=greedy().model_dump(mode="json"),
         metrics={"evaluate/evaeval/avg": 0.25},
         policy=dict(policy),
+        guard=guard,
     )
     package.write(root / "registry", decision, CARD, {})
     return package

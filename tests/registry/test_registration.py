@@ -5,19 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.registry.packages import REFUSED, greedy, known_lineage, write_package
+from tests.registry.packages import CARD, REFUSED, greedy, known_lineage, write_package
 
 from eva.artifacts import digest_path
 from eva.errors import InputError
 from eva.models.backbones import materialise
 from eva.models.chat import SYSTEM_PROMPT, render
 from eva.models.loading import load_tokenizer
+from eva.models.tiny import build_tiny
 from eva.record import mlflow_store as stores
 from eva.registry import uploading
+from eva.registry.model_folder import build_model
+from eva.registry.package import Guard
 from eva.registry.pushing import push
 from eva.registry.registration import chat, exact, load
 from eva.registry.serving import ServingModel, served, serving_template
 from eva.registry.stored_files import check_versions
+from eva.safety.labelled_messages import Labelled
+from eva.safety.probe_detector import train_probe
 from eva.settings.backbones_section import Backbone
 
 MESSAGES = [{"role": "user", "content": "I lost my job and I feel so tired."}]
@@ -201,6 +206,48 @@ def test_what_the_store_gives_back_damaged_is_no_version(
 
     monkeypatch.setattr(uploading, "_put", spoilt)
     with pytest.raises(InputError, match=r"model.safetensors does not match its sha256"):
+        push(workspace / "registry", workspace)
+    assert stores.connect(workspace).client.search_model_versions("name = 'eva-tiny'") == []
+
+
+@pytest.fixture
+def probed(workspace: Path) -> Guard:
+    """A trained detector in the workspace, on a tiny random encoder."""
+    given = workspace / "models"
+    build_tiny("roberta", "encoder", given / "encoder")
+    danger = [Labelled(f"the pit {n}", "veiled", True, "development") for n in range(20)]
+    calm = [Labelled(f"a cup of tea {n}", "everyday", False, "development") for n in range(20)]
+    train_probe([*danger, *calm], given / "encoder", given / "probe")
+    return Guard.of("either", "Ask at the ward.", Path("models/probe"), Path("models/encoder"), workspace)
+
+
+@pytest.mark.slow
+def test_mlflow_serves_the_model_behind_its_own_guard(workspace: Path, probed: Guard) -> None:
+    """As `mlflow models serve` loads it; the probe knows what no rule does."""
+    import mlflow
+
+    package = write_package(workspace, "models/model", guard=probed)
+    folder = build_model(package, CARD, workspace / "made" / "model", workspace)
+    model = mlflow.pyfunc.load_model(str(folder))
+    for text in ("I want to kill myself tonight", "the pit 7"):
+        (said,) = model.predict({"messages": [{"role": "user", "content": text}]})
+        assert said["choices"][0]["message"]["content"] == "Ask at the ward."
+        assert said["choices"][0]["finish_reason"] == "content_filter"
+        assert said["usage"]["completion_tokens"] == 0, "the model was not asked"
+    (said,) = model.predict({"messages": [{"role": "user", "content": "a cup of tea 7"}]})
+    assert said["usage"]["completion_tokens"] > 0
+
+
+@pytest.mark.slow
+def test_a_guard_that_cannot_be_opened_or_is_missing_is_not_registered(
+    workspace: Path, probed: Guard
+) -> None:
+    write_package(workspace, "models/model", guard=None)
+    with pytest.raises(InputError, match="has no guard; `dvc repro register` writes it again"):
+        push(workspace / "registry", workspace)
+    write_package(workspace, "models/model", guard=probed)
+    (workspace / "models" / "encoder" / "README.md").write_text("no weight, but other than the probe's")
+    with pytest.raises(InputError, match="fitted on another encoder"):
         push(workspace / "registry", workspace)
     assert stores.connect(workspace).client.search_model_versions("name = 'eva-tiny'") == []
 

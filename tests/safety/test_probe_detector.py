@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from eva.errors import InputError
 from eva.safety import probe_detector
-from eva.safety.choice import detector_named
+from eva.safety.choice import detector_at_hand, detector_named
 from eva.safety.detector import Either, Finding
 from eva.safety.labelled_messages import Labelled, Part
 from eva.safety.probe_detector import FILE, ProbeDetector, train_probe
@@ -73,6 +73,26 @@ def test_a_probe_is_only_used_whole_and_with_its_encoder(encoder: Path, tmp_path
     (tmp_path / FILE).write_bytes(stored[:-1] + bytes([stored[-1] ^ 1]))
     with pytest.raises(InputError, match="damaged"):
         detector_named("probe", tmp_path, encoder)
+
+
+def test_only_either_goes_on_with_the_rules_and_says_so(encoder: Path, tmp_path: Path) -> None:
+    probe = tmp_path / "probe"
+    detector, note = detector_at_hand("either", probe, encoder)
+    assert isinstance(detector, RuleDetector)
+    assert (
+        note is not None and f"no {probe}: only the rules" in note and "`dvc repro crisis_detector`" in note
+    )
+    with pytest.raises(InputError, match="there is no trained detector"):
+        detector_at_hand("probe", probe, encoder)
+    assert detector_at_hand("rules", probe, encoder)[1] is None
+
+    train_probe([*messages("development"), *messages("held out")], encoder, probe)
+    detector, note = detector_at_hand("either", probe, encoder)
+    assert isinstance(detector, Either) and note is None
+    assert f"no {tmp_path / 'moved'}: only" in str(detector_at_hand("either", probe, tmp_path / "moved")[1])
+    (probe / FILE).write_bytes(b"half")
+    with pytest.raises(InputError, match="damaged"):
+        detector_at_hand("either", probe, encoder)
 
 
 def test_rules_need_no_files(tmp_path: Path) -> None:

@@ -73,9 +73,11 @@ def chat(
     """
     from eva.safety import notices
 
-    address, referral, detector = _settings(model)
+    address, referral, (detector, note) = _settings(model)
     conversation = Conversation(address, referral or notices.REFERRAL, detector)
     print(f"{notices.OPENING}\n")
+    if note is not None:
+        print(f"{note}\n")
     if text is not None:
         print(conversation.answer(_checked(text)).text)
         return
@@ -92,17 +94,19 @@ def chat(
             print(f"({notices.STAYS} {_NEW} begins another.)")
 
 
-def _settings(model: str | None) -> "tuple[str, str | None, Detector]":
-    """The address of the model, the text of the referral if the settings have one, and the detector."""
-    from eva.cli.safety_commands import chosen_detector
+def _settings(model: str | None) -> "tuple[str, str | None, tuple[Detector, str | None]]":
+    """The address of the model, the referral if the settings have one, and the detector with a note."""
+    from eva.cli.safety_commands import detector_for_chat
+    from eva.safety.choice import RULES_ALONE
     from eva.safety.rule_detector import RuleDetector
     from eva.settings.params_file import read_settings
 
     if model is not None and not PARAMS.is_file():
-        return model, None, RuleDetector()
+        note = f"no {PARAMS} here: {RULES_ALONE} (a checkout of EVA that ran `dvc repro` has the probe)"
+        return model, None, (RuleDetector(), note)
     settings = read_settings(PARAMS)
     row = settings.register_
-    return model or f"models:/{row.name}", settings.chat.referral, chosen_detector(settings)
+    return model or f"models:/{row.name}", settings.chat.referral, detector_for_chat(settings)
 
 
 def _checked(text: str) -> str:

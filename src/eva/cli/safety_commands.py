@@ -25,6 +25,14 @@ def chosen_detector(settings: "Settings", name: "DetectorName | None" = None) ->
     return detector_named(name or row.detector, PROBE, ENCODERS / row.encoder)
 
 
+def detector_for_chat(settings: "Settings") -> "tuple[Detector, str | None]":
+    """The detector before a model in use, and a line to print if it is less than the settings choose."""
+    from eva.safety.choice import detector_at_hand
+
+    row = settings.safety
+    return detector_at_hand(row.detector, PROBE, ENCODERS / row.encoder)
+
+
 @app.command()
 def measure(
     place: Annotated[

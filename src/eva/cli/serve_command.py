@@ -58,7 +58,7 @@ def serve(
 
 
 def _server(settings: "Settings", model: str | None, base: Path | None, scorers: Path | None) -> "Server":
-    from eva.cli.safety_commands import chosen_detector
+    from eva.cli.safety_commands import detector_for_chat
     from eva.registry import registration as registry
     from eva.safety.notices import REFERRAL
     from eva.serving.answering import Answering
@@ -68,15 +68,17 @@ def _server(settings: "Settings", model: str | None, base: Path | None, scorers:
     from eva.serving.stored import Conversations
 
     row, bounds = settings.register_, settings.serve
+    detector, note = detector_for_chat(settings)
+    if note is not None:
+        print(note)
     served = registry.exact(model or f"models:/{row.name}", Path.cwd())
     folder = _base_folder(base, Path("models/backbone") / row.backbone)
     name = served.removeprefix("models:/")
     models = Models(
         name, partial(_versions, name.partition("/")[0]), partial(_load, folder, settings), folder is not None
     )
-    answering = Answering(
-        models, chosen_detector(settings), settings.chat.referral or REFERRAL, ReplyLabels(_scorers(scorers))
-    )
+    labels = ReplyLabels(_scorers(scorers))
+    answering = Answering(models, detector, settings.chat.referral or REFERRAL, labels)
     print(f"loading {name}", flush=True)
     models.get(name)
     return Server(answering, bounds, Conversations(bounds.store).keep if bounds.store else None)

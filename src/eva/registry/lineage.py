@@ -10,7 +10,7 @@ from eva.record import mlflow_store as store
 from eva.record.replay import replay
 
 _ITEM = ("corpus", "backbone", "seed", "variant")
-# The stages that a model, its metrics and its package come from, in order, and the axes of each.
+# The stages that a model, its guard, its metrics and its package come from, in order, and the axes of each.
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("corpus",),
     "backbone": ("backbone",),
@@ -20,6 +20,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "level_classifier": (),
     "generate": _ITEM,
     "evaluate": _ITEM,
+    "crisis_detector": (),
     "register": (),
 }
 

@@ -3,11 +3,13 @@
 import logging
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import eva
 from eva.artifacts import write_text
 from eva.compat.transformers_hooks import call_model
 from eva.registry.package import Package
+from eva.registry.served_guard import FOLDER, guard_config, store_guard
 from eva.registry.serving import ServingModel, served
 
 log = logging.getLogger(__name__)
@@ -20,9 +22,9 @@ SERVING = ("jinja2", "mlflow", "pydantic", "pyyaml", "safetensors", "tokenizers"
 
 
 def build_model(package: Package, card: str, folder: Path, root: Path) -> Path:
-    """Merge the package's model and write it to `folder` as MLflow loads it; returns `folder`.
+    """Merge the package's model, and write it with its guard to `folder` as MLflow loads it.
 
-    Equal packages give equal weights, byte by byte.
+    Equal packages give equal weights, byte by byte. Returns `folder`.
     """
     log.info("merging %s", package.name)
     adapter = root / package.adapter.path if package.adapter else None
@@ -30,6 +32,8 @@ def build_model(package: Package, card: str, folder: Path, root: Path) -> Path:
     data = folder.parent / "plain" / DATA.rpartition("/")[2]
     save_plain(model, data, package.name, card)
     _save(model, package, data, folder)
+    if package.guard:
+        store_guard(package.guard, root, (folder / DATA).with_name(FOLDER))
     return folder
 
 
@@ -55,10 +59,15 @@ def _save(model: ServingModel, package: Package, data: Path, folder: Path) -> No
         code_paths=[str(Path(eva.__file__).parent)],
         signature=ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA),
         input_example=_EXAMPLE,
-        model_config=model.config(package.name),
+        model_config=_config(model, package),
         metadata={"task": _TASK, "identity": package.identity, **package.axes},
         pip_requirements=requirements(),
     )
+
+
+def _config(model: ServingModel, package: Package) -> dict[str, Any]:
+    guard = {"guard": guard_config(package.guard)} if package.guard else {}
+    return {**model.config(package.name), **guard}
 
 
 def requirements() -> list[str]:

@@ -1,9 +1,9 @@
 """The package of a model: what the stage `register` writes and `eva registry push` puts into a registry.
 
-`registry/` holds `package.json` (which files the model is made of, by digest, and how it is served),
-`decision.json` (of the gate), `scores/` (sums by dialogue) and `README.md` (the model card). It holds no
-weights: they are outs of other stages, and are merged when they are pushed. Nothing here is done to a
-registry, so that DVC may run, restore and queue the stage as it likes (ADR 39).
+`registry/` holds `package.json` (which files the model and its guard are made of, by digest, and how it is
+served), `decision.json` (of the gate), `scores/` (sums by dialogue) and `README.md` (the model card). It
+holds no weights: they are outs of other stages, and are merged when they are pushed. Nothing here is done
+to a registry, so that DVC may run, restore and queue the stage as it likes (ADR 39).
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ from eva.registry.gate_decision import Decision
 from eva.registry.promotion import PromotionPolicy
 from eva.registry.standing import Standing, copy_scores, stored_scores
 from eva.settings.generate_section import Generate
+from eva.settings.safety_section import DetectorName
 
 PACKAGE, DECISION, CARD = "package.json", "decision.json", "README.md"
 # How a model is read and answers; the other settings of generation are those of the machine.
@@ -41,6 +42,35 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """What stands before the model where MLflow serves it, see `eva.registry.served_guard`.
+
+    Attributes:
+        detector: name of the detector of danger.
+        referral: the text that is said instead of a reply.
+        probe: the folder of the trained detector, None if the rules decide alone.
+        encoder: the folder of the encoder that the probe was fitted on.
+    """
+
+    detector: DetectorName
+    referral: str
+    probe: Weights | None
+    encoder: Weights | None
+
+    @classmethod
+    def of(cls, detector: DetectorName, referral: str, probe: Path, encoder: Path, root: Path) -> Self:
+        """The guard with `detector`; both folders are relative to the repository `root`."""
+        if detector == "rules":
+            return cls(detector, referral, None, None)
+        return cls(detector, referral, Weights.of(str(probe), root), Weights.of(str(encoder), root))
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Self:
+        weights = {name: Weights(**raw[name]) if raw[name] else None for name in ("probe", "encoder")}
+        return cls(raw["detector"], raw["referral"], **weights)
+
+
+@dataclass(frozen=True)
 class Package:
     """A model to register.
 
@@ -53,6 +83,7 @@ class Package:
         generate: the settings that its responses were generated with.
         metrics: measured values, `<stage>/<name>`.
         policy: the policy of promotion that judged it.
+        guard: what stands before it; None in packages that an earlier version of EVA has registered.
     """
 
     name: str
@@ -63,14 +94,14 @@ class Package:
     generate: dict[str, Any]
     metrics: dict[str, float]
     policy: dict[str, Any]
+    guard: Guard | None
 
     @property
     def identity(self) -> str:
-        """Fingerprint of what answers: weights, prompt and decoding. Equal ones are one version."""
+        """Fingerprint of what answers: weights, prompt, decoding and guard. Equal ones are one version."""
         decoding = {name: self.generate[name] for name in _DECODING}
-        return fingerprint(
-            [self.model.digest, self.adapter.digest if self.adapter else None, self.prompt, decoding]
-        )
+        parts = [self.model.digest, self.adapter.digest if self.adapter else None, self.prompt, decoding]
+        return fingerprint([*parts, asdict(self.guard) if self.guard else None])
 
     @property
     def decoding(self) -> Generate:
@@ -93,11 +124,13 @@ class Package:
             write_text(made / CARD, card)
 
     def require_files(self, root: Path) -> None:
-        """Raise `InputError` unless the weights on disk are those that the package names."""
-        raise_if(self._changed(root), f"the model {self.name}")
+        """Raise `InputError` unless the files on disk are those that the package names."""
+        if self.guard is None:
+            raise InputError(f"the package of {self.name} has no guard; `dvc repro register` writes it again")
+        raise_if(self._changed(root, self.guard), f"the model {self.name}")
 
-    def _changed(self, root: Path) -> Iterator[str]:
-        for weights in filter(None, (self.model, self.adapter)):
+    def _changed(self, root: Path, guard: Guard) -> Iterator[str]:
+        for weights in filter(None, (self.model, self.adapter, guard.probe, guard.encoder)):
             if not (root / weights.path).is_dir():
                 yield f"{weights.path} is missing; `dvc pull` brings it, `dvc repro` makes it"
             elif weights_digest(root / weights.path) != weights.digest:
@@ -113,10 +146,11 @@ def read_package(folder: Path) -> Package:
     if not path.is_file():
         raise InputError(f"{path}: no such file; `dvc repro register` writes it, `dvc pull` brings it")
     raw = read_json(path)
-    if not isinstance(raw, Mapping) or set(raw) != {field.name for field in fields(Package)}:
+    if not isinstance(raw, Mapping) or {*raw, "guard"} != {field.name for field in fields(Package)}:
         raise InputError(f"{path}: not a package of this version; `dvc repro -f -s register` writes it again")
     adapter = Weights(**raw["adapter"]) if raw["adapter"] else None
-    return Package(**{**raw, "model": Weights(**raw["model"]), "adapter": adapter})
+    guard = Guard.from_dict(raw["guard"]) if raw.get("guard") else None
+    return Package(**{**raw, "model": Weights(**raw["model"]), "adapter": adapter, "guard": guard})
 
 
 def read_decision(folder: Path) -> Decision:

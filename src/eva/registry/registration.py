@@ -48,7 +48,7 @@ def load(uri: str, root: Path) -> "ChatModel":
 
 
 def chat(model: Any, messages: Sequence[Mapping[str, str]]) -> str:
-    """The model's reply to `messages` (user first, user last); its chat template has the system prompt."""
+    """The reply to `messages` (user first, user last) of a model of `load`, which has no guard of its own."""
     answer = model.predict({"messages": [dict(message) for message in messages]})
     return str(answer[0]["choices"][0]["message"]["content"])
 

@@ -1,8 +1,8 @@
 """The registered model as MLflow loads it: a chat whose replies are made as generation makes responses.
 
 MLflow imports this module from the copy of EVA that is registered with the weights, so a served model
-renders, samples and parts thoughts as the model was evaluated. What the client writes stays text:
-no content of a message becomes a control token.
+renders, samples and parts thoughts as the model was evaluated, behind the guard that was registered with
+it. What the client writes stays text: no content of a message becomes a control token.
 """
 
 import secrets
@@ -19,6 +19,7 @@ from eva.data.utterances import collapse
 from eva.errors import InputError
 from eva.generation.reply import Reply, reply
 from eva.models.loading import load_policy, load_tokenizer
+from eva.registry.served_guard import FOLDER, Guarded, open_guard
 from eva.settings.generate_section import Generate
 
 _ROLES = ("user", "assistant")
@@ -28,13 +29,18 @@ _UNKNOWN = ("stop", "top_k", "frequency_penalty", "presence_penalty", "tools")
 
 
 class ChatModel:
-    """Answers chats one after the other; `settings` and `prompt` are those of the evaluation."""
+    """Answers chats one after the other; `settings` and `prompt` are those of the evaluation.
 
-    def __init__(self, folder: Path, name: str, settings: Generate, prompt: str) -> None:
+    `guard` reads what `predict` is given. Without one, the caller has its own (`eva chat`, `eva serve`).
+    """
+
+    def __init__(
+        self, folder: Path, name: str, settings: Generate, prompt: str, guard: Guarded | None = None
+    ) -> None:
         self._tokenizer = load_tokenizer(folder)
         # float32: the adapter is merged, and bfloat16 would round most of what it changed away.
         self._policy = load_policy(folder, None, "float32")
-        self._name, self._settings, self._prompt = name, settings, prompt
+        self._name, self._settings, self._prompt, self._guard = name, settings, prompt, guard
         self._turn = threading.Lock()
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -64,7 +70,25 @@ class ChatModel:
             return reply(self._policy, self._tokenizer, turns, settings, self._prompt, drawn, hear)
 
     def _complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return _completion(self.say(alternating(request.get("messages") or []), request), self._name)
+        turns = alternating(request.get("messages") or [])
+        said = self._guarded(self._guard, turns, request) if self._guard else self.say(turns, request)
+        return _completion(said, self._name)
+
+    def _guarded(
+        self, guard: Guarded, turns: Sequence[Mapping[str, str]], sampling: Mapping[str, Any]
+    ) -> Reply:
+        """The reply of `say`, or what the guard says in its place."""
+        self._wanted(sampling)  # refuses a faulty request whatever it speaks of
+        made: list[Reply] = []
+
+        def ask(messages: Sequence[Mapping[str, str]]) -> str:
+            made.append(self.say(messages, sampling))
+            return made[0].text
+
+        found = guard(turns, ask)
+        if found.source == "model":
+            return made[0]
+        return Reply(found.text, "", "content_filter", *((made[0].read, made[0].written) if made else (0, 0)))
 
     def _wanted(self, request: Mapping[str, Any]) -> Generate:
         """The settings of evaluation, with what the client may choose."""
@@ -134,12 +158,13 @@ def _completion(said: Reply, model: str) -> dict[str, Any]:
     }
 
 
-def open_model(folder: Path, config: Mapping[str, Any]) -> ChatModel:
+def open_model(folder: Path, config: Mapping[str, Any], guard: Guarded | None = None) -> ChatModel:
     """The model in `folder`, answering as `config` says (see `ServingModel.config`)."""
     settings = Generate.model_validate(config["generate"])
-    return ChatModel(folder, str(config["name"]), settings, str(config["prompt"]))
+    return ChatModel(folder, str(config["name"]), settings, str(config["prompt"]), guard)
 
 
 def _load_pyfunc(data_path: str, model_config: Mapping[str, Any]) -> ChatModel:
-    """Called by MLflow, by this name."""
-    return open_model(Path(data_path), model_config)
+    """Called by MLflow, by this name: the model behind the guard that was registered with it."""
+    folder = Path(data_path)
+    return open_model(folder, model_config, open_guard(folder.with_name(FOLDER), model_config["guard"]))

@@ -25,7 +25,7 @@ class Safety(Section):
     precision: PrecisionField = "auto"
     encoder: Name = Field(description="row of `backbones` with role encoder: what the probe reads")
     detector: DetectorName = Field(
-        "rules",
-        description="what `eva chat` asks whether a message is about danger. `rules`: phrases; `probe`: the "
+        "either",
+        description="what decides whether a message is about danger. `rules`: phrases; `probe`: the "
         "classifier that the stage `crisis_detector` fits; `either`: a finding of one of them is enough",
     )

@@ -1,0 +1,1 @@
+../../../src/eva/safety/notices.py

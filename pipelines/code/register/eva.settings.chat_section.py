@@ -1,0 +1,1 @@
+../../../src/eva/settings/chat_section.py
