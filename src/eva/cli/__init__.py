@@ -10,6 +10,7 @@ from eva.cli import annotate_commands as annotate
 from eva.cli import chat_command as chat
 from eva.cli import collect_commands as collect
 from eva.cli import data_commands as data
+from eva.cli import export_command as export
 from eva.cli import fit_command as fit
 from eva.cli import generate_command as generate
 from eva.cli import human_commands as human
@@ -52,6 +53,7 @@ app.command("report")(results.report)
 app.command("fit")(fit.fit)
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
+app.command("export")(export.export)
 app.command("worker")(worker.worker)
 app.add_typer(safety.app, name="safety")
 app.add_typer(store.app, name="store")
