@@ -53,7 +53,7 @@ smoke: setup ## run the whole DAG on tiny random models in a temporary copy (a f
 	eva report
 
 test: setup ## run all tests
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## run unit and contract tests (under a minute)
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m 'not slow'

@@ -12,6 +12,20 @@ from eva.compat.process_start import variables
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.update(variables())  # for pytest-xdist's processes, and for those that tests start
+# The files that take longest come first: one that starts last would be waited for by the other processes.
+LONGEST = (
+    "e2e/test_smoke.py", "flows/test_hosts.py", "flows/test_run.py",
+    "flows/test_experiments.py", "flows/test_services.py", "bad_input/test_models.py",
+    "training/test_two_processes.py", "e2e/test_extending.py", "pipelines/test_reruns.py",
+    "integrity/test_hard_ends.py", "scorers/test_real.py", "training/test_faults.py",
+    "registry/test_approval.py", "flows/test_stack.py", "flows/test_handover.py",
+)  # fmt: skip
+_PLACES = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files by `LONGEST`; the tests of a file stay as they are."""
+    items.sort(key=lambda item: _PLACES.get(item.path, len(_PLACES)))
 
 
 @pytest.fixture(scope="session")

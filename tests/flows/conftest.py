@@ -131,9 +131,9 @@ def project(tmp_path: Path, root: Path) -> Project:
     return make_project(tmp_path / "checkout", root)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Project]:
-    """A project whose services are up; one a worker, and `--dist loadfile` keeps a file on one worker."""
+    """A project whose services are up; down after each file, because they compute also while they wait."""
     project = make_project(tmp_path_factory.mktemp("served") / "checkout", root)
     try:
         started = project.run("-m", "flows.services", "up")
