@@ -12,7 +12,7 @@ from tests.registry.packages import greedy, write_package
 from eva.artifacts import digest_file, digest_path
 from eva.errors import InputError
 from eva.export import exporting
-from eva.export.exporting import export
+from eva.export.exporting import Order, export
 from eva.export.formats import Format
 from eva.registry.pushing import push
 from eva.registry.registration import chat, load
@@ -57,8 +57,8 @@ def adapter_says(folder: Path, base: Path) -> str:
 def test_served_merged_and_adapter_say_the_same(aligned: Path, backbone: Path, model: str) -> None:
     push(aligned / "registry", aligned)
     wanted = chat(load("models:/eva-tiny/1", aligned), MESSAGES)
-    export(model, Format.merged, aligned / "merged", aligned)
-    export(model, Format.adapter, aligned / "adapter", aligned)
+    export(model, Order(Format.merged), aligned / "merged", aligned)
+    export(model, Order(Format.adapter), aligned / "adapter", aligned)
     assert merged_says(aligned / "merged") == wanted
     assert adapter_says(aligned / "adapter", backbone) == wanted
     assert ChatModel(aligned / "merged", "m", greedy(), "eva").say(MESSAGES, {}).text == wanted
@@ -69,7 +69,7 @@ def test_served_merged_and_adapter_say_the_same(aligned: Path, backbone: Path, m
 def test_a_version_leaves_as_it_was_registered(aligned: Path) -> None:
     push(aligned / "registry", aligned)
     (stored,) = (path for path in (aligned / "mlruns").rglob("data/model") if path.is_dir())
-    done = export("models:/eva-tiny@challenger", Format.merged, aligned / "out", aligned)
+    done = export("models:/eva-tiny@challenger", Order(Format.merged), aligned / "out", aligned)
     assert done.source == "models:/eva-tiny/1"
     for path in stored.iterdir():
         assert digest_file(aligned / "out" / path.name) == digest_file(path)
@@ -77,7 +77,7 @@ def test_a_version_leaves_as_it_was_registered(aligned: Path) -> None:
 
 def test_an_export_says_what_it_is_and_names_no_place(aligned: Path, backbone: Path, adapter: Path) -> None:
     for form in (Format.merged, Format.adapter):
-        export("models/dpo/tiny", form, aligned / form, aligned)
+        export("models/dpo/tiny", Order(form), aligned / form, aligned)
         about = json.loads((aligned / form / "export.json").read_text())
         assert (about["format"], about["source"], about["prompt"]) == (form, "models/dpo/tiny", "eva")
         for path in (aligned / form).iterdir():
@@ -90,7 +90,7 @@ def test_an_export_says_what_it_is_and_names_no_place(aligned: Path, backbone: P
 def test_an_export_can_be_repeated(aligned: Path) -> None:
     for form in (Format.merged, Format.adapter):
         for out in ("first", "second"):
-            export("models/dpo/tiny", form, aligned / f"{form}-{out}", aligned)
+            export("models/dpo/tiny", Order(form), aligned / f"{form}-{out}", aligned)
         assert digest_path(aligned / f"{form}-first") == digest_path(aligned / f"{form}-second")
 
 
@@ -143,7 +143,7 @@ def test_an_interrupted_export_leaves_nothing(aligned: Path, monkeypatch: pytest
     monkeypatch.setattr(exporting, "seal", interrupted)
     before = sorted(aligned.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        export("models/dpo/tiny", Format.merged, aligned / "out", aligned)
+        export("models/dpo/tiny", Order(Format.merged), aligned / "out", aligned)
     assert sorted(aligned.iterdir()) == before
 
 
@@ -155,7 +155,7 @@ def test_the_adapter_of_a_version_is_the_one_it_was_made_of(aligned: Path, adapt
     shutil.copytree(adapter, aligned / "models" / "adapter")
     flip(aligned / "models" / "adapter" / "adapter_model.safetensors")
     with pytest.raises(InputError, match="models/adapter was changed after"):
-        export("models:/eva-tiny/1", Format.adapter, aligned / "out", aligned)
+        export("models:/eva-tiny/1", Order(Format.adapter), aligned / "out", aligned)
     assert not (aligned / "out").exists()
 
 
@@ -163,7 +163,7 @@ def test_a_version_without_adapter_has_none_to_export(aligned: Path) -> None:
     write_package(aligned, "models/model")
     push(aligned / "registry", aligned)
     with pytest.raises(InputError, match="has no adapter, all its weights were trained"):
-        export("models:/eva-tiny/1", Format.adapter, aligned / "out", aligned)
+        export("models:/eva-tiny/1", Order(Format.adapter), aligned / "out", aligned)
 
 
 def test_a_damaged_version_does_not_leave(aligned: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_damaged_version_does_not_leave(aligned: Path) -> None:
     (weights,) = (aligned / "mlruns").rglob("data/model/model.safetensors")
     flip(weights)
     with pytest.raises(InputError, match=r"model.safetensors does not match its sha256"):
-        export("models:/eva-tiny/1", Format.merged, aligned / "out", aligned)
+        export("models:/eva-tiny/1", Order(Format.merged), aligned / "out", aligned)
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,31 @@
 """Writing one export: everything under another name first, then its manifest, then one renaming."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from eva.artifacts import digest_file, new_folder, write_json
 from eva.errors import InputError
-from eva.export import hugging_face
 from eva.export.checking import ABOUT
-from eva.export.formats import Format
+from eva.export.drift import Drift, measure, require_runner
+from eva.export.formats import Format, Precision
+from eva.export.gguf_export import write_ollama
+from eva.export.hugging_face import base_of, write_adapter, write_merged
 from eva.export.source import Source, opened
 from eva.manifest import NAME, seal
 from eva.registry.package import weights_digest
+
+DRIFT = "drift.json"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to make of a model: the form, how GGUF stores weights, and whether to measure the drift."""
+
+    form: Format
+    precision: Precision = Precision.f16
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,40 +36,53 @@ class Exported:
     files: int
     size: int
     manifest: str
+    drift: Drift | None
 
 
-_WRITERS: dict[Format, Callable[[Source, Path], None]] = {
-    Format.merged: hugging_face.write_merged,
-    Format.adapter: hugging_face.write_adapter,
-}
-
-
-def export(model: str, kind: Format, out: Path, root: Path) -> Exported:
+def export(model: str, order: Order, out: Path, root: Path) -> Exported:
     """Export a registered version or a folder of a stage to the new folder `out`.
 
     Raises:
         InputError: `out` exists, or the model cannot be exported so; then nothing was written.
+        ModuleNotFoundError: the drift cannot be measured, as nothing that is installed runs the export.
     """
     if out.exists():
         raise InputError(f"{out}: exists already, and an export overwrites nothing; give another folder")
-    with opened(model, kind is Format.adapter, root) as source, new_folder(out) as folder:
-        _WRITERS[kind](source, folder)
-        write_json(folder / ABOUT, _about(source, kind))
+    if order.measured:
+        require_runner(order.form)
+    with opened(model, order.form is Format.adapter, root) as source, new_folder(out) as folder:
+        _write(source, order, folder)
+        write_json(folder / ABOUT, _about(source, order))
+        drift = measure(source, order.form, folder) if order.measured else None
+        if drift is not None:
+            write_json(folder / DRIFT, asdict(drift))
         files = [path for path in folder.rglob("*") if path.is_file()]
+        for path in files:
+            path.chmod(0o644)  # some libraries write files that only their owner may read
         seal(folder, files)
         size = sum(path.stat().st_size for path in files)
-        return Exported(source.name, len(files), size, digest_file(folder / NAME))
+        return Exported(source.name, len(files), size, digest_file(folder / NAME), drift)
 
 
-def _about(source: Source, kind: Format) -> dict[str, Any]:
+def _write(source: Source, order: Order, folder: Path) -> None:
+    if order.form is Format.merged:
+        write_merged(source, folder)
+    elif order.form is Format.adapter:
+        write_adapter(source, folder)
+    else:
+        write_ollama(source, folder, order.precision)
+
+
+def _about(source: Source, order: Order) -> dict[str, Any]:
     """What a stranger must know of the files, and nothing of this machine."""
     return {
-        "format": kind.value,
+        "format": order.form.value,
+        "precision": order.precision.value if order.form is Format.gguf else "f32",
         "source": source.name,
         "eva": metadata.version("eva-mlops"),
         "prompt": source.prompt,
         "decoding": source.decoding.model_dump(mode="json"),
         "model": weights_digest(source.model),
         "adapter": weights_digest(source.adapter) if source.adapter else None,
-        "base": hugging_face.base_of(source) if kind is Format.adapter else None,
+        "base": base_of(source) if order.form is Format.adapter else None,
     }
