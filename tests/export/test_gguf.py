@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import Eva
-from tests.models.conftest import metaspace_tokenizer
+from tests.models.conftest import TEXT, metaspace_tokenizer
 from tests.models.families import FAMILIES
 from tests.models.test_families import DIALOGUE, tokenizer_of
 from tests.registry.packages import greedy
@@ -32,10 +32,45 @@ SMALL = {
     "num_key_value_heads": 2, "max_position_embeddings": 2048,
 }  # fmt: skip
 
+PIECES = {"pieces": "first", "pieces, blank": "always", "pieces, normalized": "normalizer"}
+INSTRUCT = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}"
+    "{% elif m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]"
+    "{% else %}{{ m['content'] }}</s>{% endif %}{% endfor %}"
+)
+
 
 @pytest.fixture
 def llama_cpp() -> None:
     pytest.importorskip("xllamacpp", reason="xllamacpp is not installed: `make setup` installs it")
+
+
+def sentencepiece(blank: str) -> Any:
+    """A tokenizer as those of Llama 2 and Mistral 7B: every pair that joins to a piece may be merged."""
+    from tokenizers import Tokenizer, normalizers, trainers
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import Metaspace
+    from transformers import LlamaTokenizer
+    from transformers.convert_slow_tokenizer import generate_merges
+
+    learnt = Tokenizer(BPE())
+    learnt.pre_tokenizer = Metaspace()
+    learnt.train_from_iterator(TEXT, trainers.BpeTrainer(vocab_size=400, show_progress=False))
+    pieces = [piece for piece, _ in sorted(learnt.get_vocab().items(), key=lambda one: one[1])]
+    first = ["<unk>", "<s>", "</s>", *(f"<0x{number:02X}>" for number in range(256))]
+    vocabulary = {piece: number for number, piece in enumerate([*first, *pieces])}
+    ranks = {piece: -float(number) for number, piece in enumerate(pieces)}
+    tokenizer = LlamaTokenizer(
+        vocab=vocabulary, merges=generate_merges(vocabulary, ranks), chat_template=INSTRUCT
+    )
+    if blank == "normalizer":
+        tokenizer.backend_tokenizer.pre_tokenizer = None
+        tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+        )
+    else:
+        tokenizer.backend_tokenizer.pre_tokenizer = Metaspace(prepend_scheme=blank, split=False)
+    return tokenizer
 
 
 def cutting(kind: str) -> Any:
@@ -53,6 +88,8 @@ def cutting(kind: str) -> Any:
         ],
         "qwen2": [Split(Regex(_QWEN_2), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False)],
     }
+    if kind in PIECES:
+        return sentencepiece(PIECES[kind])
     tokenizer = chatml_tokenizer()
     tokenizer.backend_tokenizer.pre_tokenizer = Steps(list(steps[kind]))
     return tokenizer
@@ -86,6 +123,9 @@ def write_model(folder: Path, architecture: str, cut: str, **changed: Any) -> Pa
         ("mistral", "gpt-2"),
         ("qwen2", "qwen2"),
         ("qwen3", "qwen2"),
+        ("mistral", "pieces"),
+        ("mistral", "pieces, blank"),
+        ("llama", "pieces, normalized"),
     ],
 )
 def test_llama_cpp_computes_what_is_served(

@@ -6,10 +6,12 @@ other tokens without any error.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eva.errors import InputError
+from eva.export.gguf_pieces import blank_first, is_sentencepiece, scores
 from eva.models.chat import end_of_turn
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ _NAMES = {
     (("Split", _LLAMA_3), _BYTES_ONLY): "llama-bpe",
     (("Split", _QWEN_2), _BYTES_ONLY): "qwen2",
 }
+_BYTE = re.compile("<0x[0-9A-F]{2}>")  # a piece of a SentencePiece tokenizer that stands for one byte
 _DECIDES = {"ByteLevel": "use_regex", "Digits": "individual_digits"}
 REMEDY = "export `--format merged`, and convert that folder with llama.cpp's own convert_hf_to_gguf.py"
 
@@ -37,26 +40,46 @@ def add_tokens(writer: Any, tokenizer: "PreTrainedTokenizerBase", rows: int) -> 
         InputError: llama.cpp has no rules that are known to cut text as this tokenizer does.
     """
     written = json.loads(tokenizer.backend_tokenizer.to_str())
-    name = pre_tokenizer(written, tokenizer.name_or_path)
     pieces, types = _pieces(tokenizer, rows)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(name)
+    if is_sentencepiece(written):
+        _add_sentencepiece(writer, tokenizer, written, pieces)
+    else:
+        _add_byte_level(writer, written, tokenizer.name_or_path)
     writer.add_token_list(pieces)
     writer.add_token_types(types)
+    _add_special(writer, tokenizer)
+
+
+def _add_byte_level(writer: Any, written: Mapping[str, Any], name: str) -> None:
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(pre_tokenizer(written, name))
+    writer.add_add_space_prefix(False)
     merges = written["model"]["merges"]
     writer.add_token_merges([one if isinstance(one, str) else " ".join(one) for one in merges])
-    _add_special(writer, tokenizer)
+
+
+def _add_sentencepiece(
+    writer: Any, tokenizer: "PreTrainedTokenizerBase", written: Mapping[str, Any], pieces: list[str]
+) -> None:
+    blank = blank_first(tokenizer, written)
+    if blank is None:
+        raise _unnamed(tokenizer.name_or_path)
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_add_space_prefix(blank)
+    writer.add_token_scores(scores(written, pieces))
 
 
 def pre_tokenizer(written: Mapping[str, Any], name: str) -> str:
     """llama.cpp's name for how a tokenizer (the content of `tokenizer.json`) cuts text before merging."""
-    kind = written["model"]["type"]
-    if kind != "BPE" or written["model"].get("byte_fallback"):
-        raise InputError(f"{name}: its tokenizer is no byte-level BPE, which alone is known here; {REMEDY}")
     found = _NAMES.get(tuple(_step(one) for one in _steps(written.get("pre_tokenizer"))))
-    if found is None:
-        raise InputError(f"{name}: llama.cpp has no known name for how its tokenizer cuts text; {REMEDY}")
+    if found is None or written["model"]["type"] != "BPE":
+        raise _unnamed(name)
     return found
+
+
+def _unnamed(name: str) -> InputError:
+    return InputError(f"{name}: llama.cpp has no known name for how its tokenizer cuts text; {REMEDY}")
 
 
 def _steps(given: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -88,6 +111,8 @@ def _pieces(tokenizer: "PreTrainedTokenizerBase", rows: int) -> tuple[list[str],
         elif number in added:
             special = added[number].special
             types.append(TokenType.CONTROL if special else TokenType.USER_DEFINED)
+        elif _BYTE.fullmatch(vocabulary[number]):
+            types.append(TokenType.BYTE)
         else:
             types.append(TokenType.NORMAL)
     return pieces, [int(one) for one in types]
@@ -96,7 +121,6 @@ def _pieces(tokenizer: "PreTrainedTokenizerBase", rows: int) -> tuple[list[str],
 def _add_special(writer: Any, tokenizer: "PreTrainedTokenizerBase") -> None:
     """The ids with a meaning; nothing is put before a prompt that the template does not write itself."""
     writer.add_add_bos_token(False)
-    writer.add_add_space_prefix(False)
     writer.add_eot_token_id(end_of_turn(tokenizer).id)
     special = {
         writer.add_bos_token_id: tokenizer.bos_token_id,
