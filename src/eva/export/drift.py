@@ -105,19 +105,19 @@ def _greedy(policy: Any, prompt: Sequence[int], stops: frozenset[int]) -> "tuple
     reply: list[int] = []
     logs: list[Logs] = []
     while len(reply) < TOKENS and not (reply and reply[-1] in stops):
-        logs.append(_logs(policy, [*prompt, *reply])[-1])
+        logs += _logs(policy, [*prompt, *reply], 1)
         reply.append(int(np.argmax(logs[-1])))
     return reply, logs
 
 
-def _logs(policy: Any, ids: Sequence[int]) -> "Logs":
-    """Log-probabilities of the next token after each of `ids`."""
+def _logs(policy: Any, ids: Sequence[int], last: int) -> list[Logs]:
+    """Log-probabilities of the token after each of the `last` ones of `ids`."""
     import torch
 
     with torch.inference_mode():
-        scores = policy(input_ids=torch.tensor([list(ids)], device=policy.device)).logits[0]
-        found: Logs = torch.log_softmax(scores.double(), dim=-1).cpu().numpy()
-    return found
+        given = torch.tensor([list(ids)], device=policy.device)
+        scores = policy(input_ids=given, logits_to_keep=last).logits[0]
+        return list(torch.log_softmax(scores.double(), dim=-1).cpu().numpy())
 
 
 class _Transformers:
@@ -127,8 +127,7 @@ class _Transformers:
         self._model, self.name = model, name
 
     def positions(self, prompt: Sequence[int], reply: Sequence[int]) -> Iterator[Position]:
-        logs = _logs(self._model, [*prompt, *reply[:-1]])
-        return map(whole, logs[len(prompt) - 1 :])
+        return map(whole, _logs(self._model, [*prompt, *reply[:-1]], len(reply)))
 
 
 def _runner(source: Source, form: Format, folder: Path, context: int) -> Runner:
