@@ -80,6 +80,8 @@ def test_an_export_says_what_it_is_and_names_no_place(aligned: Path, backbone: P
         export("models/dpo/tiny", Order(form), aligned / form, aligned)
         about = json.loads((aligned / form / "export.json").read_text())
         assert (about["format"], about["source"], about["prompt"]) == (form, "models/dpo/tiny", "eva")
+        bill = json.loads((aligned / form / "sbom.cdx.json").read_text())
+        assert bill["metadata"]["component"]["name"] == "models/dpo/tiny" and bill["components"]
         for path in (aligned / form).iterdir():
             content = path.read_bytes()
             assert not [place for place in (aligned, backbone, adapter) if str(place).encode() in content]

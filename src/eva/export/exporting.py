@@ -12,11 +12,12 @@ from eva.export.drift import Drift, measure, require_runner
 from eva.export.formats import Format, Precision
 from eva.export.gguf_export import write_ollama
 from eva.export.hugging_face import base_of, write_adapter, write_merged
+from eva.export.sbom import bill_of_materials
 from eva.export.source import Source, opened
 from eva.manifest import NAME, seal
 from eva.registry.package import weights_digest
 
-DRIFT = "drift.json"
+DRIFT, BILL = "drift.json", "sbom.cdx.json"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def export(model: str, order: Order, out: Path, root: Path) -> Exported:
     with opened(model, order.form is Format.adapter, root) as source, new_folder(out) as folder:
         _write(source, order, folder)
         write_json(folder / ABOUT, _about(source, order))
+        write_json(folder / BILL, bill_of_materials(source.name, weights_digest(source.model)))
         drift = measure(source, order.form, folder) if order.measured else None
         if drift is not None:
             write_json(folder / DRIFT, asdict(drift))
