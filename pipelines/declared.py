@@ -16,19 +16,25 @@ class UndeclaredError(Exception):
     """A stage read a parameter that `dvc.yaml` does not declare, so DVC would not see it change."""
 
 
-def declared_keys(stage: str, axes: Mapping[str, str], dvc_yaml: Path) -> tuple[str, ...]:
+def declared_keys(stage: str, axes: Mapping[str, str], dvc_yaml: Path, settings: Settings) -> tuple[str, ...]:
     """The keys that one item of a stage declares, such as `sft` or `variants.eva.acquire`.
 
     Args:
         stage: name of the stage.
         axes: its axis values by name; they replace `${item.<axis>}`, and joined by dashes `${key}`.
         dvc_yaml: the file with the stage.
+        settings: whose values replace others, such as `${register.backbone}`.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if PyYAML has it
     entry = yaml.load(dvc_yaml.read_text(encoding="utf-8"), loader)["stages"][stage]  # noqa: S506
     known = {"key": "-".join(axes.values()), **{f"item.{name}": value for name, value in axes.items()}}
     keys = entry.get("do", entry).get("params", [])
-    return tuple(_TEMPLATE.sub(lambda found: known[found[1]], key) for key in keys)
+    values = _values(settings)
+
+    def replaced(found: re.Match[str]) -> str:
+        return str(known[found[1]] if found[1] in known else _at(values, found[1]))
+
+    return tuple(_TEMPLATE.sub(replaced, key) for key in keys)
 
 
 class Declared:
@@ -73,8 +79,12 @@ def section(settings: Settings, name: str, stage: str, keys: tuple[str, ...]) ->
 
 def recorded(settings: Settings, keys: tuple[str, ...]) -> dict[str, Any]:
     """The declared keys with their values, as plain data."""
-    everything = {key.rstrip("_"): value for key, value in settings.model_dump(mode="json").items()}
-    return {key: _at(everything, key) for key in keys}
+    values = _values(settings)
+    return {key: _at(values, key) for key in keys}
+
+
+def _values(settings: Settings) -> dict[str, Any]:
+    return {key.rstrip("_"): value for key, value in settings.model_dump(mode="json").items()}
 
 
 def _at(value: Any, key: str) -> Any:

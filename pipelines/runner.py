@@ -107,7 +107,7 @@ def run(stage: Stage, words: Sequence[str]) -> None:
     axes, paths = parse(stage, words)
     item = {name: str(value) for name, value in axes.items()}
     settings = read_settings(root / "params.yaml")
-    keys = declared.declared_keys(stage.name, item, ROOT / "dvc.yaml")
+    keys = declared.declared_keys(stage.name, item, ROOT / "dvc.yaml", settings)
     sections = [declared.section(settings, name, stage.name, keys) for name in stage.sections]
     inputs = {name: path for name, path in paths.items() if name not in OUTPUTS}
     _require(inputs)

@@ -88,7 +88,7 @@ def _item(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_takes_the_sections_that_it_declares(name: str) -> None:
-    keys = declared_keys(name, _item(name), ROOT / "dvc.yaml")
+    keys = declared_keys(name, _item(name), ROOT / "dvc.yaml", read_settings(ROOT / "params.yaml"))
     assert set(runner.load(name).sections) == {key.partition(".")[0] for key in keys}
     mine = {
         "collect": {"mine": Collection(corpus="esconv", model=Path("models/backbone/smollm2"))},

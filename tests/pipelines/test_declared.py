@@ -15,10 +15,12 @@ def settings(root: Path) -> Settings:
     return read_settings(root / "profiles" / "laptop.yaml")
 
 
-def test_keys_of_an_item(root: Path) -> None:
-    keys = declared_keys("sft", ITEM, root / "dvc.yaml")
+def test_keys_of_an_item(root: Path, settings: Settings) -> None:
+    keys = declared_keys("sft", ITEM, root / "dvc.yaml", settings)
     assert keys == ("sft", "variants.eva.acquire", "backbones.smollm2")
-    assert declared_keys("backbone", {"backbone": "minilm"}, root / "dvc.yaml") == ("backbones.minilm",)
+    of_minilm = declared_keys("backbone", {"backbone": "minilm"}, root / "dvc.yaml", settings)
+    assert of_minilm == ("backbones.minilm",)
+    assert "backbones.smollm2" in declared_keys("register", {}, root / "dvc.yaml", settings)
 
 
 def test_the_record_holds_every_declared_key(settings: Settings) -> None:

@@ -47,7 +47,7 @@ def test_a_version_without_a_list_is_a_note(checkout: Path, stored: Path) -> Non
 
 def test_the_command_says_so(eva: Eva, checkout: Path, stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(checkout)
-    assert "model registry: 1 versions" in eva("verify").out
+    assert "model registry: 1 version\n" in eva("verify").out
     (stored / "extra.py").write_text("1")
     done = eva("verify")
     assert done.code == 2 and "extra.py: was added" in done.err

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eva.cli.wide_table import print_table
+from eva.counts import count
 from eva.errors import raise_if
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def verify() -> None:
     from eva.registry.verification import verify as check
 
     found = check(Path.cwd())
-    for line in [f"audit log: {found.acts} acts", f"{found.versions} versions", *found.notes]:
+    said = [f"audit log: {count(found.acts, 'act')}", count(found.versions, "version")]
+    for line in [*said, *found.notes]:
         print(line)
     raise_if(found.problems, "eva registry verify")
     print("log, aliases and files agree")

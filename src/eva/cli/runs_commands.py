@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eva.cli.wide_table import print_table
+from eva.counts import count
 
 if TYPE_CHECKING:
     from eva.record import Record
@@ -65,4 +66,4 @@ def replay() -> None:
     from eva.record.replay import replay as rebuild
 
     done = rebuild(Path.cwd())
-    print(f"{done.logged} runs written into MLflow, {done.present} were already there")
+    print(f"{count(done.logged, 'run')} written into MLflow; already there: {done.present}")

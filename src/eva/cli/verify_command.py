@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from eva.counts import count
 from eva.errors import InputError, raise_if
 
 
@@ -60,4 +61,4 @@ def _registered(root: Path) -> tuple[list[str], list[str]]:
     if place.startswith("sqlite:///") and not Path(place.removeprefix("sqlite:///")).is_file():
         return [], []
     found = check_versions(root)
-    return [f"model registry: {found.versions} versions", *found.notes], found.problems
+    return [f"model registry: {count(found.versions, 'version')}", *found.notes], found.problems

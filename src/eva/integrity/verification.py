@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from eva.compat.dvc_repo import Objects, Output, read_objects
+from eva.counts import count
 from eva.errors import InputError
 from eva.generation.answers import damaged_answers
 from eva.integrity.dvc_objects import (
@@ -62,7 +63,7 @@ def _check_objects(found: Verified, objects: Objects, root: Path, mend: bool) ->
         for name, paths in stored.items():
             damaged += find_damaged(paths, uses_of(objects), bar.update)
             total = sum(path.stat().st_size for path in paths)
-            found.checked.append(f"{name}: {len(paths)} objects, {total / 1e9:.2f} GB")
+            found.checked.append(f"{name}: {count(len(paths), 'object')}, {total / 1e9:.2f} GB")
     for one in damaged:
         if mend and repair(one, objects, root):
             found.repaired.append(f"{one.described(root)}; a good copy was put in its place")

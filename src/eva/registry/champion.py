@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eva.counts import count
 from eva.errors import InputError
 from eva.record import Record
 from eva.record import mlflow_store as store
@@ -28,7 +29,7 @@ def lineage_check(policy: PromotionPolicy, made_by: Mapping[str, Record]) -> Che
     if loose and policy.lineage == "committed":
         said = f"{', '.join(loose)} ran with changes that no commit has; commit them, and `dvc repro -f -s`"
         return Check("lineage", False, said)
-    return Check("lineage", True, f"every run is known, from {_count(made_by)} commits")
+    return Check("lineage", True, f"every run is known, from {count(_commits(made_by), 'commit')}")
 
 
 def champion_checks(opened: store.Store, package: Package, ours: Standing) -> Iterator[Check]:
@@ -64,5 +65,5 @@ def stored_package(opened: store.Store, version: Any) -> Iterator[Path]:
         yield Path(opened.client.download_artifacts(version.run_id, PLACE, work))
 
 
-def _count(made_by: Mapping[str, Record]) -> int:
+def _commits(made_by: Mapping[str, Record]) -> int:
     return len({record.commit for record in made_by.values()})
