@@ -1,7 +1,6 @@
 """A checkout of its own with a real SQLite MLflow, for every test."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,8 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "mlflow.db"
 
 
-@pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def make_bare(root: Path) -> Path:
     """A git checkout with one committed input and no MLflow yet."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("EVA_PARENT_RUN_ID", raising=False)
-    root = tmp_path / "checkout"
     (root / "src").mkdir(parents=True)
     (root / "src" / "model.py").write_text("x = 1\n")
     (root / "params.yaml").write_text("sft: {lr: 1.0e-5}\n")
@@ -33,7 +28,15 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for words in (["init", "-q"], ["add", "src", "params.yaml"], ["commit", "-qm", "start"]):
         name = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
         subprocess.run(["git", *name, *words], cwd=root, check=True)
-    yield root
+    return root
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`make_bare`, away from a record of the user's."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("EVA_PARENT_RUN_ID", raising=False)
+    return make_bare(tmp_path / "checkout")
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import json
 import multiprocessing
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Eva, eva, here
-from tests.record.conftest import empty_database
+from tests.record.conftest import empty_database, make_bare
+from tests.registry.conftest import copied
 from tests.registry.packages import PASSED, REFUSED, known_lineage, write_package
 
 from eva.artifacts import digest_path
@@ -37,14 +37,30 @@ def build_nothing(package: Package, card: str, folder: Path, root: Path) -> Path
     return folder
 
 
-@pytest.fixture
-def pushed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """A checkout whose registry has the versions 1 to 3, all of which the gate passed."""
-    monkeypatch.setattr(pushing, "build_model", build_nothing)
-    known_lineage(monkeypatch)
-    for number in (1, 2, 3):
-        put(checkout, f"m{number}", PASSED)
-    yield checkout
+    root = make_bare(tmp_path_factory.mktemp("three") / "checkout")
+    (root / "mlflow.db").write_bytes(empty_database.read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        quick_pushes(patch)
+        for number in (1, 2, 3):
+            put(root, f"m{number}", PASSED)
+    return root
+
+
+@pytest.fixture
+def pushed(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `three`."""
+    quick_pushes(monkeypatch)
+    return copied(three, tmp_path / "checkout")
+
+
+def quick_pushes(patch: pytest.MonkeyPatch) -> None:
+    """Pushes without weights and without the runs behind them."""
+    patch.setattr(pushing, "build_model", build_nothing)
+    known_lineage(patch)
 
 
 def put(root: Path, model: str, decision: Decision) -> None:
@@ -120,8 +136,7 @@ def test_an_alias_that_was_moved_by_hand_is_seen(pushed: Path) -> None:
 
 
 def test_the_policy_can_promote(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pushing, "build_model", build_nothing)
-    known_lineage(monkeypatch)
+    quick_pushes(monkeypatch)
     (checkout / "m").mkdir()
     (checkout / "m" / "config.json").write_text("{}")
     write_package(checkout, "m", policy={"baseline": "base", "lineage": "recorded", "champion": "gate"})

@@ -1,6 +1,7 @@
 """The record goes where DVC takes the outs: back to an earlier state, and to another machine."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ class Project:
     root: Path
 
     def run(self, *words: str) -> str:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("EVA_")}
+        ours = ("EVA_", "MLFLOW_")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         environment |= {
             "PYTHONPATH": os.pathsep.join(sys.path),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
@@ -87,21 +89,28 @@ def _two_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lineages, "STAGES", {"sft": tuple(ITEM), "dpo": tuple(ITEM)})
 
 
-@pytest.fixture
-def project(tmp_path: Path, empty_database: Path) -> Project:
-    made = Project(tmp_path / "here")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Project:
+    """A project in which both stages have run, with `lr` 1."""
+    made = Project(tmp_path_factory.mktemp("made") / "here")
     made.root.mkdir()
     for name, text in {"dvc.yaml": DVC_YAML, "stage.py": STAGE, ".gitignore": "/runs/\n/models/\n"}.items():
         (made.root / name).write_text(text)
     (made.root / "mlflow.db").write_bytes(empty_database.read_bytes())
     made.git("init", "-q")
     made.run("dvc", "init", "-q")
-    made.run("dvc", "remote", "add", "-q", "--default", "shared", str(tmp_path / "remote"))
+    made.run("dvc", "remote", "add", "-q", "--default", "shared", "../remote")
+    made.repro(1)
     return made
 
 
+@pytest.fixture
+def project(made: Project, tmp_path: Path) -> Project:
+    """A copy of `made`."""
+    return Project(Path(shutil.copytree(made.root, tmp_path / "here")))
+
+
 def test_back_at_an_earlier_setting_the_lineage_is_that_of_the_bytes(project: Project) -> None:
-    project.repro(1)
     first = project.digests()
     project.repro(2)
     second = project.digests()
@@ -112,7 +121,6 @@ def test_back_at_an_earlier_setting_the_lineage_is_that_of_the_bytes(project: Pr
 
 
 def test_a_forced_run_is_the_maker_of_what_it_made_again(project: Project) -> None:
-    project.repro(1)
     project.run("dvc", "repro", "-f")
     assert project.lineage() == project.digests()
 
@@ -120,7 +128,6 @@ def test_a_forced_run_is_the_maker_of_what_it_made_again(project: Project) -> No
 def test_outs_without_their_record_are_found_in_the_history_and_changed_ones_are_nobodys(
     project: Project,
 ) -> None:
-    project.repro(1)
     first = project.digests()
     weights = project.root / "models" / "sft" / KEY / "weights"
     text = weights.read_text()
@@ -138,7 +145,6 @@ def test_outs_without_their_record_are_found_in_the_history_and_changed_ones_are
 def test_a_stage_that_read_other_data_than_the_stage_before_it_wrote_breaks_the_lineage(
     project: Project,
 ) -> None:
-    project.repro(1)
     project.run("dvc", "repro", "-s", "sft")
     (project.root / "params.yaml").write_text("lr: 3\n")
     project.run("dvc", "repro", "-s", "sft")  # and dpo is still that of the sft before
@@ -147,7 +153,6 @@ def test_a_stage_that_read_other_data_than_the_stage_before_it_wrote_breaks_the_
 
 
 def test_a_colleague_runs_nothing_and_rebuilds_the_record(project: Project, empty_database: Path) -> None:
-    project.repro(1)
     project.git("add", "-A")
     project.git("commit", "-qm", "results")
     project.run("dvc", "push", "-q", "--run-cache")
