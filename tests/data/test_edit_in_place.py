@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,21 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def checkout(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Path]:
     """A DVC repository with this project's configuration and the sample ESConv, imported and pushed."""
-    here = tmp_path / "checkout"
+    here = tmp_path_factory.mktemp("edited") / "checkout"
     here.mkdir()
-    monkeypatch.chdir(here)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here)
+        yield _imported(here, root)
+
+
+def _imported(here: Path, root: Path) -> Path:
     for words in (["git", "init", "-q"], ["dvc", "init", "-q"]):
         subprocess.run(words, check=True)
     shutil.copy(root / ".dvc" / "config", here / ".dvc" / "config")
-    dvc("remote", "add", "--local", "--default", "here", str(tmp_path / "remote"))
+    dvc("remote", "add", "--local", "--default", "here", str(here.parent / "remote"))
     words = [sys.executable, "-m", "eva", "data", "import", str(root / "data" / "sample")]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": str(root / "src")})
     dvc("push")
@@ -50,7 +56,8 @@ def test_an_edit_in_place_is_seen_and_reaches_no_stored_version(checkout: Path, 
     before = corpus.read_bytes()
     with corpus.open("r+b") as file:
         file.write(b" ")
-    assert "modified:" in dvc("status") and "esconv" in dvc("status")
+    changed = dvc("status")
+    assert "modified:" in changed and "esconv" in changed
     assert not damaged(checkout / ".dvc" / "cache")
     dvc("push")
     assert not damaged(checkout.parent / "remote")

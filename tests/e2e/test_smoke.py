@@ -288,11 +288,12 @@ def _responses(smoke: Clone, variant: str) -> dict[tuple[str, int], str]:
 
 
 def test_a_training_that_is_killed_leaves_no_out_and_goes_on_from_its_checkpoint(smoke: Clone) -> None:
+    """The last test of the clone, which has a model of other settings afterwards."""
     stage = f"sft@{ITEM}-eva"
     store = smoke.root / ".eva" / "checkpoints"
     out = smoke.root / f"models/sft/{ITEM}-eva"
     with smoke.params() as params:
-        params["sft"] |= {"epochs": 60, "save_steps": 2}  # long enough to be caught at work
+        params["sft"] |= {"epochs": 30, "save_steps": 2}  # long enough to be caught at work
         smoke.save(params)
         process = subprocess.Popen(
             [sys.executable, "-m", "dvc", "repro", "-s", stage],
@@ -311,4 +312,3 @@ def test_a_training_that_is_killed_leaves_no_out_and_goes_on_from_its_checkpoint
         done = smoke.repro("-s", stage)
         assert "going on from checkpoint-" in done.stdout + done.stderr
         assert (out / "model.safetensors").is_file()
-    smoke.repro()

@@ -38,16 +38,25 @@ Path("out/second").write_text("second" * 1000)
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    """A DVC repository in which nothing has run."""
+    folder = tmp_path_factory.mktemp("made")
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=folder, check=True)
+    shutil.copy(root / ".dvc" / "config", folder / ".dvc/config")
+    (folder / "dvc.yaml").write_text(STAGES)
+    (folder / "slow.py").write_text(SLOW)
+    return folder
+
+
 @pytest.fixture
-def repository(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def repository(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `made`, and the current folder."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     for name in ("EVA_CHECKPOINTS", "EVA_ANSWERS"):
         monkeypatch.delenv(name, raising=False)
-    subprocess.run(["git", "init", "-q"], check=True)
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
-    shutil.copy(root / ".dvc" / "config", ".dvc/config")
-    (tmp_path / "dvc.yaml").write_text(STAGES)
-    (tmp_path / "slow.py").write_text(SLOW)
     return tmp_path
 
 

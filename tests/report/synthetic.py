@@ -1,6 +1,7 @@
 """Scores, responses and training files of an invented study, small and with known effects."""
 
 import random
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def labels(variant: str, responses: list[Response]) -> RecordedScorers:
     )
 
 
+@cache
 def scored(variant: str, seed: int, corpus: str = "esconv", backbone: str = "tiny") -> ScoreResult:
     responses = rows(variant, seed)
     origin = {"corpus": corpus, "backbone": backbone, "seed": seed, "variant": variant, "model": "digest-1"}

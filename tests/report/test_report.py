@@ -1,7 +1,6 @@
 """The report: what it compares, what it says about it, and that it opens anywhere."""
 
 import csv
-import importlib.util
 import io
 import json
 import re
@@ -9,10 +8,10 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.report import synthetic
 
 from eva.artifacts import digest_path, read_json, write_json, write_text
 from eva.errors import InputError
@@ -29,18 +28,6 @@ from eva.safety.paired_replies import FRAMINGS, KINDS
 from eva.settings.matrix_section import Matrix
 
 CHROMIUM = Path("/usr/bin/chromium")
-
-
-def _synthetic() -> ModuleType:
-    """The module beside this file (test folders are no packages under importlib mode)."""
-    spec = importlib.util.spec_from_file_location("synthetic_study", Path(__file__).with_name("synthetic.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-synthetic = _synthetic()
 
 
 def cells(seeds: Sequence[int] = (1,), variants: Sequence[str] = synthetic.VARIANTS) -> list[Item]:
@@ -67,8 +54,7 @@ def inputs_of(folder: Path, **changes: object) -> ReportInputs:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = synthetic.write_study(tmp_path_factory.mktemp("study"))
-    return folder
+    return synthetic.write_study(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
@@ -405,12 +391,12 @@ def test_missing_scores_are_refused_all_at_once(study: Path, tmp_path: Path) -> 
         inputs_of(folder)
 
 
-def test_what_another_profile_left_is_not_reported(study: Path, tmp_path: Path) -> None:
+def test_what_another_profile_left_is_not_reported(study: Path, report: Report, tmp_path: Path) -> None:
     folder = copied(study, tmp_path)
     for kind in ("scores", "responses", "metrics/sft", "plots/sft"):
         for path in list((folder / kind).iterdir()):
             shutil.copy(path, path.with_name(path.name.replace("tiny", "other")))
-    assert build(inputs_of(folder)).page == build(inputs_of(study)).page
+    assert build(inputs_of(folder)).page == report.page
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """The stage `report` as DVC runs it: its files, its plots, and what MLflow gets of them."""
 
-import importlib.util
 import json
 import os
 import re
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.report import synthetic
 
 
 def test_the_report_reaches_no_code_that_scores() -> None:
@@ -24,12 +24,6 @@ def test_the_report_reaches_no_code_that_scores() -> None:
 
 @pytest.mark.slow
 def test_stage_writes_plots_and_logs_every_figure(root: Path, tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location(
-        "synthetic_study_of_stage", Path(__file__).with_name("synthetic.py")
-    )
-    assert spec is not None and spec.loader is not None
-    synthetic = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(synthetic)
     synthetic.write_study(tmp_path)
     laptop = (root / "profiles" / "laptop.yaml").read_text()
     (tmp_path / "params.yaml").write_text(re.sub(r"(?<!-)\bsmollm2\b", "tiny", laptop))
