@@ -1,7 +1,9 @@
 """A GGUF file is what llama.cpp computes as the served model does; a Modelfile writes the same prompts."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -229,6 +231,30 @@ def test_ollama_writes_the_prompts_of_every_family(name: str, prompt: str) -> No
     pieces = pieces_of(tokenizer, prompt)
     for turns in (DIALOGUE[:1], DIALOGUE[:3], DIALOGUE):
         assert pieces.render(system_prompt(prompt), tuple(turns)) == render(tokenizer, turns, prompt=prompt)
+
+
+@slow
+def test_go_renders_the_template_so(tmp_path: Path) -> None:
+    """Ollama's templates are those of Go, which is asked itself where it is installed."""
+    if shutil.which("go") is None:
+        pytest.skip("Go is not installed: `apt-get install golang-go`")
+    cases, wanted = [], []
+    for family in FAMILIES.values():
+        tokenizer, system = tokenizer_of(family), system_prompt("eva")
+        for turns in (DIALOGUE[:1], DIALOGUE):
+            messages = [{"role": "system", "content": system}, *turns]  # Ollama puts SYSTEM there, too
+            template = pieces_of(tokenizer, "eva").template
+            cases.append({"Template": template, "System": system, "Messages": messages})
+            wanted.append(render(tokenizer, turns, prompt="eva"))
+    done = subprocess.run(
+        ["go", "run", str(Path(__file__).with_name("render.go"))],
+        input=json.dumps(cases),
+        env={**os.environ, "GOCACHE": str(tmp_path), "GO111MODULE": "off"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == wanted
 
 
 def test_the_modelfile_says_how_it_was_evaluated() -> None:
