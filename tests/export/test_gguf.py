@@ -179,10 +179,12 @@ def zero_tensors(file: Path) -> None:
 
 
 @slow
-def test_what_cannot_be_measured_is_not_begun(aligned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_measured_is_not_begun(
+    eva: Eva, aligned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    with pytest.raises(ModuleNotFoundError, match="xllamacpp"):
-        export("models/model", Order(Format.gguf, measured=True), aligned / "out", aligned)
+    done = eva("export", "models/model", "--format", "gguf", "--measure", "--out", "out")
+    assert done.code == 2 and "--measure: xllamacpp, which runs the export, is not installed" in done.err
     assert not (aligned / "out").exists()
 
 

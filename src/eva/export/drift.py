@@ -7,13 +7,14 @@ does not make all that follows differ.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from eva.errors import InputError
 from eva.export.formats import Format
 from eva.export.gguf_export import WEIGHTS
 from eva.export.llama_cpp import LlamaCpp
@@ -83,8 +84,13 @@ def measure(source: Source, form: Format, folder: Path) -> Drift:
 
 
 def require_runner(form: Format) -> None:
-    """Raise `ModuleNotFoundError` if what runs an export is not installed."""
-    import_module("xllamacpp" if form is Format.gguf else "peft")
+    """Raise `InputError` if what runs an export is not installed."""
+    needed = "xllamacpp" if form is Format.gguf else "peft"
+    if find_spec(needed) is None:
+        raise InputError(
+            f"--measure: {needed}, which runs the export, is not installed; `pip install "
+            "'eva-mlops[export]'` installs it, as `make setup` does; or leave --measure out"
+        )
 
 
 def _served(source: Source) -> "tuple[list[list[int]], list[tuple[list[int], list[Logs]]]]":

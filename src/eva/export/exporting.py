@@ -44,8 +44,8 @@ def export(model: str, order: Order, out: Path, root: Path) -> Exported:
     """Export a registered version or a folder of a stage to the new folder `out`.
 
     Raises:
-        InputError: `out` exists, or the model cannot be exported so; then nothing was written.
-        ModuleNotFoundError: the drift cannot be measured, as nothing that is installed runs the export.
+        InputError: `out` exists, the model cannot be exported so, or nothing that is installed can run the
+            export to measure it; then nothing was written.
     """
     if out.exists():
         raise InputError(f"{out}: exists already, and an export overwrites nothing; give another folder")
