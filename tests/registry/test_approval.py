@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import shutil
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,8 @@ def three(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Pat
 @pytest.fixture
 def pushed(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of `three`."""
+    # MLflow remembers by a run's id where its files are, and every copy has the ids of `three`.
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._artifact_repos_cache", OrderedDict())
     quick_pushes(monkeypatch)
     return copied(three, tmp_path / "checkout")
 
