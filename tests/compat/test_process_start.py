@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 START = "from eva.compat.process_start import start_again; start_again(); "
-# Page faults of a block of 256 MB that is taken after one of the same size was freed.
+# Page faults of 256 MB that are taken, in blocks of 16, after as much was freed.
 AGAIN = """import resource, numpy
 for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    block = numpy.ones(2**25)
-    del block
+    blocks = [numpy.ones(2**21) for _ in range(16)]
+    del blocks
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 

@@ -4,9 +4,9 @@ import os
 import sys
 
 _TUNABLES = "GLIBC_TUNABLES"
-# What is freed stays with the process, in large pages. By itself glibc gives large blocks back at once, and
-# the system clears each page of the next one: a third of a training step (docs/adr/0054).
-_HEAP = {"hugetlb": 1, "mmap_max": 0, "trim_threshold": 1 << 40, "top_pad": 256 << 20}
+# What is freed stays with the process, in large pages. By itself glibc gives it back to the system, which
+# clears each page of the next block: a third of a training step (docs/adr/0054).
+_HEAP = {"hugetlb": 1, "mmap_threshold": 32 << 20, "trim_threshold": 1 << 40, "top_pad": 256 << 20}
 # Waiting threads sleep soon. If other processes use the same cores, spinning costs more than the computation:
 # a training step of 2 s was observed to take over 60 s.
 _VARIABLES = {
