@@ -122,4 +122,4 @@ def test_a_cache_that_fills_up_stores_nothing_wrong(repository: Path) -> None:
     assert verify(repository).problems == []
     assert subprocess.run(command, check=False).returncode == 0
     assert verify(repository).problems == []
-    assert verify(repository).checked[0].startswith("DVC cache: 1 objects")
+    assert verify(repository).checked[0].startswith("DVC cache: 1 object,")

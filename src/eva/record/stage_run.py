@@ -253,7 +253,6 @@ def _begin(
         dirty=code.dirty,
         pipeline=code.digest,
         command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         seconds=0.0,
         peak_rss_mb=0.0,
         versions=records.library_versions(),
@@ -262,6 +261,7 @@ def _begin(
         upstream=upstream.runs,
         upstream_settings=upstream.settings,
         dvc_lock=digest_file(lock) if lock.is_file() else None,
+        started=datetime.now(UTC).isoformat(timespec="milliseconds"),  # last: its seconds count from now
     )
 
 
