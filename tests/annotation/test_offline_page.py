@@ -151,6 +151,40 @@ def test_levels_are_labelled_and_an_export_is_gone_on_from(
     elsewhere.context.close()
 
 
+def test_two_windows_a_full_store_and_an_old_export_lose_nothing(
+    browser: Any, new_round: NewRound, folder: Path
+) -> None:
+    made = new_round(annotators=1)
+    path = folder / "pages" / "annotator_1.html"
+    visit = Visit(browser, path, 1280)
+    visit.begin()
+    rank(visit.page, "abcd")
+    visit.export(folder / "old.json")
+    first, second = visit.page, visit.open(path)
+    second.click("#begin")
+    first.click("#to-open")
+    rank(second, "bacd")
+    until(first, "done.size === 2")
+    assert first.locator(".place").all_inner_texts() == ["2", "1", "3", "4"], "the other window's answer"
+    first.keyboard.press("Enter")
+    first.evaluate(FULL)
+    rank(first, "cabd")
+    assert "could not be stored (QuotaExceededError). Export now" in first.inner_text("#warning")
+    for _ in range(3):
+        first.keyboard.press("ArrowLeft")
+    rank(first, "abcddcba")
+    first.click("#to-intro")
+    first.set_input_files("#resume", folder / "old.json")
+    until(first, "at('resume').files.length === 1")
+    visit.page = first
+    visit.export(folder / "answers" / "a.json")
+    visit.context.close()
+    assert visit.errors == []
+    given = read_answers(made.key, [folder / "answers" / "a.json"], partial=True).given
+    orders = ["".join("abcd"[one.task.shown.index(name)] for name in one.order) for one in given]
+    assert orders == ["dcba", "bacd", "cabd"]
+
+
 def until(page: Any, condition: str) -> None:
     """Wait; the page's policy lets no script of ours poll inside it."""
     for _ in range(100):
@@ -158,6 +192,13 @@ def until(page: Any, condition: str) -> None:
             return
         page.wait_for_timeout(100)
     raise AssertionError(condition)
+
+
+def rank(page: Any, keys: str) -> None:
+    """Press the letters, and go on."""
+    for key in keys:
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
 
 
 def test_a_thousand_contexts_stay_responsive(browser: Any, tmp_path: Path) -> None:
@@ -178,6 +219,9 @@ def test_a_thousand_contexts_stay_responsive(browser: Any, tmp_path: Path) -> No
 
 SMALLEST = """() => Math.min(...[...document.querySelectorAll("#task button")]
   .map(button => button.offsetHeight).filter(height => height))"""
+FULL = """() => {
+  Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); };
+}"""
 # Ranks every task, and measures some steps from the key to the frame in which the next task stands.
 STEPS = """async () => {
   const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));

@@ -8,20 +8,20 @@ const at = (id) => document.getElementById(id);
 const taskOf = new Map(data.tasks.map((task) => [task.task, task]));
 
 // ---- store ---------------------------------------------------------------------------------------------
-const memory = new Map();
+const unsaved = new Map(); // what the browser would not store
 function canStore() {
   try { localStorage.setItem(prefix + "probe", "1"); localStorage.removeItem(prefix + "probe"); return true; } catch { return false; }
 }
 const persistent = canStore();
 function load(name) {
-  const text = persistent ? localStorage.getItem(prefix + name) : memory.get(name);
+  const text = unsaved.get(name) ?? (persistent ? localStorage.getItem(prefix + name) : null);
   return text ? JSON.parse(text) : null;
 }
 function save(name, value) {
   const text = JSON.stringify(value);
-  memory.set(name, text);
-  try { if (persistent) localStorage.setItem(prefix + name, text); } catch (error) {
-    warn(`This answer could not be stored (${error.name}). Export now, before you close the page.`);
+  try { localStorage.setItem(prefix + name, text); unsaved.delete(name); } catch (error) {
+    unsaved.set(name, text);
+    if (persistent) warn(`This answer could not be stored (${error.name}). Export now, before you close the page.`);
   }
 }
 function warn(text) { at("warning").textContent = text; at("warning").hidden = false; }
@@ -34,7 +34,17 @@ function isComplete(task, answer) {
   if (ranking) return answer.order.length + answer.unusable.length === task.texts.length;
   return answer.levels.every((level, i) => level !== null || answer.unusable.includes(i));
 }
-const done = new Set(data.tasks.filter((task) => isComplete(task, answerOf(task))).map((task) => task.task));
+const done = new Set();
+function count(task) { if (isComplete(task, answerOf(task))) done.add(task.task); else done.delete(task.task); }
+data.tasks.forEach(count);
+window.addEventListener("storage", (event) => { // another window answered
+  const task = event.key?.startsWith(prefix) && taskOf.get(event.key.slice(prefix.length));
+  if (!task) return;
+  count(task);
+  if (task !== data.tasks[current]) return progress();
+  answer = answerOf(task);
+  paint();
+});
 
 // ---- one task ------------------------------------------------------------------------------------------
 let current = null, answer = null, marked = 0, since = 0;
@@ -119,11 +129,11 @@ function spend() {
   if (answer.order.length || answer.unusable.length || answer.levels.some((level) => level !== null)) save(answer.task, answer);
 }
 function changed() {
-  const complete = isComplete(data.tasks[current], answer);
-  answer.answered = complete ? new Date().toISOString() : "";
+  const task = data.tasks[current];
+  answer.answered = isComplete(task, answer) ? new Date().toISOString() : "";
   spend();
   save(answer.task, answer);
-  if (complete) done.add(answer.task); else done.delete(answer.task);
+  count(task);
   at("hint").textContent = "";
   paint();
 }
@@ -209,7 +219,11 @@ async function resume(file) {
   if (given.project !== data.project || given.annotator !== data.annotator) throw new Error("it belongs to another page");
   if (await digest(JSON.stringify(body)) !== sha256) throw new Error("it is incomplete or was changed");
   save("session", { session: given.session, person: given.person });
-  for (const one of given.answers) { save(one.task, one); done.add(one.task); }
+  for (const one of given.answers) { // what was answered here since then stays
+    const task = taskOf.get(one.task);
+    if (one.answered > answerOf(task).answered) save(one.task, one);
+    count(task);
+  }
   at("person").value = given.person;
   progress();
 }
