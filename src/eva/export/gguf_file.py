@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 # Architecture in config.json -> in GGUF. Mistral's has the tensors of Llama's.
 _ARCHITECTURES = {"llama": "LLAMA", "mistral": "LLAMA", "qwen2": "QWEN2", "qwen3": "QWEN3"}
 _ROWS_BY_HALVES = ("q_proj", "k_proj")  # of Llama's: GGUF has the halves of each head interleaved
-
-
 _FILE_TYPES = {
     Precision.f32: "ALL_F32",
     Precision.f16: "MOSTLY_F16",
