@@ -12,6 +12,7 @@ from typing import Any
 
 import eva
 from eva.artifacts import read_json
+from eva.compat.extension_builds import FOLDER, builds_without_leftovers, default_folder
 from eva.compat.parent_death import end_with_parent
 from eva.errors import InputError, ProcessError
 from eva.settings.training_section import Training
@@ -91,16 +92,8 @@ def start(settings: Training, module: str, folder: Path, checkpoint: Path | None
             "now give that command, with PYTHONPATH=src, on the other %d host(s), in a checkout of this code "
             "that sees %s; they meet at %s", settings.hosts - 1, folder, settings.rendezvous,
         )  # fmt: skip
-    # A session of its own: a terminal would send Ctrl-C to torchrun too, and a second one cuts a save short.
-    process = subprocess.Popen(
-        command, env=_environment(settings), start_new_session=True, preexec_fn=end_with_parent
-    )
-    try:
-        status = process.wait()
-    except BaseException:
-        process.send_signal(signal.SIGINT)  # torchrun hands it on; it would not SIGKILL
-        process.wait()
-        raise
+    with builds_without_leftovers(default_folder()):
+        status = _run(command, _environment(settings))
     if status != 0:
         raise ProcessError(
             f"{settings.processes} training processes ended with status {status} (their log is above); "
@@ -108,8 +101,20 @@ def start(settings: Training, module: str, folder: Path, checkpoint: Path | None
         )
 
 
+def _run(command: list[str], environment: Mapping[str, str]) -> int:
+    # A session of its own: a terminal would send Ctrl-C to torchrun too, and a second one cuts a save short.
+    process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_parent)
+    try:
+        return process.wait()
+    except BaseException:
+        process.send_signal(signal.SIGINT)  # torchrun hands it on; it would not SIGKILL
+        process.wait()
+        raise
+
+
 def _environment(settings: Training) -> dict[str, str]:
     source = str(Path(eva.__file__).parents[1])
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
     threads = str(max(1, (os.cpu_count() or 1) * settings.hosts // settings.processes))
-    return {"OMP_NUM_THREADS": threads, **os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    ours = {"OMP_NUM_THREADS": threads, FOLDER: str(default_folder())}
+    return {**ours, **os.environ, "PYTHONPATH": os.pathsep.join(paths)}
