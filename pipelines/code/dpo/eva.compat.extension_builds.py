@@ -1,0 +1,1 @@
+../../../src/eva/compat/extension_builds.py
