@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from eva.devices import decide
 from eva.generation.decode import stop_ids
 from eva.generation.decode_batches import decode_batches
 from eva.generation.response import answer_text
@@ -29,7 +30,8 @@ class Desk:
     """Requests that wait, and the threads that answer up to `AT_ONCE` of them in one batch each."""
 
     def __init__(self, folder: Path) -> None:
-        self.tokenizer, self.model = load_tokenizer(folder), load_model(folder)
+        dtype = decide("auto", "chat_server").dtype
+        self.tokenizer, self.model = load_tokenizer(folder), load_model(folder, dtype)
         self.waiting: queue.Queue[tuple[dict[str, Any], queue.Queue[dict[str, Any]]]] = queue.Queue()
         for _ in range(BATCHES):
             threading.Thread(target=self._work, daemon=True).start()
