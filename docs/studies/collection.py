@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +175,8 @@ def agreed(checkout: Checkout) -> Iterator[str]:
         low, high = row["error_ci"]
         holds = "yes" if low <= rate <= high else "no"
         signs = ", ".join(sign.partition(":")[0] for sign in row["signs"])
-        yield f"| {row['annotator']} | {rate:.2f} | {row['error']:.3f} | {low:.3f} to {high:.3f} | {holds} | {signs} |"
+        reported = f"{row['error']:.3f} | {low:.3f} to {high:.3f}"
+        yield f"| {row['annotator']} | {rate:.2f} | {reported} | {holds} | {signs} |"
 
 
 def made(checkout: Checkout) -> Iterator[str]:
@@ -200,8 +200,9 @@ def levels(checkout: Checkout) -> Iterator[str]:
     yield from (f"| {level} | {' '.join(map(str, row))} |" for level, row in reference["counts"].items())
     yield ""
     rows = [row["level"] for row in read_jsonl(checkout.root / SET / "levels.jsonl")]
+    counts = dict(sorted(Counter(rows).items()))
     yield (
-        f"The classifier of {len(rows)} labelled responses ({dict(sorted(Counter(rows).items()))}), out of fold: "
+        f"The classifier of {len(rows)} labelled responses ({counts}), out of fold: "
         f"accuracy {found['accuracy']:.2f} (majority {found['majority_accuracy']:.2f}), "
         f"macro-F1 {found['macro_f1']:.2f}."
     )
@@ -228,8 +229,8 @@ def main(corpora: str, out: str, tables: str = "") -> None:
     head = [
         "# A round on ESConv: the tables",
         "",
-        f"Made by `docs/studies/collection.py` on {datetime.now(UTC):%Y-%m-%d} at commit {checkout.commit()}: SmolLM2 "
-        "behind a server that was killed once, simulated annotators with known error rates.",
+        f"{checkout.made_by('collection.py')}: SmolLM2 behind a server that was killed once, simulated "
+        "annotators with known error rates.",
     ]
     lines = [line for name, own in parts.items() for line in ("", f"## {name}", "", *own)]
     text = "\n".join([*head, *lines]) + "\n"

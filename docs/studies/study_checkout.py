@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ class Checkout:
         """The value of a JSON file."""
         return json.loads((self.root / name).read_text())
 
-    def commit(self) -> str:
-        """The commit that is run."""
+    def made_by(self, script: str) -> str:
+        """By what, when and from which commit tables were made."""
         words = ["git", "rev-parse", "--short", "HEAD"]
-        return subprocess.run(words, cwd=self.root, text=True, capture_output=True, check=True).stdout.strip()
+        done = subprocess.run(words, cwd=self.root, text=True, capture_output=True, check=True)
+        today = datetime.now(UTC)
+        return f"Made by `docs/studies/{script}` on {today:%Y-%m-%d} from commit {done.stdout.strip()}"

@@ -106,6 +106,22 @@ def test_the_folder_holds_card_metadata_checks_and_v(folder: Path) -> None:
     assert (made / "levels.svg").read_text().startswith("<svg")
 
 
+def test_the_metadata_names_the_type_of_every_value(folder: Path) -> None:
+    """A loader casts what a path finds to the type that the metadata names; mlcroissant fails on a list."""
+    records = json.loads((folder / "set" / "EVAD.json").read_text())
+    fields = json.loads((folder / "set" / "croissant.json").read_text())["recordSet"][0]["field"]
+    types = {"sc:Text": str, "sc:Integer": int, "sc:Boolean": bool}
+    named = {field["name"].partition("/")[0] for field in fields}
+    assert named == set(records[0])
+    for field in fields:
+        key, _, part = field["name"].partition("/")
+        values = [record[key] for record in records]
+        if field.get("repeated"):
+            assert field["source"]["transform"] == {"jsonPath": part}
+            values = [said[part] for value in values for said in value]
+        assert {type(value) for value in values} == {types[field["dataType"]]}, field["name"]
+
+
 def test_preferences_read_it_by_one_setting(folder: Path) -> None:
     records = load_evad(folder / "set" / "EVAD.json")
     sets = build(SETTINGS, SPLITS, records)

@@ -1,10 +1,9 @@
-"""The dataset card of a preference set, and its Croissant metadata."""
+"""The dataset card of a preference set."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from eva.collection.set_tables import table_7
-from eva.manifest import Entry
 
 _MACHINE = (
     "**Machine-made: no person ranked these pairs.** Which response is the better one was said by {ranker}. "
@@ -15,7 +14,7 @@ _PEOPLE = (
     "People ranked the candidates; a record says by how many (`Annotators`) and how many were `Against` the "
     "majority. Items with low agreement are left out."
 )
-_FIELDS = {
+FIELDS = {
     "ID": "dialogue's position in the corpus and number of the supporter turn",
     "History": "the dialogue before the turn",
     "Chosen": "the better response",
@@ -40,7 +39,7 @@ def dataset_card(name: str, statistics: Mapping[str, Any]) -> str:
     """Markdown with a YAML header, as the hub's dataset cards."""
     made = statistics["made"]
     who = _MACHINE.format(ranker=f"`{made['ranker']}`") if made["machine_made"] else _PEOPLE
-    fields = "\n".join(f"| `{key}` | {what} |" for key, what in _FIELDS.items())
+    fields = "\n".join(f"| `{key}` | {what} |" for key, what in FIELDS.items())
     origin = "\n".join(f"| {key} | `{value}` |" for key, value in sorted(made.items()))
     dropped = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in statistics["left_out"].items())
     words = statistics["mean_words"]
@@ -82,65 +81,3 @@ prints no numbers of it).
 |---|---|
 {origin}
 """
-
-
-def croissant(name: str, files: Mapping[str, Entry], about: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON-LD by Croissant 1.0 (MLCommons): the files with their digests, and the fields of a record."""
-    return {
-        "@context": {
-            "@language": "en",
-            "@vocab": "https://schema.org/",
-            "sc": "https://schema.org/",
-            "cr": "http://mlcommons.org/croissant/",
-            "dct": "http://purl.org/dc/terms/",
-            "conformsTo": "dct:conformsTo",
-            "recordSet": "cr:recordSet",
-            "field": "cr:field",
-            "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-            "source": "cr:source",
-            "fileObject": "cr:fileObject",
-            "extract": "cr:extract",
-            "jsonPath": "cr:jsonPath",
-        },
-        "@type": "sc:Dataset",
-        "name": name,
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "description": "Preference pairs for emotional validation alignment, "
-        + (f"ranked by a machine ({about['ranker']})" if about["machine_made"] else "ranked by people"),
-        "license": "the corpus's; for research only",
-        "distribution": [
-            {
-                "@type": "cr:FileObject",
-                "@id": file,
-                "name": file,
-                "contentUrl": file,
-                "contentSize": f"{entry['size']} B",
-                "encodingFormat": "application/json" if file.endswith(".json") else "application/jsonlines",
-                "sha256": entry["sha256"],
-            }
-            for file, entry in files.items()
-        ],
-        "recordSet": [
-            {
-                "@type": "cr:RecordSet",
-                "@id": "pairs",
-                "name": "pairs",
-                "field": [_field(key, what) for key, what in _FIELDS.items()],
-            }
-        ],
-    }
-
-
-_NUMBERS = ("ChosenLevel", "RejectedLevel", "Annotators", "Against", "Turn", "Turns")
-_TYPES = {"MachineMade": "sc:Boolean", **dict.fromkeys(_NUMBERS, "sc:Integer")}
-
-
-def _field(key: str, what: str) -> dict[str, Any]:
-    return {
-        "@type": "cr:Field",
-        "@id": f"pairs/{key}",
-        "name": key,
-        "description": what,
-        "dataType": _TYPES.get(key, "sc:Text"),
-        "source": {"fileObject": {"@id": "EVAD.json"}, "extract": {"jsonPath": f"$[*].{key}"}},
-    }

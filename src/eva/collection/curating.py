@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from eva.artifacts import new_folder, write_json, write_jsonl, write_text
-from eva.collection.card import croissant, dataset_card
+from eva.collection.card import dataset_card
+from eva.collection.croissant import croissant
 from eva.collection.pairs import Pair
 from eva.collection.set_tables import counted, level_figure
 from eva.data.candidates import Ranked, write_ranked

@@ -1,0 +1,1 @@
+../../../src/eva/collection/croissant.py
