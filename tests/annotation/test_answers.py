@@ -57,20 +57,23 @@ def test_answers_name_candidates_in_the_order_of_the_annotator(made: Round, fold
 def test_a_half_written_export(made: Round, folder: Path) -> None:
     path = files(folder)[0]
     path.write_text(path.read_text()[:500])
-    (only,) = [line for line in problems(made, folder) if "annotator_1" in line][:1]
+    (only,) = problems(made, folder)
     assert "annotator_1.json: not JSON" in only
     assert "it ends too early: copy or fetch it again" in only
 
 
 def test_an_empty_export(made: Round, folder: Path) -> None:
     files(folder)[0].write_text("")
-    assert "annotator_1.json: is empty; ask the annotator to export again" in problems(made, folder)
+    assert problems(made, folder) == ["annotator_1.json: is empty; ask the annotator to export again"]
 
 
 def test_a_changed_export(made: Round, folder: Path) -> None:
     path = files(folder)[1]
     path.write_text(path.read_text().replace('"order":[', '"order":[3,', 1))
-    assert any("does not match its digest" in line for line in problems(made, folder))
+    files(folder)[2].unlink()  # one more annotator is absent than files are unusable
+    changed, *absent = problems(made, folder)
+    assert "does not match its digest" in changed
+    assert [line.partition(":")[0] for line in absent] == ["annotator_2", "annotator_3"]
 
 
 def test_a_reformatted_export_is_read(made: Round, folder: Path) -> None:
@@ -81,9 +84,8 @@ def test_a_reformatted_export_is_read(made: Round, folder: Path) -> None:
 
 def test_a_file_of_another_project(made: Round, folder: Path) -> None:
     change(made, files(folder)[0], lambda rows: None, project="0123456789abcdef")
-    (line, missing) = problems(made, folder)
+    (line,) = problems(made, folder)
     assert "holds answers to the project 0123456789abcdef (ranking), and this is" in line
-    assert "annotator_1: there is no file with answers" in missing
 
 
 def test_an_item_ranked_twice_one_skipped_and_one_half_ranked(made: Round, folder: Path) -> None:
@@ -108,6 +110,7 @@ def test_an_item_ranked_twice_one_skipped_and_one_half_ranked(made: Round, folde
     assert "`order` is [0, 1, 2, 4], expected places from 0 to 3" in found[3]
     skipped = [line for line in found if "skipped" in line]
     assert len(skipped) == 2
+    assert "annotator_1.json: annotator_1 skipped 1 of 24 tasks (t04)" in skipped[0]
     assert "annotator_2.json: annotator_2 skipped 1 of 24 tasks (t24)" in skipped[1]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docs.studies.page_scripts import EXPORT, STEPS
 from docs.studies.simulated_annotators import invented
 from tests.annotation.conftest import NewRound
 
@@ -201,43 +202,22 @@ def rank(page: Any, keys: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_a_thousand_contexts_stay_responsive(browser: Any, tmp_path: Path) -> None:
-    """The median step, of ten turns up to the last of a dialogue, within 200 ms; the export within 3 s."""
+def test_a_thousand_contexts_are_ranked_and_exported(browser: Any, tmp_path: Path) -> None:
+    """How long it takes is measured by docs/studies/annotation_page.py."""
     write_candidates(tmp_path / "c.jsonl", invented(50, 20))
     made = plan_round(tmp_path / "c.jsonl", Kind.RANKING, Workload(1, 1, 0, 0))
     write_round(made, tmp_path / "c.jsonl", tmp_path / "round")
     visit = Visit(browser, tmp_path / "round" / "pages" / "annotator_1.html", 1280)
     visit.begin()
-    steps = visit.page.evaluate(STEPS)
+    visit.page.evaluate(STEPS)
     took = visit.page.evaluate(EXPORT)
     visit.context.close()
-    assert len(made.key.assignments["annotator_1"]) == 1000
-    assert sorted(steps)[len(steps) // 2] < 200
-    assert took["answers"] == 1000
-    assert took["ms"] < 3000
+    assert visit.errors == []
+    assert took["answers"] == len(made.key.assignments["annotator_1"]) == 1000
 
 
 SMALLEST = """() => Math.min(...[...document.querySelectorAll("#task button")]
   .map(button => button.offsetHeight).filter(height => height))"""
 FULL = """() => {
   Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); };
-}"""
-# Ranks every task, and measures some steps from the key to the frame in which the next task stands.
-STEPS = """async () => {
-  const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-  const press = key => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-  const taken = [];
-  for (let i = 0; i < 1000; i++) {
-    const start = performance.now();
-    for (const key of ["a", "b", "c", "d", "Enter"]) press(key);
-    if (i % 25) continue;
-    await frame();
-    taken.push(performance.now() - start);
-  }
-  return taken;
-}"""
-EXPORT = """async () => {
-  const start = performance.now();
-  const text = await exported();
-  return { ms: performance.now() - start, answers: JSON.parse(text).answers.length };
 }"""

@@ -35,7 +35,7 @@ def read_answers(key: RoundKey, files: Sequence[Path], *, partial: bool) -> Answ
     newest, notes, contradictions = _one_per_annotator(read.pages)
     given = (*read.given, *(answer for page in newest for answer in page.answers))
     problems = [*read.problems, *contradictions, *_answered_twice(given)]
-    still_open = (*read.skipped, *(_open_tasks(key, newest) if newest else ()))
+    still_open = (*read.skipped, *(_open_tasks(key, newest, read.unusable) if newest else ()))
     if not partial:
         problems += [f"{line}; get the rest, or count what there is (--partial)" for line in still_open]
     raise_if(problems, "answers")
@@ -46,9 +46,10 @@ def read_answers(key: RoundKey, files: Sequence[Path], *, partial: bool) -> Answ
 
 @dataclass
 class _Read:
-    """What the files hold, each by itself."""
+    """What the files hold, each by itself; `unusable` counts files of which nothing can be used."""
 
     pages: list[PageFile] = field(default_factory=list)
+    unusable: int = 0
     given: list[Answer] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -61,13 +62,14 @@ def _read_all(key: RoundKey, files: Sequence[Path]) -> _Read:
         if isinstance(raw, dict):
             page, problems = read_page_file(path, raw, key)
             read.pages += [page] if page else []
+            read.unusable += page is None
         elif isinstance(raw, list):
             export = read_export(path, raw, key)
             problems = export.problems
             read.given += export.answers
             read.skipped += export.skipped
         else:
-            problems = [fault]
+            problems, read.unusable = [fault], read.unusable + 1
         read.problems += problems
     return read
 
@@ -127,12 +129,17 @@ def _answered_twice(given: Sequence[Answer]) -> Iterator[str]:
             yield f"{answer.place}: {who} already, in {earlier.place}"
 
 
-def _open_tasks(key: RoundKey, pages: Sequence[PageFile]) -> Iterator[str]:
-    """Annotators without a file, and of the others the tasks without an answer."""
+def _open_tasks(key: RoundKey, pages: Sequence[PageFile], unusable: int) -> Iterator[str]:
+    """Annotators without a file, and of the others the tasks without an answer.
+
+    As many annotators as there are unusable files are taken to have sent these.
+    """
     by_annotator = {page.annotator: page for page in pages}
+    told_absent = len(key.assignments.keys() - by_annotator.keys()) > unusable
     for annotator, tasks in key.assignments.items():
         if (page := by_annotator.get(annotator)) is None:
-            yield f"{annotator}: there is no file with answers to the {len(tasks)} tasks"
+            if told_absent:
+                yield f"{annotator}: there is no file with answers to the {len(tasks)} tasks"
         elif left := [task.name for task in tasks if task.name not in page.tasks]:
             where = f"{page.path.name}: {annotator}"
             yield f"{where} skipped {len(left)} of {len(tasks)} tasks ({_named(left)})"

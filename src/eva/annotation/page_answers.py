@@ -17,7 +17,10 @@ _TEXTS = ("project", "kind", "annotator", "session", "person", "exported")
 
 @dataclass(frozen=True)
 class PageFile:
-    """A file as read: who answered, in which session of which browser, exported when."""
+    """A file as read: who answered, in which session of which browser, exported when.
+
+    `tasks` are those it answers, also where the answer is faulty and not among `answers`.
+    """
 
     path: Path
     annotator: str
@@ -25,10 +28,7 @@ class PageFile:
     session: str
     exported: str
     answers: tuple[Answer, ...]
-
-    @property
-    def tasks(self) -> set[str]:
-        return {answer.task.name for answer in self.answers}
+    tasks: frozenset[str]
 
 
 def read_page_file(path: Path, raw: Mapping[str, Any], key: RoundKey) -> tuple[PageFile | None, list[str]]:
@@ -38,6 +38,7 @@ def read_page_file(path: Path, raw: Mapping[str, Any], key: RoundKey) -> tuple[P
     tasks = {task.name: task for task in key.assignments[raw["annotator"]]}
     answers: list[Answer] = []
     wrong: list[str] = []
+    seen = frozenset(str(row.get("task")) for row in raw["answers"] if isinstance(row, dict)) & tasks.keys()
     for number, row in enumerate(raw["answers"], start=1):
         where = f"{path.name} answer {number}"
         faults = list(_row_faults(row, tasks, key.kind, {one.task.name: one.place for one in answers}))
@@ -45,7 +46,7 @@ def read_page_file(path: Path, raw: Mapping[str, Any], key: RoundKey) -> tuple[P
         if not faults:
             answers.append(_answer(row, tasks[row["task"]], raw["annotator"], where))
     who, person, session, exported = (raw[name] for name in ("annotator", "person", "session", "exported"))
-    return PageFile(path, who, person, session, exported, tuple(answers)), wrong
+    return PageFile(path, who, person, session, exported, tuple(answers), seen), wrong
 
 
 def _file_faults(raw: Mapping[str, Any], key: RoundKey) -> Iterator[str]:

@@ -30,6 +30,7 @@ from eva.settings.generate_section import Generate
 
 log = logging.getLogger(__name__)
 
+_RAISED = {"over_long": "max_words", "cut_off": "generate.max_new_tokens"}  # which setting a fault asks for
 CANDIDATES, LEFT_OUT, ABOUT = "candidates.jsonl", "left_out.jsonl", "collection.json"
 
 
@@ -207,10 +208,12 @@ def _report(counted: Mapping[str, Any], faults: Mapping[str, int]) -> None:
     if counted["items_left_out"]:
         log.warning("%d items have fewer than two candidates and are left out", counted["items_left_out"])
     if not counted["candidates"]:
+        told = ", ".join(f"{n} {name}" for name, n in faults.items())
+        steps = [f"raise {key}" for name, key in _RAISED.items() if faults[name]]
+        remedy = ", ".join([*steps, "or use another model"] if steps else ["use another model"])
         raise InputError(
-            f"collect: none of {counted['asked']} responses left an item with two candidates "
-            f"({', '.join(f'{n} {name}' for name, n in faults.items())}). They are kept; raise max_words or "
-            "generate.max_new_tokens, or use another model"
+            f"collect: none of {counted['asked']} responses left an item with two candidates ({told}). "
+            f"They are kept; {remedy}"
         )
 
 

@@ -11,7 +11,7 @@ from eva.models.prompts import LEVEL_PROMPTS, SYSTEM_PROMPT
 FAULTS = {
     "withheld": "the server withheld it",
     "refusal": "the model refuses or speaks of itself as a machine",
-    "empty": "it says nothing",
+    "empty": "it holds no text",
     "cut_off": "it was cut off at `generate.max_new_tokens`",
     "over_long": "it has more words than `max_words`",
     "leak": "it repeats words of the prompt, or speaks for the help-seeker",
