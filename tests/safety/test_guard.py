@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from eva.safety.detector import Finding
 from eva.safety.guard import WITHHELD, Message, guarded_reply
 from eva.safety.notices import OPENING, REFERRAL
 from eva.safety.rule_detector import RuleDetector
@@ -47,6 +48,27 @@ def test_other_messages_are_the_models() -> None:
 def test_a_dangerous_reply_is_not_shown() -> None:
     reply = guarded_reply([user("I feel low")], lambda _: "You should kill yourself.", RULES, "no")
     assert (reply.text, reply.source) == (WITHHELD, "withheld")
+
+
+class Wary:
+    """Takes every sorrow for danger."""
+
+    name = "wary"
+
+    def find(self, said: Sequence[str]) -> Finding | None:
+        return Finding("danger", "sorrow") if "hard" in " ".join(said) else None
+
+    def find_each(self, conversations: Sequence[Sequence[str]]) -> list[Finding | None]:
+        return [self.find(said) for said in conversations]
+
+
+def test_the_detector_of_messages_does_not_judge_replies() -> None:
+    kind = "That must be really hard for you."
+    reply = guarded_reply([user("I lost my job")], lambda _: kind, Wary(), "no")
+    assert (reply.text, reply.source) == (kind, "model")
+    assert guarded_reply([user("It is hard")], never, Wary(), "no").source == "referral"
+    cruel = guarded_reply([user("I lost my job")], lambda _: "You should kill yourself.", Wary(), "no")
+    assert (cruel.text, cruel.source) == (WITHHELD, "withheld")
 
 
 def test_the_texts_invent_no_number_and_no_address() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eva.safety.detector import Detector, Finding
+from eva.safety.reply_check import find_in_reply
 
 Message = Mapping[str, str]  # role: system, user or assistant; content
 Ask = Callable[[Sequence[Message]], str]
@@ -25,12 +26,12 @@ def guarded_reply(messages: Sequence[Message], ask: Ask, detector: Detector, ref
     """The model's next turn, or `referral` without calling the model.
 
     The detector reads all messages of the conversation that are not the model's, so a finding holds until
-    a new conversation begins. It also reads the new reply, which is withheld if there is a finding.
+    a new conversation begins. The new reply is withheld if `find_in_reply` finds something in it.
 
     Args:
         messages: the conversation so far, ending with the person's message.
         ask: calls the model and returns its reply.
-        detector: decides whether messages are about danger.
+        detector: decides whether the person's messages are about danger.
         referral: the text shown after a finding in the person's messages.
     """
     said = [message["content"] for message in messages if message["role"] != "assistant"]
@@ -38,5 +39,5 @@ def guarded_reply(messages: Sequence[Message], ask: Ask, detector: Detector, ref
     if found is not None:
         return Reply(referral, "referral", found)
     text = ask(messages)
-    found = detector.find([text])
+    found = find_in_reply(text)
     return Reply(WITHHELD, "withheld", found) if found else Reply(text, "model")

@@ -9,6 +9,7 @@ from eva.errors import InputError
 from eva.generation.reply import Reply as Generated
 from eva.safety.detector import Detector, Finding
 from eva.safety.guard import Message, guarded_reply
+from eva.safety.reply_check import find_in_reply
 from eva.serving.chat_request import ChatRequest
 from eva.serving.models import Models
 from eva.serving.pending import Pending, Sentences
@@ -60,7 +61,7 @@ class Answering:
     def answer(self, given: ChatRequest, name: str, pending: Pending) -> Answered:
         """The answer of the model `name`; what it says is handed to `pending` sentence by sentence."""
         turns, said = given.turns, list[Generated]()
-        sentences = Sentences(lambda text: self.detector.find([text]) is None, pending.tell)
+        sentences = Sentences(lambda text: find_in_reply(text) is None, pending.tell)
 
         def hear(text: str) -> None:
             pending.check()
