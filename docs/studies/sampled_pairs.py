@@ -22,9 +22,9 @@ from eva.errors import InputError
 
 CANDIDATES, SET, PAIRS = "data/candidates/sampled", "data/curated/sampled", "data/preferences/smollm2"
 SETTINGS: dict[str, dict[str, Any]] = {
-    "sft": {"max_train": 32, "max_valid": 2, "epochs": 1, "save_steps": 100},
-    "level_classifier": {"folds": 2, "probe_share": 0.0, "layers": 4, "lr": 2.0e-4},
-    "generate": {"max_new_tokens": 80},
+    "sft": {"max_train": 16, "max_valid": 2, "epochs": 1, "save_steps": 100},
+    "level_classifier": {"folds": 2, "probe_share": 0.0, "layers": 2, "max_length": 48, "lr": 2.0e-4},
+    "generate": {"max_new_tokens": 60},
     "collect": {
         "sampled": {
             "corpus": "esconv", "model": "models/sft/esconv-smollm2-1-wo_ali", "how": "samples",
@@ -97,7 +97,7 @@ def head(checkout: Checkout) -> Iterator[str]:
     contexts, left_out = about["items"] + about["items_left_out"], _counts(about["left_out"])
     dropped = _counts(checkout.read(f"{SET}/statistics.json")["left_out"])
     yield (
-        f"{checkout.made_by('sampled_pairs.py')}: four responses to each context by SmolLM2 after sft on 32 "
+        f"{checkout.made_by('sampled_pairs.py')}: four responses to each context by SmolLM2 after sft on 16 "
         f"dialogues, ranked by a level classifier (macro-F1 out of fold {found['macro_f1']:.2f})."
     )
     yield ""
