@@ -33,8 +33,8 @@ def read_answers(key: RoundKey, files: Sequence[Path], *, partial: bool) -> Answ
         raise InputError("there are no answers to read; put the exported files into the folder `answers`")
     read = _read_all(key, files)
     newest, notes, contradictions = _one_per_annotator(read.pages)
-    given = (*read.given, *(answer for page in newest for answer in page.answers))
-    problems = [*read.problems, *contradictions, *_answered_twice(given)]
+    given = (*(one for _, one in read.given), *(answer for page in newest for answer in page.answers))
+    problems = [*read.problems, *contradictions, *_answered_twice(read.given)]
     still_open = (*read.skipped, *(_open_tasks(key, newest, read.unusable) if newest else ()))
     if not partial:
         problems += [f"{line}; get the rest, or count what there is (--partial)" for line in still_open]
@@ -50,7 +50,7 @@ class _Read:
 
     pages: list[PageFile] = field(default_factory=list)
     unusable: int = 0
-    given: list[Answer] = field(default_factory=list)
+    given: list[tuple[str, Answer]] = field(default_factory=list)  # with the name of the export
     problems: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ def _read_all(key: RoundKey, files: Sequence[Path]) -> _Read:
         elif isinstance(raw, list):
             export = read_export(path, raw, key)
             problems = export.problems
-            read.given += export.answers
+            read.given += [(path.name, answer) for answer in export.answers]
             read.skipped += export.skipped
         else:
             problems, read.unusable = [fault], read.unusable + 1
@@ -119,14 +119,17 @@ def _contradiction(page: PageFile, last: PageFile) -> str | None:
     return None
 
 
-def _answered_twice(given: Sequence[Answer]) -> Iterator[str]:
-    """Annotators whose answers to one task stand in two Label Studio exports."""
-    first: dict[tuple[str, str], Answer] = {}
-    for answer in given:
-        earlier = first.setdefault((answer.annotator, answer.task.name), answer)
-        if earlier is not answer:
-            who = f"{answer.annotator} answered {answer.task.name}"
-            yield f"{answer.place}: {who} already, in {earlier.place}"
+def _answered_twice(given: Iterable[tuple[str, Answer]]) -> Iterator[str]:
+    """Label Studio exports that hold answers which another holds too."""
+    first: dict[tuple[str, str], str] = {}
+    again: dict[tuple[str, str], list[Answer]] = {}
+    for file, answer in given:
+        earlier = first.setdefault((answer.annotator, answer.task.name), file)
+        if earlier != file:
+            again.setdefault((file, earlier), []).append(answer)
+    for (file, earlier), found in again.items():
+        who = f"{found[0].annotator} on {found[0].task.name}"
+        yield f"{file}: {len(found)} of its answers are in {earlier}, too ({who}, …); keep one of both files"
 
 
 def _open_tasks(key: RoundKey, pages: Sequence[PageFile], unusable: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Reading the answers to an annotation round from a Label Studio export of type JSON."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from eva.annotation.level_descriptions import LABELS
 from eva.annotation.round_key import Kind, RoundKey
 from eva.annotation.task_answers import Answer, answer_faults, by_index
 from eva.errors import InputError
-from eva.human.label_studio_export import Annotation, read_tasks
+from eva.human.label_studio_export import Annotation, ExportedTask, read_tasks
 
 _UNSORTED = "_"  # Label Studio's name for what was moved into no bucket
 _LEVELS = {str(level): level for level in LABELS}
@@ -36,12 +37,13 @@ def read_export(path: Path, raw: Sequence[Any], key: RoundKey) -> Export:
         tasks = read_tasks(path, raw)
     except InputError as error:
         return Export(problems=[str(error)])
-    found = Export()
     known = {task.name: task for task in key.shared}
     parts: dict[tuple[str, str], list[_Part]] = {}
-    for task in tasks:
-        if fault := _task_fault(task.data, known, key):
-            found.problems.append(f"{task.place}: {fault}")
+    ours = [task for task in tasks if task.data.get("project") == key.project]
+    found = Export(problems=list(_of_others(path, tasks, key)))
+    for task in ours:
+        if str(task.data.get("task")) not in known:
+            found.problems.append(f"{task.place}: task {task.data.get('task')!r} is not in the key")
             continue
         for one in task.annotations:
             if one.skipped:
@@ -80,12 +82,15 @@ def _index(letter: Any) -> int:
     return ord(letter) - ord("a") if isinstance(letter, str) and len(letter) == 1 else -1
 
 
-def _task_fault(data: Mapping[str, Any], known: Mapping[str, Task], key: RoundKey) -> str | None:
-    if data.get("project") != key.project:
-        return f"belongs to the project {data.get('project')!r}, and this is {key.project} ({key.kind})"
-    if str(data.get("task")) not in known:
-        return f"task {data.get('task')!r} is not in the key"
-    return None
+def _of_others(path: Path, tasks: Sequence[ExportedTask], key: RoundKey) -> Iterator[str]:
+    """A message for each other project that tasks belong to."""
+    projects = Counter(repr(task.data.get("project")) for task in tasks)
+    for project, n in projects.items():
+        if project != repr(key.project):
+            yield (
+                f"{path.name}: {n} of {len(tasks)} tasks belong to the project {project}, and this is "
+                f"{key.project} ({key.kind}); import them in the folder that they were exported from"
+            )
 
 
 def _faults(task: Task, parts: Sequence[_Part], kind: Kind) -> Iterator[str]:
