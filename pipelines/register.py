@@ -11,12 +11,14 @@ from eva.models.loading import Policy
 from eva.models.packages import weights_note
 from eva.plugins import load_plugins
 from eva.registry.judgement import Results, decide
+from eva.registry.licences import backbone_licence, corpus_licence
 from eva.registry.model_card import model_card
 from eva.registry.package import Guard, Package, Weights
 from eva.registry.promotion import read_policy
 from eva.safety.notices import REFERRAL
 from eva.settings.backbones_section import Backbone
 from eva.settings.chat_section import Chat
+from eva.settings.corpora_section import Corpus
 from eva.settings.generate_section import Generate
 from eva.settings.matrix_section import Matrix
 from eva.settings.register_section import Register
@@ -31,6 +33,7 @@ def main(
     register: Register,
     generate: Generate,
     backbones: Mapping[str, Backbone],
+    corpora: Mapping[str, Corpus],
     matrix: Matrix,
     safety: Safety,
     chat: Chat,
@@ -58,6 +61,7 @@ def main(
     }
     seeds = tuple(dict.fromkeys([register.seed, *matrix.seeds]))
     results = Results(register.corpus, register.backbone, register.seed, seeds, scores, measured, capability)
+    ours = results.standing(register.variant)
     package = Package(
         name=register.name,
         axes=axes,
@@ -65,11 +69,14 @@ def main(
         adapter=Weights.of(which.adapter, root) if which.adapter else None,
         prompt=which.prompt,
         generate=generate.model_dump(mode="json"),
-        metrics=dict(results.standing(register.variant).values),
+        metrics=dict(ours.values),
         policy=rules.model_dump(mode="json"),
         guard=Guard.of(safety.detector, chat.referral or REFERRAL, detector, encoder, root),
     )
     decision = decide(rules, results, register.variant, prepared, preferences)
-    note = weights_note(backbones[register.backbone]) or "as published"
-    package.write(out, decision, model_card(package, note), results.score_files(register.variant))
+    backbone, corpus = backbones[register.backbone], corpora[register.corpus]
+    licences = {register.backbone: backbone_licence(backbone), register.corpus: corpus_licence(corpus)}
+    scored = ours.scores[register.seed].metrics if register.seed in ours.scores else {}
+    card = model_card(package, weights_note(backbone) or "as published", licences, scored)
+    package.write(out, decision, card, results.score_files(register.variant))
     run.log_metrics({**package.metrics, "gate/passed": float(decision.passed)})

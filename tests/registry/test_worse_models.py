@@ -63,6 +63,13 @@ def test_the_honest_model_passes(registry: Registry) -> None:
     assert registry.logged("honest")["passed"]
 
 
+def test_the_card_of_a_version_has_licences_and_counts(registry: Registry) -> None:
+    card = registry.version("honest").description
+    assert "| evaluate/overlap/rouge_l | 100 |  | 20 |" in card, "no interval where all dialogues are alike"
+    assert "| tiny_llama | none: random weights |" in card
+    assert "| esconv | Apache-2.0 (EVA's invented sample) |" in card
+
+
 @pytest.mark.parametrize(
     ("name", "reasons"),
     [

@@ -1,6 +1,10 @@
 """The model card of a registered model: description, intended use, what it is made of, and metrics."""
 
+from collections.abc import Mapping
+
+from eva.metrics.values import MetricValue
 from eva.registry.package import Package
+from eva.registry.promotion import SCORED
 
 _INTENDED = (
     "For research on emotional support dialogue. It is not a counsellor: it can say wrong or hurtful "
@@ -8,8 +12,17 @@ _INTENDED = (
 )
 
 
-def model_card(package: Package, weights: str) -> str:
-    """Markdown with a YAML header; `weights` says how the backbone's weights differ from the published."""
+def model_card(
+    package: Package, weights: str, licences: Mapping[str, str], scored: Mapping[str, MetricValue]
+) -> str:
+    """Markdown with a YAML header.
+
+    Args:
+        package: the model.
+        weights: how the backbone's weights differ from the published ones.
+        licences: of what it was made of, by name.
+        scored: the metrics of `evaluate` by name, which have intervals.
+    """
     made_of = {
         **package.axes,
         "backbone's weights": weights,
@@ -18,7 +31,11 @@ def model_card(package: Package, weights: str) -> str:
         "adapter": package.adapter.digest if package.adapter else "none",
     }
     rows = "\n".join(f"| {key} | `{value}` |" for key, value in made_of.items())
-    figures = "\n".join(f"| {key} | {value:.4g} |" for key, value in sorted(package.metrics.items()))
+    figures = "\n".join(
+        f"| {key} | {value:.4g} | {_certainty(scored.get(key.removeprefix(SCORED)))} |"
+        for key, value in sorted(package.metrics.items())
+    )
+    terms = "\n".join(f"| {key} | {value} |" for key, value in licences.items())
     return "\n".join(
         [
             "---",
@@ -42,11 +59,27 @@ def model_card(package: Package, weights: str) -> str:
             "|---|---|",
             rows,
             "",
+            "## Licences",
+            "",
+            "| | |",
+            "|---|---|",
+            terms,
+            "",
             "## Evaluation",
             "",
-            "| metric | value |",
-            "|---|---|",
+            "Intervals are over dialogues; n counts what a value rests on.",
+            "",
+            "| metric | value | interval | n |",
+            "|---|---|---|---|",
             figures,
             "",
         ]
     )
+
+
+def _certainty(found: MetricValue | None) -> str:
+    """Interval and n of a metric, as two cells."""
+    if found is None:
+        return " | "
+    interval = "" if found.ci is None else f"{found.ci[0]:.4g} to {found.ci[1]:.4g}"
+    return f"{interval} | {found.n}"
