@@ -18,7 +18,7 @@ from eva.compat.transformers_hooks import attention_of, takes_attention, takes_s
 from eva.models.branching import supports_branches
 
 NAME = "eva_blocks"  # of the attention function, as transformers knows it
-_ROWS = 64  # queries of a block: large enough to multiply fast, small enough to leave out what is not seen
+_ROWS = 128  # queries of a block: large enough to multiply fast, small enough to leave out what is not seen
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ from eva.settings.training_section import AttentionName
 log = logging.getLogger(__name__)
 
 
-def set_attention(model: Any, wanted: AttentionName, padded_left: bool = False) -> None:
+def set_attention(model: Any, wanted: AttentionName, trees: bool = False) -> None:
     """Set the attention kernel of `model` according to the settings.
 
-    `auto` is EVA's own in blocks on a CPU, where torch's fused one computes what a tree's mask hides
-    (docs/performance.md), and torch's (`sdpa`) on a GPU, for models whose attention is not plain, and for
-    rows padded on the left.
+    `auto` is torch's fused one (`sdpa`); only for dialogue trees on a CPU it is EVA's own in blocks, where
+    every layer is plain: torch's computes what a tree's mask hides (docs/performance.md).
     """
-    if wanted == "auto" and best_device().type == "cpu" and not padded_left and use_blocks(model):
+    if wanted == "auto" and trees and best_device().type == "cpu" and use_blocks(model):
         return
     model.set_attn_implementation("sdpa" if wanted == "auto" else wanted)
 
