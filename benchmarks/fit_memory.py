@@ -9,7 +9,6 @@ corpus, under the settings of profile `laptop` (`--sft`, `--dpo`: with changes).
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from eva.fit.stage_cost import StageCost
 from eva.fit.startup import begin_all
 from eva.fit.training_costs import dpo_cost, sft_cost
 from eva.preferences.recipes import build
+from eva.record.records import peak_rss_mb
 from eva.settings.params_file import Settings
 from eva.settings.profiles import profile_settings
 from eva.training import dpo, sft
@@ -78,8 +78,7 @@ def train(stage: str, given: dict[str, Any], root: Path) -> None:
         pairs = build(settings.preferences, corpus.everything, load_evad(settings.data.evad), None)
         targets = settings.backbones[_NAME].lora_targets
         dpo.train(settings.dpo, pairs.train, pairs.valid, model, root / "dpo", targets, 1, root / "dpo-store")
-    unit = 1 if sys.platform == "darwin" else 1024
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)  # noqa: T201
+    print(round(peak_rss_mb() * 2**20))  # noqa: T201
 
 
 def forecast(stage: str, settings: Settings, root: Path) -> StageCost:

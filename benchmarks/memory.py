@@ -4,7 +4,6 @@ python -m benchmarks.memory ours|authors MODEL PAIRS.jsonl
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from benchmarks.timing import Row
 
 from eva.artifacts import read_jsonl, write_jsonl
 from eva.data.dialogue import Preference
+from eva.record.records import peak_rss_mb
 
 
 def compare(model: Path, chosen: Sequence[Preference]) -> Row:
@@ -54,7 +54,7 @@ def main() -> None:
             _Ours(Path(model), chosen, Path(folder)).trainer.train()
         elif way == "authors":
             authors(Path(model), chosen, Path(folder)).train()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = round(peak_rss_mb() * 2**20)  # `getrusage` would also count the process that started this one
     sys.stdout.write(json.dumps({"peak": peak}) + "\n")
 
 
