@@ -72,6 +72,7 @@ def main(
         metrics=dict(ours.values),
         policy=rules.model_dump(mode="json"),
         guard=Guard.of(safety.detector, chat.referral or REFERRAL, detector, encoder, root),
+        form=register.form,
     )
     decision = decide(rules, results, register.variant, prepared, preferences)
     backbone, corpus = backbones[register.backbone], corpora[register.corpus]

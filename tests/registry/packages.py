@@ -10,6 +10,7 @@ from eva.registry import lineage, pushing
 from eva.registry.gate_decision import Check, Decision
 from eva.registry.package import Guard, Package, Weights
 from eva.settings.generate_section import Generate
+from eva.settings.register_section import Form
 
 AXES = {"corpus": "esconv", "backbone": "tiny", "seed": "1", "variant": "eva"}
 CARD = "---\nlicense: apache-2.0\n---\n# A test model\n"
@@ -34,6 +35,7 @@ def write_package(
     name: str = "eva-tiny",
     policy: Mapping[str, str] = LOOSE,
     guard: Guard | None = RULES,
+    form: Form = "merged",
 ) -> Package:
     """Write `registry/` into a checkout; `model` and `adapter` are folders in it."""
     package = Package(
@@ -46,6 +48,7 @@ def write_package(
         metrics={"evaluate/evaeval/avg": 0.25},
         policy=dict(policy),
         guard=guard,
+        form=form,
     )
     package.write(root / "registry", decision, CARD, {})
     return package

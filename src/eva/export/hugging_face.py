@@ -4,13 +4,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eva.artifacts import read_json, require_disk_space, write_json, write_text
+from eva.artifacts import require_disk_space, write_text
 from eva.compat.transformers_hooks import call_model
 from eva.errors import InputError
 from eva.export.source import Source
 from eva.manifest import Entry, entries_of
-from eva.models.chat import check_template, end_of_turn
-from eva.models.loading import check_policy, load_tokenizer
+from eva.models.chat import check_template
+from eva.models.loading import load_tokenizer
+from eva.registry.adapter_folder import save_adapter
 from eva.registry.package import weights_digest
 from eva.registry.serving import served, serving_template
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CARD = "README.md"
-_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _OF_BASE = ("config.json", "model*.safetensors")
 _INTENDED = (
     "For research on emotional support dialogue. It is not a counsellor: it can say wrong or hurtful things, "
@@ -54,13 +54,7 @@ def write_adapter(source: Source, folder: Path) -> None:
     """Write the LoRA adapter, and the tokenizer whose chat template has the system prompt."""
     if source.adapter is None:
         raise InputError(f"{source.name}: has no adapter; use `--format merged`")
-    check_policy(source.model, source.adapter)
-    config = read_json(source.adapter / _CONFIG)
-    write_json(folder / _CONFIG, {**config, "base_model_name_or_path": None})  # a place on this machine
-    shutil.copyfile(source.adapter / _WEIGHTS, folder / _WEIGHTS)
-    tokenizer = serving_tokenizer(source)
-    tokenizer.save_pretrained(folder)
-    _generation(source, tokenizer).save_pretrained(folder)
+    save_adapter(source.model, source.adapter, source.prompt, folder)
     write_text(folder / CARD, f"{_card(source, 'a LoRA adapter')}\n{_USE}")
 
 
@@ -79,17 +73,6 @@ def serving_tokenizer(source: Source) -> "PreTrainedTokenizerBase":
     check_template(tokenizer)
     tokenizer.chat_template = serving_template(tokenizer, source.prompt)
     return tokenizer
-
-
-def _generation(source: Source, tokenizer: "PreTrainedTokenizerBase") -> Any:
-    """The tokens that end and pad what is generated, as `eva serve` has them."""
-    from transformers import GenerationConfig
-
-    return GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=end_of_turn(tokenizer).id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
 
 
 def _copy(model: Path, folder: Path) -> None:

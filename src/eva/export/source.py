@@ -66,6 +66,9 @@ def opened(model: str, apart: bool, root: Path) -> Iterator[Source]:
         return
     with checked_folder(registry, version) as folder:
         config = config_of(folder, name)
+        if "base" in config:  # an adapter alone: what it is merged with is in this workspace
+            yield _of_package(_package(registry, version, name), name, root)
+            return
         decoding = Generate.model_validate(config["generate"])
         yield Source(name, folder / DATA, None, str(config["prompt"]), decoding, ready=True)
 

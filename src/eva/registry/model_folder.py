@@ -8,6 +8,8 @@ from typing import Any
 import eva
 from eva.artifacts import write_text
 from eva.compat.transformers_hooks import call_model
+from eva.errors import InputError
+from eva.registry.adapter_folder import save_adapter
 from eva.registry.package import Package
 from eva.registry.served_guard import FOLDER, guard_config, store_guard
 from eva.registry.serving import ServingModel, served
@@ -22,19 +24,35 @@ SERVING = ("jinja2", "mlflow", "pydantic", "pyyaml", "safetensors", "tokenizers"
 
 
 def build_model(package: Package, card: str, folder: Path, root: Path) -> Path:
-    """Merge the package's model, and write it with its guard to `folder` as MLflow loads it.
+    """Write the package's model with its guard to `folder` as MLflow loads it: merged, or the adapter alone.
 
     Equal packages give equal weights, byte by byte. Returns `folder`.
     """
-    log.info("merging %s", package.name)
-    adapter = root / package.adapter.path if package.adapter else None
-    model = served(root / package.model.path, adapter, package.prompt, package.decoding)
     data = folder.parent / "plain" / DATA.rpartition("/")[2]
-    save_plain(model, data, package.name, card)
-    _save(model, package, data, folder)
+    write = _write_adapter if package.form == "adapter" else _write_merged
+    _save(write(package, card, data, root), package, data, folder)
     if package.guard:
         store_guard(package.guard, root, (folder / DATA).with_name(FOLDER))
     return folder
+
+
+def _write_merged(package: Package, card: str, data: Path, root: Path) -> dict[str, Any]:
+    """Write the full model; returns what `eva.registry.served_chat` is told of it."""
+    log.info("merging %s", package.name)
+    adapter = root / package.adapter.path if package.adapter else None
+    model = served(root / package.model.path, adapter, package.prompt, package.decoding)
+    save_plain(model, data, package.name, card)
+    return model.config(package.name)
+
+
+def _write_adapter(package: Package, card: str, data: Path, root: Path) -> dict[str, Any]:
+    """Write the adapter; returns what `eva.registry.served_chat` is told of it, and which base it needs."""
+    if package.adapter is None:
+        raise InputError(f"{package.name}: has no adapter to register alone; set `register.form: merged`")
+    save_adapter(root / package.model.path, root / package.adapter.path, package.prompt, data)
+    write_text(data / "README.md", card)
+    told = {"name": package.name, "prompt": package.prompt, "generate": package.generate}
+    return {**told, "base": {"path": package.model.path, "digest": package.model.digest}}
 
 
 def save_plain(model: ServingModel, folder: Path, name: str, card: str) -> None:
@@ -45,7 +63,7 @@ def save_plain(model: ServingModel, folder: Path, name: str, card: str) -> None:
     write_text(folder / "README.md", card)
 
 
-def _save(model: ServingModel, package: Package, data: Path, folder: Path) -> None:
+def _save(config: dict[str, Any], package: Package, data: Path, folder: Path) -> None:
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
@@ -59,15 +77,10 @@ def _save(model: ServingModel, package: Package, data: Path, folder: Path) -> No
         code_paths=[str(Path(eva.__file__).parent)],
         signature=ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA),
         input_example=_EXAMPLE,
-        model_config=_config(model, package),
+        model_config={**config, **({"guard": guard_config(package.guard)} if package.guard else {})},
         metadata={"task": _TASK, "identity": package.identity, **package.axes},
         pip_requirements=requirements(),
     )
-
-
-def _config(model: ServingModel, package: Package) -> dict[str, Any]:
-    guard = {"guard": guard_config(package.guard)} if package.guard else {}
-    return {**model.config(package.name), **guard}
 
 
 def requirements() -> list[str]:

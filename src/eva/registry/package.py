@@ -18,6 +18,7 @@ from eva.registry.gate_decision import Decision
 from eva.registry.promotion import PromotionPolicy
 from eva.registry.standing import Standing, copy_scores, stored_scores
 from eva.settings.generate_section import Generate
+from eva.settings.register_section import Form
 from eva.settings.safety_section import DetectorName
 
 PACKAGE, DECISION, CARD = "package.json", "decision.json", "README.md"
@@ -84,6 +85,7 @@ class Package:
         metrics: measured values, `<stage>/<name>`.
         policy: the policy of promotion that judged it.
         guard: what stands before it; None in packages that an earlier version of EVA has registered.
+        form: `merged`: its full weights are registered; `adapter`: the adapter, and the digest of its base.
     """
 
     name: str
@@ -95,13 +97,15 @@ class Package:
     metrics: dict[str, float]
     policy: dict[str, Any]
     guard: Guard | None
+    form: Form = "merged"
 
     @property
     def identity(self) -> str:
-        """Fingerprint of what answers: weights, prompt, decoding and guard. Equal ones are one version."""
+        """Fingerprint of what is registered: weights, prompt, decoding, guard. Equal ones are one version."""
         decoding = {name: self.generate[name] for name in _DECODING}
         parts = [self.model.digest, self.adapter.digest if self.adapter else None, self.prompt, decoding]
-        return fingerprint([*parts, asdict(self.guard) if self.guard else None])
+        form = [self.form] if self.form == "adapter" else []
+        return fingerprint([*parts, asdict(self.guard) if self.guard else None, *form])
 
     @property
     def decoding(self) -> Generate:
@@ -146,7 +150,7 @@ def read_package(folder: Path) -> Package:
     if not path.is_file():
         raise InputError(f"{path}: no such file; `dvc repro register` writes it, `dvc pull` brings it")
     raw = read_json(path)
-    if not isinstance(raw, Mapping) or {*raw, "guard"} != {field.name for field in fields(Package)}:
+    if not isinstance(raw, Mapping) or {*raw, "guard", "form"} != {field.name for field in fields(Package)}:
         raise InputError(f"{path}: not a package of this version; `dvc repro -f -s register` writes it again")
     adapter = Weights(**raw["adapter"]) if raw["adapter"] else None
     guard = Guard.from_dict(raw["guard"]) if raw.get("guard") else None

@@ -35,8 +35,8 @@ def load(uri: str, root: Path) -> "ChatModel":
     imports whatever module a stored `MLmodel` names, and many of them unpickle.
 
     Raises:
-        InputError: there is no such model, its files are not those that were registered, or it is not a model
-            of EVA.
+        InputError: there is no such model, its files are not those that were registered, it is not a model of
+            EVA, or it is an adapter whose base is not in `root`.
     """
     opened = store.connect(root)
     version = find_version(opened, uri, REMEDY)
@@ -44,7 +44,7 @@ def load(uri: str, root: Path) -> "ChatModel":
         config = config_of(folder, uri)
         from eva.registry.served_chat import open_model
 
-        return open_model(folder / DATA, config)
+        return open_model(folder / DATA, config, root)
 
 
 def chat(model: Any, messages: Sequence[Mapping[str, str]]) -> str:

@@ -32,14 +32,16 @@ class ChatModel:
     """Answers chats one after the other; `settings` and `prompt` are those of the evaluation.
 
     `guard` reads what `predict` is given. Without one, the caller has its own (`eva chat`, `eva serve`).
+    With `base`, a full model, `folder` holds only an adapter.
     """
 
     def __init__(
-        self, folder: Path, name: str, settings: Generate, prompt: str, guard: Guarded | None = None
-    ) -> None:
+        self, folder: Path, name: str, settings: Generate, prompt: str, guard: Guarded | None = None,
+        base: Path | None = None,
+    ) -> None:  # fmt: skip
         self._tokenizer = load_tokenizer(folder)
         # float32: the adapter is merged, and bfloat16 would round most of what it changed away.
-        self._policy = load_policy(folder, None, "float32")
+        self._policy = load_policy(base or folder, folder if base else None, "float32")
         self._name, self._settings, self._prompt, self._guard = name, settings, prompt, guard
         self._turn = threading.Lock()
 
@@ -158,13 +160,25 @@ def _completion(said: Reply, model: str) -> dict[str, Any]:
     }
 
 
-def open_model(folder: Path, config: Mapping[str, Any], guard: Guarded | None = None) -> ChatModel:
-    """The model in `folder`, answering as `config` says (see `ServingModel.config`)."""
+def open_model(
+    folder: Path, config: Mapping[str, Any], root: Path, guard: Guarded | None = None
+) -> ChatModel:
+    """The model in `folder`, answering as `config` says; the base of an adapter is looked up in `root`.
+
+    Raises:
+        InputError: it is an adapter whose base is missing or another, see `base_folder`.
+    """
     settings = Generate.model_validate(config["generate"])
-    return ChatModel(folder, str(config["name"]), settings, str(config["prompt"]), guard)
+    base = None
+    if "base" in config:
+        from eva.registry.adapter_folder import base_folder  # reaches more than a merged model needs
+
+        base = base_folder(config["base"], root)
+    return ChatModel(folder, str(config["name"]), settings, str(config["prompt"]), guard, base)
 
 
 def _load_pyfunc(data_path: str, model_config: Mapping[str, Any]) -> ChatModel:
     """Called by MLflow, by this name: the model behind the guard that was registered with it."""
     folder = Path(data_path)
-    return open_model(folder, model_config, open_guard(folder.with_name(FOLDER), model_config["guard"]))
+    guard = open_guard(folder.with_name(FOLDER), model_config["guard"])
+    return open_model(folder, model_config, Path.cwd(), guard)

@@ -1,8 +1,12 @@
 """Section `register` of `params.yaml`."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from eva.settings.section import Name, Section
+
+Form = Literal["merged", "adapter"]
 
 
 class Register(Section):
@@ -15,4 +19,9 @@ class Register(Section):
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="name in the registry; letters, digits, dots, dashes, because it is used in URLs",
+    )
+    form: Form = Field(
+        "merged",
+        description="merged: the full weights are registered; adapter: the LoRA adapter alone, for those who "
+        "have its base, which is known by its digest",
     )
