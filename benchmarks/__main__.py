@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks import acquisition, alignment, answers, corpus, heap, kernels, machine, memory
+from benchmarks import acquisition, alignment, answers, corpus, heap, machine, memory
 from benchmarks.timing import Row, Seconds, median, ratios
 
 from eva.artifacts import write_json
@@ -110,7 +110,6 @@ SUBJECTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "evad": _evad,
     "memory": _memory,
     "generation": _generation,
-    "attention": lambda bench: kernels.compare(bench.rounds),
     **({"scorers": _scorers} if find_spec("benchmarks.scorers") else {}),
 }
 

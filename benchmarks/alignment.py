@@ -84,7 +84,7 @@ class _Ours:
     def reference(self) -> Work:
         """The reference pass that `build` makes once."""
         model = load_model(self._folder, "float32")
-        set_attention(model, self.section.attention, trees=True)
+        set_attention(model, self.section.attention)
         return lambda: _computed(model, self.rows, range(len(self.rows)), self.section)
 
 

@@ -100,7 +100,7 @@ def _built(model: Architecture, kind: Kind, precision: Format, whole: bool = Fal
     if precision == "bf16" and (whole or kind == "adapt"):
         built = copy.deepcopy(built).bfloat16()
     if not model.encoder:
-        set_attention(built, "auto", trees=kind == "adapt")
+        set_attention(built, "auto")
     if kind == "adapt":
         built = _with_adapter(built)
     return built.to(best_device()).train(kind != "forward")

@@ -30,7 +30,7 @@ class Training(Section):
         description="recompute activations in the backward pass: less memory, about a third more time"
     )
     attention: AttentionName = Field(
-        "auto", description="attention kernel; auto: torch's (sdpa), for trees on a CPU EVA's own in blocks"
+        "auto", description="attention kernel; auto: torch's fused one (sdpa) where the model takes it"
     )
     save_steps: Positive = Field(description="optimizer steps between resumable checkpoints")
     launcher: Literal["single", "torchrun"] = Field(

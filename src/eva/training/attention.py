@@ -4,22 +4,23 @@ import logging
 from importlib.util import find_spec
 from typing import Any
 
+from eva.compat.transformers_hooks import takes_sdpa
 from eva.devices import best_device
-from eva.models.block_attention import use_blocks
 from eva.settings.training_section import AttentionName
 
 log = logging.getLogger(__name__)
 
 
-def set_attention(model: Any, wanted: AttentionName, trees: bool = False) -> None:
+def set_attention(model: Any, wanted: AttentionName) -> None:
     """Set the attention kernel of `model` according to the settings.
 
-    `auto` is torch's fused one (`sdpa`); only for dialogue trees on a CPU it is EVA's own in blocks, where
-    every layer is plain: torch's computes what a tree's mask hides (docs/performance.md).
+    `auto` is torch's fused one (`sdpa`), or transformers' choice for a model whose attention is more than a
+    softmax of scores.
     """
-    if wanted == "auto" and trees and best_device().type == "cpu" and use_blocks(model):
-        return
-    model.set_attn_implementation("sdpa" if wanted == "auto" else wanted)
+    if wanted != "auto":
+        model.set_attn_implementation(wanted)
+    elif takes_sdpa(model):
+        model.set_attn_implementation("sdpa")
 
 
 def attention_problems(wanted: AttentionName, trees: bool) -> list[str]:

@@ -178,15 +178,11 @@ def response_log_probs(model: Any, trees: Sequence[Tree]) -> "torch.Tensor":
 
 
 def _mask(model: Any, forest: Forest, weights: "torch.Tensor") -> dict[str, Any]:
-    """Arguments for the model's attention mask: none, blocks, or a matrix of 0 and the dtype's minimum."""
+    """Arguments for the model's attention mask: none, or a matrix of 0 and the dtype's minimum."""
     import torch
-
-    from eva.models.block_attention import Visible, in_blocks
 
     if forest.plain:
         return {"attention_mask": None}
     visible = forest.visible(weights.device)
-    if in_blocks(model):
-        return {"visible": Visible(visible)}
     mask = torch.zeros(visible.shape, dtype=weights.dtype, device=weights.device)
     return {"attention_mask": mask.masked_fill_(~visible, torch.finfo(weights.dtype).min)[None, None]}

@@ -80,7 +80,7 @@ def build(job: Job[Dpo], folder: Path) -> Any:
     model = load_model(job.model_dir, "bfloat16" if job.settings.precision == "bf16" else "float32")
     silence_dropout(model)
     trees = job.settings.trainer == "tree"
-    set_attention(model, job.settings.attention, trees)
+    set_attention(model, job.settings.attention)
     trainer = (_trees if trees else _pairs)(job, folder, config, model)
     add_callbacks(trainer, "dpo")
     if job.settings.samples:

@@ -1,1 +1,0 @@
-../../../src/eva/compat/__init__.py

@@ -1,1 +1,0 @@
-../../../src/eva/compat/transformers_hooks.py

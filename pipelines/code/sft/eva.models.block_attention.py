@@ -1,1 +1,0 @@
-../../../src/eva/models/block_attention.py

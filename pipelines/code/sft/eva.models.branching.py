@@ -1,1 +1,0 @@
-../../../src/eva/models/branching.py
