@@ -32,6 +32,7 @@ ADDRESS = "EVA_PRELOADED"  # the environment variable with the path of the socke
 _LIBRARIES = (
     "numpy", "pandas", "scipy.stats", "scipy.optimize", "torch", "torch._dynamo", "transformers",
     "transformers.modeling_utils", "transformers.trainer", "transformers.generation.utils", "peft", "mlflow",
+    "mlflow.store.tracking.sqlalchemy_store",  # imported with the first run otherwise, for a second
 )  # fmt: skip
 _HEADER = 8  # bytes of the length of a request
 
