@@ -1,11 +1,15 @@
 """What a pipeline run shows: its name, its progress, the comparison, the rows that a validation refuses."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from flows import comparison, live, names, offending
+from flows import comparison, graph, live, names, offending
 from prefect.client.schemas.objects import TaskRun
 from prefect.states import Completed, Failed, Pending, Running, State
 
@@ -75,3 +79,12 @@ def test_refused_rows_are_read_from_the_outputs_that_dvc_yaml_names(
     ]
     assert not list(offending._verdicts("validate@ed"))
     assert not list(offending._verdicts("report"))
+
+
+def test_a_copy_of_the_checkout_finds_the_nodes(root: Path, tmp_path: Path) -> None:
+    """Stages of experiments, and on other hosts, run the code of a copy."""
+    shutil.copytree(root / "flows", tmp_path / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-c", "from flows.graph import STAGE; print(STAGE.task_key)"]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == graph.STAGE.task_key
