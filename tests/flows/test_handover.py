@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flows import handover
@@ -40,14 +41,19 @@ def team(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
 
 
 def on_host(
-    name: str, stage: str, given: handover.Handover, team: Team, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    stage: str,
+    given: handover.Handover,
+    team: Team,
+    monkeypatch: pytest.MonkeyPatch,
+    run: str = "run",
 ) -> str:
     """What `run-stages` does on another host."""
     with monkeypatch.context() as patch:
         patch.chdir(team.hosts)
         patch.setenv("EVA_COMMIT", given.commit)
         patch.setenv("EVA_WORKER_HOME", str(team.hosts / name))
-        patch.setenv("PREFECT__FLOW_RUN_ID", f"run-{stage}")
+        patch.setenv("PREFECT__FLOW_RUN_ID", f"{run}-{stage}")
         folder = Path(enter()["directory"])
         assert Path.cwd() == folder != team.caller.folder
         handover.unpack(folder, given.lock)
@@ -102,6 +108,31 @@ def test_damaged_bytes_never_reach_a_stage(
     with pytest.raises(StageError, match=r"`dvc pull` of data/esconv\.txt failed"):
         on_host("two", "sft@esconv-2", given, team, monkeypatch)
     assert team.caller.journal() == ["data/esconv.txt", "models/sft-esconv-1.txt"]
+
+
+@pytest.mark.slow
+def test_a_remote_that_is_away_at_the_push_costs_no_second_run(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = handover.prepare(Path.cwd(), "p", LOG)
+    assert given is not None
+    away, push = team.dvc.with_name("away"), push_outs
+
+    def push_in_vain(*words: Any) -> None:
+        team.dvc.rename(away)
+        team.dvc.touch()  # a file, in which nothing can be stored
+        push(*words)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "push_outs", push_in_vain)
+        with pytest.raises(StageError, match="done and stays on this host, but its outputs could not be"):
+            on_host("one", "prepare@ed", given, team, monkeypatch)
+    team.dvc.unlink()
+    away.rename(team.dvc)
+
+    assert on_host("one", "prepare@ed", given, team, monkeypatch, "again") == "Cached"
+    assert on_host("two", "prepare@ed", given, team, monkeypatch) == "Cached"
+    assert team.caller.journal() == ["data/ed.txt"]
 
 
 @pytest.mark.slow
