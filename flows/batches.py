@@ -23,6 +23,7 @@ from eva.errors import raise_if
 from flows import reports
 from flows.environment import stage_environment
 from flows.handover import Handover, merge_entries
+from flows.hosts import workers_for
 from flows.lost_runs import OPEN
 from flows.paging import read_all
 from flows.stage import Children, Log, StageError, pull
@@ -37,6 +38,13 @@ async def run_batch(
 
     Stages of a run that got lost are given to another run, once.
     """
+    async with workers_for(pool, batch, options.get("hosts", 1), handover):
+        return await _run_batch(pool, batch, options, handover)
+
+
+async def _run_batch(
+    pool: str, batch: tuple[str, ...], options: dict[str, Any], handover: Handover | None
+) -> list[StageRow]:
     lost, rows = await _attempt(pool, batch, options, handover)
     left = tuple(row.stage for row in rows if not row.completed)
     if not lost or not left:

@@ -23,7 +23,9 @@ from flows import graph, live, offending, reports
 from flows.batches import require_workers, run_batch, stop_batches
 from flows.dag import StageNode, read_dag
 from flows.environment import stage_environment
+from flows.gathering import Share, gathered, join
 from flows.handover import Handover, prepare, read_entry, replay_record, unpack
+from flows.hosts import hosts_for, require_hosts
 from flows.inputs import bring
 from flows.lease import leased
 from flows.names import pipeline_name
@@ -41,6 +43,7 @@ DECISION = Path("registry/decision.json")  # what stage `register` writes about 
 Targets = list[Annotated[str, Field(pattern=r"^[\w.:/@-]+$")]]
 Retries = Annotated[int, Field(ge=0, le=3)]
 AtOnce = Annotated[int, Field(ge=1)]
+Hosts = Annotated[int, Field(ge=1)]
 
 
 @flow(
@@ -57,6 +60,7 @@ async def pipeline(
     push: bool = False,
     retries: Retries = 0,
     parent_run_id: str | None = None,
+    hosts: Hosts = 1,
 ) -> None:
     """Bring the DAG of `dvc.yaml` up to date; each stage runs once, on its work pool.
 
@@ -68,14 +72,17 @@ async def pipeline(
         push: Push the outputs of every stage to the DVC remote.
         retries: How often a failed stage is tried again; training resumes where it stopped.
         parent_run_id: MLflow run under which the stages are recorded; empty: found or created by them.
+        hosts: On how many workers of its pool a training with `launcher: torchrun` runs at once.
     """
     nodes = read_dag(Path.cwd(), targets)
     progress = Progress(nodes)
     handover = await asyncio.to_thread(prepare, Path.cwd(), str(flow_run.id), get_run_logger())
     await require_workers(progress.pools, handover)
+    await require_hosts(hosts, nodes, handover, Path.cwd())
     get_run_logger().info("%d stages on pools %s", len(nodes), ", ".join(progress.pools))
     forced = [node.name for node in nodes if force and (not targets or node.is_named_by(targets))]
     options = {"force": forced, "push": push, "retries": retries, "parent_run_id": parent_run_id}
+    options["hosts"] = hosts
     await graph.draw(nodes)
     async with live.published():
         rows = await _drive(progress, options, handover)
@@ -125,7 +132,9 @@ def run_stages(
     push: bool = False,
     retries: Retries = 0,
     parent_run_id: str | None = None,
+    hosts: Hosts = 1,
     handover: Handover | None = None,
+    share: Share | None = None,
 ) -> None:
     """Run stages of one pool with DVC, in the order of the DAG; stages after a failed one do not run.
 
@@ -136,7 +145,9 @@ def run_stages(
         push: Push the outputs of every stage to the DVC remote.
         retries: How often a failed stage is tried again; training resumes where it stopped.
         parent_run_id: MLflow run under which the stages are recorded; empty: found or created by them.
+        hosts: On how many workers of this pool a training with `launcher: torchrun` runs, this one included.
         handover: Given by `pipeline` if the stages run outside its checkout.
+        share: Given by the run of a stage that other hosts share, to the runs on these.
     """
     if handover:
         unpack(Path.cwd(), handover.lock)
@@ -145,10 +156,22 @@ def run_stages(
     nodes = [node for node in read_dag(Path.cwd(), stages) if node.name in set(stages)]
     _require_own_pool(nodes)
     environment = stage_environment(parent_run_id, pipeline_run())
-    options = {"push": push, "environment": environment, "elsewhere": handover is not None}
+    if share:
+        _share(nodes[0], share, environment)
+        return
+    options = {"push": push, "environment": environment, "handover": handover, "hosts": hosts}
     states = _run_in_order(nodes, at_once, retries, set(force), options)
     if failed := [str(state.message) for state in states if state.is_failed() or state.is_crashed()]:
         raise StageError("\n\n".join(failed))
+
+
+def _share(node: StageNode, share: Share, environment: dict[str, str]) -> None:
+    """Be a further host of the training that another run's stage is."""
+    children, log = Children(), get_run_logger()
+    with children, Watch(UUID(str(flow_run.id)), children.stop, log):
+        bring(Path.cwd(), node.name, environment, children, log)
+        with leased(share.gpus, log.info, children.pause) as gpus:
+            join(share, {**environment, **gpus}, children, log)
 
 
 def _run_in_order(
@@ -186,24 +209,27 @@ def run_stage(
     force: bool,
     push: bool,
     environment: dict[str, str],
-    elsewhere: bool,
+    handover: Handover | None,
+    hosts: int,
     children: Children,
 ) -> State[Any]:
     """Run one stage; the name of the returned state says what DVC did (`Ran`, `Cached`, `Unchanged`).
 
-    `elsewhere`: not in the checkout of the pipeline, so inputs and outputs travel through the DVC remote.
+    With a hand-over it is not in the checkout of the pipeline: inputs and outputs go through the DVC remote.
     """
-    started = time.monotonic()
+    started, elsewhere = time.monotonic(), handover is not None
+    hosts = hosts_for(stage, hosts, Path.cwd()) if elsewhere else 1
     with graph.shown(stage, get_run_logger()) as shown:
         try:
             if elsewhere:
                 bring(Path.cwd(), stage, environment, children, shown.log)
             once = one_host(Path.cwd(), stage, shown.log) if elsewhere else nullcontext()
-            with once, leased(node.gpus, shown.log.info, children.pause) as gpus:
-                outcome = reproduce(
-                    stage, force=force, environment={**environment, **gpus}, children=children, log=shown.log,
-                    silence=node.silence,
-                )  # fmt: skip
+            with once, leased(node.gpus // hosts, shown.log.info, children.pause) as gpus:
+                with gathered(node, hosts, handover, children) as meeting:
+                    outcome = reproduce(
+                        stage, force=force, environment={**environment, **gpus, **meeting}, children=children,
+                        log=shown.log, silence=node.silence,
+                    )  # fmt: skip
                 if push or elsewhere:
                     push_outs(stage, environment, children, shown.log)
         except StageError:

@@ -86,14 +86,15 @@ class Children:
         environment: Mapping[str, str],
         on_line: Callable[[str], None],
         silence: float | None = None,
+        module: str = "flows.dvc_hooks",
     ) -> DvcRun:
-        """Run `dvc <arguments>`; `on_line` is called with each line of its output.
+        """Run `dvc <arguments>`, or another module; `on_line` is called with each line of its output.
 
         Raises:
             StageError: nothing was written for `silence` seconds, and the process was ended.
         """
         outcome, tail, unstored = None, deque[str](maxlen=TAIL), list[str]()
-        argv = [sys.executable, "-m", "flows.dvc_hooks", *arguments]
+        argv = [sys.executable, "-m", module, *arguments]
         with _output_file(arguments[-1]) as (sink, source):
             child = self._start(argv, environment, sink)
             for raw in self._followed(child, source, silence):
@@ -143,6 +144,10 @@ class Children:
         DVC waits for the stage, which may save what it has, and then frees its locks.
         """
         self._stopped.set()
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """As `stop`, but more may be started afterwards."""
         with self._lock:
             live = list(self._live)
         _end(live)
@@ -240,7 +245,11 @@ def push_outs(stage: str, environment: Mapping[str, str], children: Children, lo
     """Push the outputs of a stage and its entry in the run cache to the DVC remote."""
     run = children.run(["push", "--run-cache", stage], environment, log.info)
     if run.code != 0:
-        raise StageError("\n".join([f"stage {stage} finished, but `dvc push` failed:", *run.tail]))
+        told = (
+            f"stage {stage} is done and stays on this host, but its outputs could not be pushed: make the "
+            "DVC remote reachable, then run the stage again, which trains nothing; `dvc push` said:"
+        )
+        raise StageError("\n".join([told, *run.tail]))
 
 
 def _outcome(line: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.flows.conftest import Project
 
-PATIENCE = 400.0  # seconds for a run; about 60 on two idle cores
+PATIENCE = 800.0  # seconds for a run; about 60 on two idle cores
 BUSY = 60.0  # seconds that a busy server is asked again for
 
 

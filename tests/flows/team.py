@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Team:
     dvc: Path
     hosts: Path
     workers: dict[str, subprocess.Popen[bytes]]
+    shared: dict[str, str] = field(default_factory=dict)  # variables of all workers
 
     def start(self, name: str, pool: str) -> None:
         """`eva worker` in an empty folder, without a checkout, until its queue has been polled."""
@@ -51,6 +52,7 @@ class Team:
             "EVA_TEST_HOST": name,
             "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
             "PREFECT_WORKER_QUERY_SECONDS": "2",
+            **self.shared,
         }
 
     def kill(self, name: str) -> None:

@@ -1,15 +1,20 @@
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 from pydantic import ValidationError
 
 from eva.errors import InputError, ProcessError
+from eva.meeting import VARIABLE, Meeting
 from eva.settings.sft_section import Sft
 from eva.training import launch
 from eva.training.arguments import effective_batch, total_steps, trainer_arguments
+from eva.training.job import Job
 from eva.training.readiness import ready
 
 
@@ -29,6 +34,34 @@ def test_several_hosts_share_the_processes_and_meet_at_an_address(sft: Sft) -> N
     assert command[3:7] == ["--nnodes", "2", "--rdzv-backend", "c10d"]
     assert command[command.index("--rdzv-endpoint") + 1] == "first:29400"
     assert command[command.index("--nproc-per-node") + 1] == "4"
+
+
+def test_a_flow_run_appoints_where_hosts_meet_and_gets_the_others_commands(
+    sft: Sft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = Meeting(2, "10.0.0.1:29400", str(tmp_path / "commands.json"))
+    monkeypatch.setitem(os.environ, VARIABLE, meeting.variables[VARIABLE])
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **_: pytest.fail(" ".join(words[3:12])))
+    settings = sft.model_copy(update={"launcher": "torchrun", "processes": 8})
+    place = "--nnodes 2 --node-rank {} --master-addr 10.0.0.1 --master-port 29400 --nproc-per-node"
+    with pytest.raises(pytest.fail.Exception, match=place.format(0)):
+        launch.start(settings, "eva.training.sft_trainer", Path("store/x"), None)
+    (second,) = json.loads((tmp_path / "commands.json").read_text())
+    assert second[:2] == ["-m", "torch.distributed.run"] and second[11] == "4"
+    assert " ".join(second[2:11]) == place.format(1)
+
+
+def test_a_job_names_its_model_from_the_root_of_the_checkout(
+    sft: Sft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another host has its checkout, and so the model, elsewhere."""
+    rows, first, second = Dataset.from_list([{"input_ids": [1]}]), tmp_path / "first", tmp_path / "second"
+    for checkout in (first, second):
+        (checkout / "models").mkdir(parents=True)
+    monkeypatch.chdir(first)
+    Job(sft, (first / "models").resolve(), 1, rows, rows, {}).write(tmp_path / "store")
+    monkeypatch.chdir(second)
+    assert Job.read(tmp_path / "store", Sft).model_dir == second / "models"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def _become_worker(addresses: Addresses, pool: str, queue: str, limit: int, home
         "EVA_CHECKPOINTS": os.environ.get("EVA_CHECKPOINTS", str(home / "checkpoints")),
         "EVA_ANSWERS": os.environ.get("EVA_ANSWERS", str(home / "answers")),
     })  # fmt: skip
-    name = f"{socket.gethostname()}-{pool}-{os.getpid()}"
+    name = f"{socket.gethostname()}-{os.getpid()}-{queue}"  # its end is how a pipeline counts workers
     argv = ["worker", "start", "--type", "process", "--pool", pool, "--work-queue", queue, "--name", name]
     argv += ["--limit", str(limit), "--install-policy", "never"]
     os.execv(sys.executable, [sys.executable, "-m", "prefect", *argv])  # noqa: S606

@@ -41,7 +41,7 @@ class Job(Generic[SettingsT]):
             getattr(self, name).save_to_disk(str(folder / "examples" / name))
         told = {
             "settings": self.settings.model_dump(mode="json"),
-            "model_dir": str(self.model_dir),
+            "model_dir": str(_within(Path.cwd(), self.model_dir)),
             "seed": self.seed,
             "counts": self.counts,
             "lora_targets": self.lora_targets,
@@ -57,13 +57,18 @@ class Job(Generic[SettingsT]):
         train, valid = (load_from_disk(str(folder / "examples" / name)) for name in _SPLITS)
         return cls(
             section.model_validate(told["settings"]),
-            Path(told["model_dir"]),
+            Path(told["model_dir"]).absolute(),
             told["seed"],
             train,
             valid,
             told["counts"],
             tuple(told["lora_targets"]),
         )
+
+
+def _within(root: Path, path: Path) -> Path:
+    """A path in the checkout as seen from its root: other hosts have theirs elsewhere."""
+    return path.relative_to(root) if path.is_relative_to(root) else path
 
 
 @dataclass(frozen=True)

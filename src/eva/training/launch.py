@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import eva
-from eva.artifacts import read_json
+from eva.artifacts import read_json, write_json
 from eva.compat.extension_builds import FOLDER, builds_without_leftovers, default_folder
 from eva.compat.parent_death import end_with_parent
 from eva.errors import InputError, ProcessError
+from eva.meeting import Meeting
 from eva.settings.training_section import Training
 from eva.training.arguments import accumulated, effective_batch
 
@@ -61,18 +62,27 @@ def _contradictions(path: Path, given: Mapping[str, Any], settings: Training) ->
             )
 
 
-def argv(settings: Training, module: str, folder: Path, checkpoint: Path | None) -> list[str]:
-    """The command that trains the job written in `folder` on one host's devices."""
-    launcher = ["-m", "torch.distributed.run", *_meeting(settings, folder.name)]
+def argv(
+    settings: Training, module: str, folder: Path, checkpoint: Path | None, number: int | None = None
+) -> list[str]:
+    """The command that trains the job written in `folder` on one host's devices.
+
+    With a number it is for that host alone: the first is 0, and has the process that logs and saves.
+    """
+    launcher = ["-m", "torch.distributed.run", *_place(settings, folder.name, number)]
     launcher += ["--nproc-per-node", str(settings.processes // settings.hosts)]
     launcher += ["--shutdown-timeout", str(LEAVE_SECONDS)]
     words = [str(folder), *([str(checkpoint)] if checkpoint else [])]
     return [sys.executable, *launcher, "-m", module, *words]
 
 
-def _meeting(settings: Training, name: str) -> list[str]:
+def _place(settings: Training, name: str, number: int | None) -> list[str]:
     if settings.hosts == 1:
         return ["--standalone"]
+    if number is not None:
+        address, _, port = str(settings.rendezvous).rpartition(":")
+        meeting = ["--master-addr", address, "--master-port", port]
+        return ["--nnodes", str(settings.hosts), "--node-rank", str(number), *meeting]
     endpoint = ["--rdzv-backend", "c10d", "--rdzv-endpoint", str(settings.rendezvous), "--rdzv-id", name]
     return ["--nnodes", str(settings.hosts), *endpoint]
 
@@ -85,9 +95,15 @@ def start(settings: Training, module: str, folder: Path, checkpoint: Path | None
     Raises:
         ProcessError: a process failed; its log is on stderr, and the next start resumes.
     """
-    command = argv(settings, module, folder, checkpoint)
+    meeting = Meeting.given()
+    if meeting:
+        settings = settings.model_copy(update={"hosts": meeting.hosts, "rendezvous": meeting.address})
+    command = argv(settings, module, folder, checkpoint, 0 if meeting else None)
     log.info("starting %s", shlex.join(command))
-    if settings.hosts > 1:
+    if meeting:
+        others = [argv(settings, module, folder, checkpoint, number) for number in range(1, meeting.hosts)]
+        write_json(Path(meeting.commands), [words[1:] for words in others])  # each has a Python of its own
+    elif settings.hosts > 1:
         log.info(
             "now give that command, with PYTHONPATH=src, on the other %d host(s), in a checkout of this code "
             "that sees %s; they meet at %s", settings.hosts - 1, folder, settings.rendezvous,
