@@ -49,7 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "curate": {"round": {"corpus": "esconv", "collection": "round", "ranking": "data/ranked/round.jsonl"}},
     "generate": {"max_new_tokens": 100},
     "preferences": {"max_pairs": None},
-    "dpo": {"batch_size": 4, "max_length": 768},
+    "dpo": {"epochs": 1, "batch_size": 4, "max_length": 768},
     "level_classifier": {"epochs": 4, "folds": 2, "probe_share": 0.0},
 }  # fmt: skip
 READ = {"data": {"evad": f"{SET}/EVAD.json"}, "preferences": {"recipe": "evad"}}
