@@ -52,7 +52,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dpo": {"epochs": 1, "batch_size": 4, "max_length": 768},
     "level_classifier": {"epochs": 4, "folds": 2, "probe_share": 0.0},
 }  # fmt: skip
-READ = {"data": {"evad": f"{SET}/EVAD.json"}, "preferences": {"recipe": "evad"}}
+FROZEN = "data/sets/round.json"
+READ = {"data": {"evad": FROZEN}, "preferences": {"recipe": "evad"}}
 LABELS = {"data": {"levels": f"{SET}/levels.jsonl"}, "level_classifier": {"labels": "file"}}
 
 
@@ -130,6 +131,14 @@ def annotate(checkout: Checkout) -> str:
     ranked.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / "ranked.jsonl", ranked)
     return told
+
+
+def freeze(checkout: Checkout) -> None:
+    """Put the set under DVC as raw data, as `validate`, on which `collect` depends, reads it too."""
+    frozen = checkout.root / FROZEN
+    frozen.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(checkout.root / SET / "EVAD.json", frozen)
+    checkout.run("dvc", "add", FROZEN)
 
 
 def say(text: str) -> None:
@@ -222,6 +231,7 @@ def main(corpora: str, out: str, tables: str = "") -> None:
     say("collected")
     say(annotate(checkout))
     checkout.repro("--single-item", "curate@round")
+    freeze(checkout)
     checkout.set(READ)
     checkout.repro("preferences@smollm2", f"dpo@{ALIGNED}")
     say("aligned")

@@ -7,6 +7,7 @@ writes four responses to each of some 200 contexts, a level classifier ranks the
 cores, and continues where it was stopped. The tables hold no text of the corpus.
 """
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +36,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "sampled": {"corpus": "esconv", "collection": "sampled", "ranking": "models/level_classifier"}
     },
 }  # fmt: skip
-SAMPLED = {"data": {"evad": f"{SET}/EVAD.json"}, "preferences": {"recipe": "sampled", "max_pairs": None}}
+FROZEN = "data/sets/sampled.json"
+SAMPLED = {"data": {"evad": FROZEN}, "preferences": {"recipe": "sampled", "max_pairs": None}}
 PUBLIC = {"recipe": "public", "rejected": "same_turn"}
 LENGTHS = (
     "| recipe | pairs | words, chosen | words, rejected | chosen longer | longer over shorter, median "
@@ -122,6 +124,9 @@ def main(corpora: str, out: str, tables: str = "") -> None:
     checkout = Checkout.at(Path(out) / "checkout", Path(corpora))
     checkout.set(SETTINGS)
     checkout.repro("curate@sampled")
+    frozen = checkout.root / FROZEN
+    frozen.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(checkout.root / SET / "EVAD.json", frozen)
     checkout.set(SAMPLED)
     sampled = pairs_of(checkout)
     checkout.set({"preferences": {**PUBLIC, "max_pairs": len(sampled[0])}})
