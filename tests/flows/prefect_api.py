@@ -74,5 +74,13 @@ def stages_of(project: Project, pipeline: dict[str, Any]) -> list[Stage]:
     ]
 
 
+def said_by_stages(project: Project, pipeline: dict[str, Any]) -> set[tuple[str, str]]:
+    """The log of a pipeline run's graph: stages and their lines."""
+    chosen = {"flow_runs": {"id": {"any_": [pipeline["id"]]}}}
+    nodes = {run["id"]: run["name"] for run in api(project, "/task_runs/filter", chosen) if run["tags"]}
+    lines = api(project, "/logs/filter", {"logs": {"flow_run_id": {"any_": [pipeline["id"]]}}})
+    return {(nodes[line["task_run_id"]], line["message"]) for line in lines if line["task_run_id"] in nodes}
+
+
 def artifact(project: Project, key: str) -> Any:
     return api(project, f"/artifacts/{key}/latest")["data"]

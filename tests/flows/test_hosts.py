@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 import yaml
 from tests.flows.conftest import STAGES
-from tests.flows.prefect_api import api, artifact, await_end, run_deployment, start_deployment
+from tests.flows.prefect_api import (
+    api,
+    artifact,
+    await_end,
+    run_deployment,
+    said_by_stages,
+    start_deployment,
+)  # fmt: skip
 from tests.flows.team import Team, git, make_team
 
 pytestmark = pytest.mark.slow
@@ -53,6 +60,7 @@ def test_two_hosts_finish_the_dag_and_each_stage_runs_once(team: Team) -> None:
     assert sorted(team.caller.journal()) == sorted(set(team.caller.journal()))
     assert len(team.caller.journal()) == len(STAGES)
     assert hosts_of(team) == {"one", "two"}
+    assert ("report", "making metrics/report.json") in said_by_stages(team.caller, first)
     assert {row["status"] for row in json.loads(artifact(team.caller, "stages"))} == {"ran"}
     assert (team.caller.folder / "metrics" / "report.json").is_file()
     assert "up to date" in dvc_status(team)
