@@ -9,7 +9,8 @@ from flows import workspaces
 from flows.parameter_sets import ParameterSet, changes, experiment_name, grid, label
 from pydantic import ValidationError
 from tests.flows.conftest import Project
-from tests.flows.prefect_api import api, artifact, run_deployment
+from tests.flows.pages import fill_ablation, signed_in, submit
+from tests.flows.prefect_api import api, artifact, await_end, said_by_stages
 
 from eva.errors import InputError
 
@@ -50,22 +51,28 @@ def test_changes_that_eva_refuses_leave_no_copy(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_an_ablation_runs_what_is_shared_once(served: Project) -> None:
-    sets = [{"dpo": {"beta": beta}} for beta in (0.05, 0.2)]
+def test_an_ablation_from_the_form_runs_what_is_shared_once(served: Project) -> None:
+    betas = ["0.05", "0.1", "0.3"]
+    with signed_in(served) as page:
+        fill_ablation(page, served, betas)
+        submit(page)
+    chosen = {"flows": {"name": {"any_": ["ablations"]}}}
+    (run,) = api(served, "/flow_runs/filter", chosen)
 
-    run = run_deployment(served, "ablations/eva", sets=sets)
+    ended = await_end(served, run)
 
-    assert run["state"]["type"] == "COMPLETED", run["state"]["message"]
+    assert ended["state"]["type"] == "COMPLETED", ended["state"]["message"]
+    assert [one["dpo"]["beta"] for one in ended["parameters"]["sets"]] == [0.05, 0.1, 0.3]
+    (first,) = [one for one in api(served, "/flow_runs/filter", {}) if one["name"] == "dpo.beta=0.05"]
+    assert ("report", "making metrics/report.json") in said_by_stages(served, first)
     ran = served.journal()
     assert ran.count("models/sft-esconv-1.txt") == 1
-    assert ran.count("responses/esconv-1.txt") == 2
+    assert ran.count("responses/esconv-1.txt") == 3
     table = artifact(served, "ablations")
-    assert "dpo.beta-0.05 esconv smollm2 eva" in table
-    assert "dpo.beta-0.2 esconv smollm2 eva" in table
+    assert all(f"dpo.beta-{beta} esconv smollm2 eva" in table for beta in betas)
     refs = ["git", "for-each-ref", "refs/exps"]
     saved = subprocess.run(refs, cwd=served.folder, capture_output=True, text=True, check=True).stdout
-    assert "/dpo.beta-0.05" in saved
-    assert "/dpo.beta-0.2" in saved
+    assert all(f"/dpo.beta-{beta}" in saved for beta in betas)
     assert not list((served.folder / workspaces.FOLDER).iterdir())
 
 
