@@ -92,6 +92,18 @@ def test_found_with_its_key(
     assert any(why in line for line in lines), "\n".join(problems)
 
 
+def test_a_set_that_waits_for_itself_is_to_be_copied(project: Path, raw: dict[str, Any]) -> None:
+    collection = {"corpus": "esconv", "model": "models/backbone/tiny_llama"}
+    row = {"corpus": "esconv", "collection": "mine", "ranking": "data/ranked.jsonl"}
+    evad = "data/curated/mine/EVAD.json"
+    found = _check(project, raw, collect={"mine": collection}, curate={"mine": row}, data__evad=evad).problems
+    (line,) = [problem for problem in found if problem.startswith("`data.evad`")]
+    assert "cp data/curated/mine/EVAD.json data/sets/mine.json; dvc add data/sets/mine.json" in line
+    assert not [
+        p for p in _check(project, raw, data__evad="data/sample/evad/EVAD.json").problems if "evad" in p
+    ]
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stage `backbone` leaves of the smoke profile's models."""

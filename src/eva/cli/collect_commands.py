@@ -80,7 +80,10 @@ def set_(
     for name, value in found.counts.items():
         print(f"{name}: {value:g}")
     recipe = "sampled" if judged.about["machine_made"] else "evad"
-    print(f"written: {out}\nnext: `data.evad: {out / curating.EVAD}` and `preferences.recipe: {recipe}`")
+    copy = Path("data/sets") / f"{out.name}.json"
+    print(f"written: {out}")
+    print(f"next: `mkdir -p {copy.parent}; cp {out / curating.EVAD} {copy}; dvc add {copy}`, and then")
+    print(f"`data.evad: {copy}` and `preferences.recipe: {recipe}`")
 
 
 @app.command()

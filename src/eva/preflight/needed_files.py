@@ -4,6 +4,7 @@ DVC needs all of them, even if no stage reads them.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from eva.data.epitome import MECHANISM_FILES
 from eva.errors import InputError
@@ -11,9 +12,10 @@ from eva.preflight.refusals import refusals
 from eva.safety.labelled_messages import read_labelled, require_both
 from eva.safety.paired_replies import read_items
 from eva.settings.capability_section import Capability
+from eva.settings.collect_section import Collection
 from eva.settings.corpora_section import Corpus
 from eva.settings.curate_section import Curation
-from eva.settings.data_section import Data
+from eva.settings.data_section import CURATED, Data
 from eva.settings.epitome_section import Epitome
 from eva.settings.safety_section import Safety
 
@@ -34,6 +36,18 @@ def _data(data: Data, curate: Mapping[str, Curation]) -> Iterator[str]:
     for name, path in (("evad", data.evad), ("levels", data.levels)):
         if not path.is_file() and not (name == "evad" and data.is_yet_to_be_made(curate)):
             yield f"`data.{name}` is {path}: no such file; {_GET}"
+
+
+def _circle(data: Data, curate: Mapping[str, Curation], collect: Mapping[str, Collection]) -> Iterator[str]:
+    """`validate` reads `data.evad`, and `collect` waits for `validate`, so DVC refuses a set of its own."""
+    for name, row in curate.items():
+        if row.collection in collect and data.evad == Path(CURATED) / name / "EVAD.json":
+            copy = f"data/sets/{name}.json"
+            yield (
+                f"`data.evad` is {data.evad}, which is made of `collect.{row.collection}`, after `validate` "
+                "has read `data.evad`; when it is made, copy it "
+                f"(`mkdir -p data/sets; cp {data.evad} {copy}; dvc add {copy}`) and name the copy"
+            )
 
 
 def _epitome(data: Data, epitome: Epitome) -> Iterator[str]:
@@ -59,4 +73,4 @@ def _safety_sets(safety: Safety) -> Iterator[str]:
     yield from refusals("safety.replies", safety.replies, lambda: read_items(safety.replies))
 
 
-FILE_CHECKS = (_data, _epitome, _tasks, _safety_sets)
+FILE_CHECKS = (_data, _circle, _epitome, _tasks, _safety_sets)

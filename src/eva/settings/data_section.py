@@ -14,7 +14,7 @@ class Data(Section):
     """Paths of data files that are not dialogue corpora."""
 
     evad: Place = Field(
-        description="file of preference pairs in EVAD's format: the authors', or data/curated/ROW/EVAD.json"
+        description="preference pairs in EVAD's format: the authors', or a copy of data/curated/ROW/EVAD.json"
     )
     epitome: Place = Field(description="folder with the three csv files of EPITOME")
     levels: Place = Field(
