@@ -116,7 +116,7 @@ def _answer(root: Path, out: Path) -> str:
         guard=Guard("rules", "Please talk to a person.", None, None),
     )
     folder = build_model(package, "---\nlicense: other\n---\n", out, root)
-    model = open_model(folder / DATA, registration.config_of(folder, "pushed"))
+    model = open_model(folder / DATA, registration.config_of(folder, "pushed"), root)
     return registration.chat(model, [{"role": "user", "content": "I lost my job."}])
 
 
