@@ -55,7 +55,7 @@ smoke: setup ## run the whole DAG on tiny random models in a temporary copy (a f
 test: setup ## run all tests
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-fast: setup ## run unit and contract tests (under a minute)
+test-fast: setup ## run unit and contract tests (minutes)
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m 'not slow'
 
 check: setup ## check style, types, imports, dependencies, spelling, settings, and dvc.yaml against the code
