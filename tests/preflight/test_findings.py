@@ -121,7 +121,7 @@ def test_all_of_them_come_at_once(project: Path, raw: dict[str, Any]) -> None:
         sft__lr="fast", evaluate__metrics=["blue"], data__evad="data/no.json",
     )  # fmt: skip
     assert [problem.split("`")[1] for problem in found.problems] == [
-        "sft.lr", "data.evad", "data.evad", "evaluate.metrics",
+        "sft.lr", "data.evad", "evaluate.metrics",
     ]  # fmt: skip
 
 

@@ -9,14 +9,12 @@ from eva.compat.transformers_hooks import call_model
 from eva.errors import InputError
 from eva.export.source import Source
 from eva.manifest import Entry, entries_of
-from eva.models.chat import check_template
-from eva.models.loading import load_tokenizer
 from eva.registry.adapter_folder import save_adapter
 from eva.registry.package import weights_digest
-from eva.registry.serving import served, serving_template
+from eva.registry.serving import served
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    pass
 
 CARD = "README.md"
 _OF_BASE = ("config.json", "model*.safetensors")
@@ -63,16 +61,6 @@ def base_of(source: Source) -> dict[str, Any]:
     files = [path for pattern in _OF_BASE for path in source.model.glob(pattern)]
     entries: dict[str, Entry] = entries_of(source.model, files)
     return {"digest": weights_digest(source.model), "files": entries}
-
-
-def serving_tokenizer(source: Source) -> "PreTrainedTokenizerBase":
-    """The tokenizer with the system prompt in its chat template; `InputError` if it has no place there."""
-    tokenizer = load_tokenizer(source.model)
-    if source.ready:
-        return tokenizer
-    check_template(tokenizer)
-    tokenizer.chat_template = serving_template(tokenizer, source.prompt)
-    return tokenizer
 
 
 def _copy(model: Path, folder: Path) -> None:

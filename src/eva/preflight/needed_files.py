@@ -12,10 +12,9 @@ from eva.preflight.refusals import refusals
 from eva.safety.labelled_messages import read_labelled, require_both
 from eva.safety.paired_replies import read_items
 from eva.settings.capability_section import Capability
-from eva.settings.collect_section import Collection
 from eva.settings.corpora_section import Corpus
 from eva.settings.curate_section import Curation
-from eva.settings.data_section import CURATED, Data
+from eva.settings.data_section import Data
 from eva.settings.epitome_section import Epitome
 from eva.settings.safety_section import Safety
 
@@ -34,20 +33,20 @@ def corpus_problem(name: str, row: Corpus, error: InputError) -> Iterator[str]:
 
 def _data(data: Data, curate: Mapping[str, Curation]) -> Iterator[str]:
     for name, path in (("evad", data.evad), ("levels", data.levels)):
-        if not path.is_file() and not (name == "evad" and data.is_yet_to_be_made(curate)):
+        if not path.is_file() and path not in _sets(curate):
             yield f"`data.{name}` is {path}: no such file; {_GET}"
+    if data.evad in (sets := _sets(curate)):  # `validate` reads it, and `collect` waits for `validate`
+        copy = f"data/sets/{sets[data.evad]}.json"
+        yield (
+            f"`data.evad` is {data.evad}, which `curate` makes of what is collected after `validate` has "
+            "read `data.evad`; when it is made, copy it "
+            f"(`mkdir -p data/sets; cp {data.evad} {copy}; dvc add {copy}`) and name the copy"
+        )
 
 
-def _circle(data: Data, curate: Mapping[str, Curation], collect: Mapping[str, Collection]) -> Iterator[str]:
-    """`validate` reads `data.evad`, and `collect` waits for `validate`, so DVC refuses a set of its own."""
-    for name, row in curate.items():
-        if row.collection in collect and data.evad == Path(CURATED) / name / "EVAD.json":
-            copy = f"data/sets/{name}.json"
-            yield (
-                f"`data.evad` is {data.evad}, which is made of `collect.{row.collection}`, after `validate` "
-                "has read `data.evad`; when it is made, copy it "
-                f"(`mkdir -p data/sets; cp {data.evad} {copy}; dvc add {copy}`) and name the copy"
-            )
+def _sets(curate: Mapping[str, Curation]) -> dict[Path, str]:
+    """The rows of `curate` by the file that the stage makes of each."""
+    return {Path("data/curated") / name / "EVAD.json": name for name in curate}
 
 
 def _epitome(data: Data, epitome: Epitome) -> Iterator[str]:
@@ -73,4 +72,4 @@ def _safety_sets(safety: Safety) -> Iterator[str]:
     yield from refusals("safety.replies", safety.replies, lambda: read_items(safety.replies))
 
 
-FILE_CHECKS = (_data, _circle, _epitome, _tasks, _safety_sets)
+FILE_CHECKS = (_data, _epitome, _tasks, _safety_sets)

@@ -6,7 +6,6 @@ from eva.data.evad import load_evad
 from eva.data.utterances import Loaded
 from eva.errors import InputError
 from eva.models.prompts import system_prompt
-from eva.settings.curate_section import Curation
 from eva.settings.data_section import Data
 from eva.settings.dpo_section import Dpo
 from eva.settings.generate_section import Generate
@@ -25,10 +24,10 @@ def _sft(sft: Sft, matrix: Matrix, loaded: Mapping[str, Loaded]) -> Iterator[str
     yield from _problems("sft", sft, min(bounds, default=None))
 
 
-def _dpo(dpo: Dpo, preferences: Preferences, data: Data, curate: Mapping[str, Curation]) -> Iterator[str]:
+def _dpo(dpo: Dpo, preferences: Preferences, data: Data) -> Iterator[str]:
     """Problems of `dpo` for the largest possible number of pairs; fewer pairs give fewer steps."""
     bounds = [preferences.max_pairs] if preferences.max_pairs else []
-    if preferences.from_file and not data.is_yet_to_be_made(curate):
+    if preferences.from_file and data.evad.is_file():  # else it is reported as missing
         try:
             bounds.append(len(load_evad(data.evad)))
         except InputError as error:

@@ -11,6 +11,42 @@ _INTENDED = (
     "things, it does not recognise emergencies, and nobody in distress should be left alone with it."
 )
 
+_CARD = """---
+license: other
+language: en
+pipeline_tag: text-generation
+tags: [empathetic-dialogue, emotional-support, dpo]
+---
+# {name}
+
+An empathetic language model trained by empathy acquisition (SFT) and emotional validation alignment (DPO). \
+Its licence depends on those of its backbone and its data.
+
+## Intended use
+
+{intended}
+
+## What it is made of
+
+| | |
+|---|---|
+{made_of}
+
+## Licences
+
+| | |
+|---|---|
+{licences}
+
+## Evaluation
+
+Intervals are over dialogues; n counts what a value rests on.
+
+| metric | value | interval | n |
+|---|---|---|---|
+{figures}
+"""
+
 
 def model_card(
     package: Package, weights: str, licences: Mapping[str, str], scored: Mapping[str, MetricValue]
@@ -36,45 +72,7 @@ def model_card(
         for key, value in sorted(package.metrics.items())
     )
     terms = "\n".join(f"| {key} | {value} |" for key, value in licences.items())
-    return "\n".join(
-        [
-            "---",
-            "license: other",
-            "language: en",
-            "pipeline_tag: text-generation",
-            "tags: [empathetic-dialogue, emotional-support, dpo]",
-            "---",
-            f"# {package.name}",
-            "",
-            "An empathetic language model trained by empathy acquisition (SFT) and emotional validation "
-            "alignment (DPO). Its licence depends on those of its backbone and its data.",
-            "",
-            "## Intended use",
-            "",
-            _INTENDED,
-            "",
-            "## What it is made of",
-            "",
-            "| | |",
-            "|---|---|",
-            rows,
-            "",
-            "## Licences",
-            "",
-            "| | |",
-            "|---|---|",
-            terms,
-            "",
-            "## Evaluation",
-            "",
-            "Intervals are over dialogues; n counts what a value rests on.",
-            "",
-            "| metric | value | interval | n |",
-            "|---|---|---|---|",
-            figures,
-            "",
-        ]
-    )
+    return _CARD.format(name=package.name, intended=_INTENDED, made_of=rows, licences=terms, figures=figures)
 
 
 def _certainty(found: MetricValue | None) -> str:
