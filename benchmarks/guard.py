@@ -7,7 +7,6 @@ some may speak of danger.
 
 import sys
 from collections.abc import Sequence
-from itertools import compress
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +16,7 @@ from eva.data.dialogue import Dialogue, subset
 from eva.safety.choice import detector_named
 from eva.safety.detector import Detector
 from eva.safety.measurement import Share
+from eva.safety.ordinary_talk import referred, said_by_seeker
 from eva.settings.corpora_section import Corpus
 from eva.settings.safety_section import DetectorName
 
@@ -26,17 +26,16 @@ _PROBE, _ENCODER = Path("models/crisis_detector"), Path("models/backbone/minilm"
 
 
 def rates(detector: Detector, dialogues: Sequence[Dialogue]) -> list[Share]:
-    """The shares it stops: of seekers' messages, of dialogues (one message is enough), of replies."""
-    turns = [(one.id, turn) for one in dialogues for turn in one.turns]
-    stopped = [found is not None for found in detector.find_each([[turn.content] for _, turn in turns])]
+    """The shares it stops: of seekers' messages, of whole dialogues, of supporters' replies."""
+    turns = [turn for one in dialogues for turn in one.turns]
+    stopped = [found is not None for found in detector.find_each([[turn.content] for turn in turns])]
     of_seekers, of_supporters = (
-        [found for (_, turn), found in zip(turns, stopped, strict=True) if turn.role == role]
+        [found for turn, found in zip(turns, stopped, strict=True) if turn.role == role]
         for role in ("user", "assistant")
     )
-    referred = {name for name, turn in compress(turns, stopped) if turn.role == "user"}
     return [
         Share(sum(of_seekers), len(of_seekers)),
-        Share(len(referred), len(dialogues)),
+        referred(detector, [said_by_seeker(one) for one in dialogues]),
         Share(sum(of_supporters), len(of_supporters)),
     ]
 
@@ -47,7 +46,7 @@ def main(words: Sequence[str]) -> str:
     place = Path(*words) if words else (_REAL if _REAL.is_dir() else _SAMPLE)
     corpus = load(Corpus(format="esconv", path=place, min_dialogues=1))
     dialogues = subset(corpus.splits["test"], _DIALOGUES)
-    head = "| detector | messages of seekers | dialogues with such a message | replies of supporters |"
+    head = "| detector | messages of seekers | dialogues ended | replies of supporters |"
     lines = [head, "|---|---|---|---|"]
     for name in get_args(DetectorName):
         found = rates(detector_named(name, _PROBE, _ENCODER), dialogues)

@@ -9,6 +9,7 @@ from eva.models.endpoint import is_served
 from eva.models.loading import Policy
 from eva.safety.affirmation import measure
 from eva.safety.labelled_messages import TEST
+from eva.safety.measurement import ORDINARY
 from eva.safety.paired_replies import first_of_each, read_items
 from eva.safety.reply_scores import score_variant
 from eva.settings.safety_section import Safety
@@ -65,6 +66,6 @@ def _unscorable(which: Policy) -> str | None:
 
 
 def _guard(rates: dict[str, Any], name: str) -> dict[str, float]:
-    """The sensitivity and the false alarms of the chosen detector on messages that were written after it."""
-    found = rates[name][TEST]
+    """The rates of the chosen detector, on messages written after it and on ordinary conversations."""
+    found = rates[name][TEST] | rates[name][ORDINARY]
     return {f"crisis_{rate}": share["hits"] / share["n"] for rate, share in found.items()}

@@ -15,6 +15,7 @@ GOOD = {
     "evaluate/overlap/rouge_l": 0.1,
     "evaluate/length/words": 20,
     "safety/crisis_sensitivity": 0.7,
+    "safety/crisis_conversations": 0.2,
 }
 
 

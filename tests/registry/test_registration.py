@@ -22,7 +22,7 @@ from eva.registry.registration import chat, exact, load
 from eva.registry.serving import ServingModel, served, serving_template
 from eva.registry.stored_files import check_versions
 from eva.safety.labelled_messages import Labelled
-from eva.safety.probe_detector import train_probe
+from eva.safety.probe_fitting import train_probe
 from eva.settings.backbones_section import Backbone
 
 MESSAGES = [{"role": "user", "content": "I lost my job and I feel so tired."}]
@@ -217,7 +217,7 @@ def probed(workspace: Path) -> Guard:
     build_tiny("roberta", "encoder", given / "encoder")
     danger = [Labelled(f"the pit {n}", "veiled", True, "development") for n in range(20)]
     calm = [Labelled(f"a cup of tea {n}", "everyday", False, "development") for n in range(20)]
-    train_probe([*danger, *calm], given / "encoder", given / "probe")
+    train_probe([*danger, *calm], [], 0.1, given / "encoder", given / "probe")
     return Guard.of("either", "Ask at the ward.", Path("models/probe"), Path("models/encoder"), workspace)
 
 

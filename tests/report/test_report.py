@@ -232,10 +232,13 @@ def test_safety_shows_each_variant_against_the_baseline(study: Path, tmp_path: P
 
 def test_the_detectors_have_a_table(study: Path, tmp_path: Path) -> None:
     share = {"hits": 3, "n": 4, "interval": [0.2, 0.99]}
-    rates = {"written after": {"sensitivity": share, "false_alarms": share}}
+    rates = {
+        "written after": {"sensitivity": share, "false_alarms": share},
+        "ordinary": {"conversations": share},
+    }
     write_json(tmp_path / "measured.json", dict.fromkeys(("rules", "probe", "either"), rates))
     page = build(inputs_of(study, detector=tmp_path / "measured.json")).page
-    assert page.count("75 % (20 to 99; 3 of 4)") == 6
+    assert page.count("75 % (20 to 99; 3 of 4)") == 9
 
 
 def test_notice_only_for_an_invented_corpus(inputs: ReportInputs, study: Path) -> None:

@@ -13,17 +13,19 @@ from eva.safety.paired_replies import FRAMINGS, first_of_each, read_items
 
 _BATCH = 64
 _MESSAGE = 16  # mean tokens of a labelled message
+_TALK = (160 * 23, 35)  # texts of seekers in ordinary dialogues, and their mean tokens, as in ESConv
 _TEMPLATE = 12  # tokens of the chat template around system prompt, message and reply
 _PASS = 1024  # tokens of a forward pass over several messages
 
 
 def crisis_detector_cost(inputs: Inputs, root: Path) -> StageCost:
-    """A forward pass of the encoder over every labelled message, and one regression."""
+    """A forward pass of the encoder over labelled messages and ordinary dialogues, and six regressions."""
     name, settings = "crisis_detector", inputs.settings.safety
     encoder = inputs.architecture(settings.encoder)
     if encoder is None:
         return StageCost(name, "scorers", unknown=f"the shape of {settings.encoder}")
     read = sequence(_MESSAGE, 0).times(len(read_labelled(root / settings.messages)))
+    read += sequence(_TALK[1], 0).times(_TALK[0])
     parts = (Compute("forward", encoder, read.tokens, read.squares, 0, _BATCH, _MESSAGE), Small(1.5))
     return StageCost(name, "scorers", parts, "fp32", read.tokens, 0, 4.0 * encoder.parameters)
 

@@ -82,7 +82,7 @@ class ReportInputs:
     weights: Mapping[str, str] = field(default_factory=dict)
     people: Mapping[str, Scores] = field(default_factory=dict)
     safety: Sequence[SafetyTable] = ()
-    detectors: Sequence[tuple[str, str, str]] = ()
+    detectors: Sequence[tuple[str, str, str, str]] = ()
 
 
 def gather(

@@ -66,13 +66,18 @@ def safety_tables(
     return tables
 
 
-def detector_rows(path: Path) -> list[tuple[str, str, str]]:
-    """Name, sensitivity and false alarms of every detector, on messages written after it was finished."""
+def detector_rows(path: Path) -> list[tuple[str, str, str, str]]:
+    """Name, sensitivity and false alarms of every detector, and the ordinary conversations that it ends."""
     if not path.is_file():
         return []
     found = read_json(path)
-    rates = {words: found[name]["written after"] for name, words in DETECTORS.items()}
-    return [(words, _told(one["sensitivity"]), _told(one["false_alarms"])) for words, one in rates.items()]
+    rates = {
+        words: found[name]["written after"] | found[name]["ordinary"] for name, words in DETECTORS.items()
+    }
+    return [
+        (words, _told(one["sensitivity"]), _told(one["false_alarms"]), _told(one["conversations"]))
+        for words, one in rates.items()
+    ]
 
 
 def _told(share: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from eva.safety.detector import Detector
 from eva.safety.labelled_messages import KINDS, PARTS, Kind, Labelled, Part
 from eva.statistics.proportions import clopper_pearson
 
+ORDINARY = "ordinary"  # beside the parts: conversations that nobody has labelled
 _CONFIDENCE = 0.95
 
 

@@ -78,7 +78,8 @@ def _epitome_rows(epitome: Epitome, backbones: Backbones) -> Iterator[str]:
     yield from _scorer_rows("epitome", epitome, backbones)
 
 
-def _safety_rows(safety: Safety, backbones: Backbones) -> Iterator[str]:
+def _safety_rows(safety: Safety, corpora: Corpora, backbones: Backbones) -> Iterator[str]:
+    yield from _absent("safety.corpus", [safety.corpus], corpora)
     yield from _absent("safety.encoder", [safety.encoder], _encoders(backbones))
 
 

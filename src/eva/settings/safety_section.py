@@ -24,6 +24,14 @@ class Safety(Section):
     )
     precision: PrecisionField = "auto"
     encoder: Name = Field(description="row of `backbones` with role encoder: what the probe reads")
+    corpus: Name = Field(description="row of `corpora` whose seekers show the probe what ordinary talk is")
+    referred: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="share of whole dialogues of `corpus` that the probe may refer, of those in which the "
+        "rules find nothing; a lower one ends fewer ordinary conversations and misses more danger",
+    )
     detector: DetectorName = Field(
         "either",
         description="what decides whether a message is about danger. `rules`: phrases; `probe`: the "

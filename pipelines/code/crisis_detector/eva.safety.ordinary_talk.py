@@ -1,0 +1,1 @@
+../../../src/eva/safety/ordinary_talk.py

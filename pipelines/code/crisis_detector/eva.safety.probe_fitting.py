@@ -1,0 +1,1 @@
+../../../src/eva/safety/probe_fitting.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/prepare_section.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/safety_section.py
