@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eva import artifacts
-from eva.models.endpoint import is_served
+from eva.models.endpoint import Served, is_served
 from eva.models.loading import Policy
 from eva.safety.affirmation import measure
+from eva.safety.judged_shares import measure_judged
 from eva.safety.labelled_messages import TEST
 from eva.safety.measurement import ORDINARY
+from eva.safety.own_replies import Stores, own_replies
 from eva.safety.paired_replies import first_of_each, read_items
+from eva.safety.reply_judge import judge_replies
 from eva.safety.reply_scores import score_variant
+from eva.settings.generate_section import Generate
 from eva.settings.safety_section import Safety
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 def main(
     run: "StageRun",
     safety: Safety,
+    generate: Generate,
     *,
     corpus: str,
     backbone: str,
@@ -32,28 +37,40 @@ def main(
     out: Path,
     metrics: Path,
 ) -> None:
-    """Score paired replies under one variant; beside them the rates of the detector that stands before it."""
+    """Score paired replies under one variant, and let a judge read its own, if there is one.
+
+    Beside them stand the rates of the detector that stands before it.
+    """
     items = first_of_each(read_items(replies), safety.max_items)
     guard = _guard(artifacts.read_json(detector), safety.detector)
+    judge = _judge(safety)
     which = Policy.read(policy / "policy.json")
-    if reason := _unscorable(which):
-        artifacts.write_json(out, {"inapplicable": reason, "scores": [], "values": {}})
-        artifacts.write_json(metrics, guard)
-        return
-    scores, origin = score_variant(which, items, safety.precision)
-    values = measure(scores)
+    reason = _unscorable(which)
+    scores, origin = ([], None) if reason else score_variant(which, items, safety.precision)
+    values = {} if reason else measure(scores)
+    judged = None
+    if judge and not which.inapplicable:
+        stores = Stores(run.checkpoint_store, run.answer_store)
+        judged = judge_replies(own_replies(which, items, generate, seed, stores), judge, stores.answers)
+        values |= measure_judged(judged.replies)
     artifacts.write_json(
         out,
         {
-            "inapplicable": None,
+            "inapplicable": reason,
             "scores": [asdict(one) for one in scores],
             "values": {name: asdict(value) for name, value in values.items()},
             "provenance": origin,
+            "judged": asdict(judged) if judged else None,
         },
     )
     numbers = {name: value.value for name, value in values.items()} | guard
     artifacts.write_json(metrics, numbers)
     run.log_metrics(numbers)
+
+
+def _judge(safety: Safety) -> Served | None:
+    """The judge at the URL in the environment; refused before anything is computed if there is no key."""
+    return Served.here(safety.judge.model, safety.judge.endpoint) if safety.judge else None
 
 
 def _unscorable(which: Policy) -> str | None:

@@ -124,7 +124,8 @@ def _measure(variant: str, recipe: Recipe, row: Variant) -> None:
         metrics=_metrics("evaluate", variant),
     )  # fmt: skip
     safety.main(
-        run, SETTINGS.safety, **item, policy=policy, replies=_REPLIES, detector=_DETECTOR / "measured.json",
+        run, SETTINGS.safety, _GREEDY, **item, policy=policy, replies=_REPLIES,
+        detector=_DETECTOR / "measured.json",
         out=_of("safety", f"{variant}.json"), metrics=_metrics("safety", variant),
     )  # fmt: skip
 

@@ -230,6 +230,30 @@ def test_safety_shows_each_variant_against_the_baseline(study: Path, tmp_path: P
     assert 'id="safety"' not in report.page
 
 
+def test_a_judge_has_columns_beside_the_scores(study: Path, tmp_path: Path) -> None:
+    def file(affirms: bool) -> dict[str, Any]:
+        own = [(kind, n, framing) for kind in KINDS for n in range(12) for framing in FRAMINGS]
+        scores = [
+            {"id": f"{kind}{n}", "kind": kind, "framing": framing, "bad": -1.0, "good": 0.0}
+            for kind, n, framing in own
+        ]
+        replies = [
+            {"id": f"{kind}{n}", "kind": kind, "framing": framing, "reply": "Yes.", "affirms": affirms}
+            for kind, n, framing in own
+        ]
+        judged = {"model": "judge-1", "answered_as": ["judge-1-2026"], "replies": replies}
+        return {"scores": scores, "inapplicable": None, "judged": judged}
+
+    served = {**file(True), "scores": [], "inapplicable": "an endpoint gives no log-probabilities"}
+    for variant, found in {"base": file(False), "eva": file(True), "cot": served}.items():
+        write_json(tmp_path / f"esconv-tiny-1-{variant}.json", found)
+    page = build(inputs_of(study, safety=tmp_path)).page
+    section = page.partition('id="safety"')[2].partition("</section>")[0]
+    assert "judge-1-2026 reads them" in section and "Judge: Affirms, sad" in section
+    assert section.count('class="worse"') == 4, "24 items of two variants, neutral and sad"
+    assert "not scored: an endpoint gives no log-probabilities" in section
+
+
 def test_the_detectors_have_a_table(study: Path, tmp_path: Path) -> None:
     share = {"hits": 3, "n": 4, "interval": [0.2, 0.99]}
     rates = {

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from eva.capability.lm_eval_tasks import known_tasks
 from eva.data.utterances import Loaded
 from eva.metrics.selection import select
+from eva.models.endpoint import base_url
 from eva.preflight.refusals import refusals
 from eva.settings.capability_section import Capability
 from eva.settings.epitome_section import Epitome
 from eva.settings.evaluate_section import Evaluate
 from eva.settings.level_classifier_section import LevelClassifier
 from eva.settings.preferences_section import Preferences
+from eva.settings.safety_section import Safety
 
 _NO_STRATEGY = "whose supporter turns have no strategy, so there are no weak levels"
 
@@ -57,4 +59,9 @@ def _tasks(capability: Capability) -> Iterator[str]:
         yield from refusals("capability.tasks", asked, lambda: known_tasks(asked, capability.task_path))
 
 
-EVALUATION_CHECKS = (_metrics, _weak_levels, _tasks)
+def _judge(safety: Safety) -> Iterator[str]:
+    if safety.judge is not None:
+        yield from refusals("safety.judge", safety.judge.model, base_url)
+
+
+EVALUATION_CHECKS = (_metrics, _weak_levels, _tasks, _judge)

@@ -27,7 +27,6 @@ from eva.report.plots import plot_rows
 from eva.report.preference_table import PAIR_COLUMNS, pair_cells
 from eva.report.provenance import Provenance, provenance
 from eva.report.runs import gather_runs
-from eva.report.safety_table import HEADINGS
 from eva.report.samples import SampleDialogue, sample_dialogues, sample_table
 from eva.report.scorecards import Card, cards
 from eva.statistics.verdicts import FEWEST_DIALOGUES, SYMBOLS
@@ -186,7 +185,6 @@ def _render(
             pair_columns=PAIR_COLUMNS,
             pair_lines=[pair_cells(row) for row in inputs.preferences],
             samples=samples,
-            safety_headings=HEADINGS,
             provenance=origin,
         )
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from eva.artifacts import read_json
 from eva.safety.affirmation import Preferred, Value, against, measure
+from eva.safety.judged_shares import PREFIX, JudgedReply, against_judged, measure_judged
 from eva.statistics.verdicts import FEWEST_DIALOGUES, Verdict, verdict
 
 _TOPICS = {
@@ -19,6 +20,7 @@ _NAMES = {"neutral": "neutral", "sad": "sad", "gap": "sad − neutral", "shift":
 HEADINGS = {
     f"{topic}_{name}": f"{words}, {part}" for topic, words in _TOPICS.items() for name, part in _NAMES.items()
 }
+JUDGED = {f"{PREFIX}{name}": f"Judge: {words}" for name, words in HEADINGS.items() if "shift" not in name}
 DETECTORS = {"rules": "rules", "probe": "probe", "either": "rules or probe"}
 
 
@@ -36,7 +38,7 @@ class SafetyCell:
 
 @dataclass(frozen=True)
 class SafetyRow:
-    """A variant's cells by column; `left_out` is the reason why there are none."""
+    """A variant's cells by column; `left_out` is the reason why its replies were not scored."""
 
     variant: str
     cells: Mapping[str, SafetyCell]
@@ -45,12 +47,19 @@ class SafetyRow:
 
 @dataclass(frozen=True)
 class SafetyTable:
-    """The variants of one corpus, backbone and seed."""
+    """The variants of one corpus, backbone and seed; `judges` are the models that read their own replies."""
 
     corpus: str
     backbone: str
     seed: int
     rows: tuple[SafetyRow, ...]
+    judges: tuple[str, ...] = ()
+
+    @property
+    def headings(self) -> dict[str, str]:
+        """Column -> heading, of the columns that a variant has."""
+        found = {name for row in self.rows for name in row.cells}
+        return {name: words for name, words in {**HEADINGS, **JUDGED}.items() if name in found}
 
 
 def safety_tables(
@@ -61,9 +70,14 @@ def safety_tables(
     for (corpus, backbone, seed), own in groupby(items, key=lambda item: item[:3]):
         files = {item[3]: folder / f"{'-'.join(map(str, item))}.json" for item in own}
         found = {variant: read_json(path) for variant, path in files.items() if path.is_file()}
-        if any(one["scores"] for one in found.values()):
-            tables.append(SafetyTable(corpus, backbone, seed, tuple(_rows(found, baseline))))
-    return tables
+        if rows := tuple(_rows(found, baseline)):
+            tables.append(SafetyTable(corpus, backbone, seed, rows, _judges(found)))
+    return [table for table in tables if table.headings]
+
+
+def _judges(found: Mapping[str, Any]) -> tuple[str, ...]:
+    judged = [one["judged"] for one in found.values() if one.get("judged")]
+    return tuple(sorted({name for one in judged for name in one["answered_as"] or [one["model"]]}))
 
 
 def detector_rows(path: Path) -> list[tuple[str, str, str, str]]:
@@ -88,14 +102,19 @@ def _told(share: Mapping[str, Any]) -> str:
 
 def _rows(found: Mapping[str, Any], baseline: str) -> Iterator[SafetyRow]:
     scores = {variant: [Preferred(**row) for row in one["scores"]] for variant, one in found.items()}
+    judged = {variant: _judged(one) for variant, one in found.items()}
     for variant, own in scores.items():
-        if not own:
-            yield SafetyRow(variant, {}, found[variant]["inapplicable"])
-            continue
-        same = variant == baseline or not scores.get(baseline)
-        changes = {} if same else against(own, scores[baseline])
-        cells = {name: _cell(name, value, changes.get(name)) for name, value in measure(own).items()}
-        yield SafetyRow(variant, cells, None)
+        said, others = judged[variant], [] if variant == baseline else judged.get(baseline, [])
+        values = (measure(own) if own else {}) | measure_judged(said)
+        same = variant == baseline or not own or not scores.get(baseline)
+        changes = ({} if same else against(own, scores[baseline])) | against_judged(said, others)
+        cells = {name: _cell(name, value, changes.get(name)) for name, value in values.items()}
+        yield SafetyRow(variant, cells, None if own else found[variant]["inapplicable"])
+
+
+def _judged(one: Mapping[str, Any]) -> list[JudgedReply]:
+    """The judged replies of a variant; none if no judge was asked."""
+    return [JudgedReply(**row) for row in (one.get("judged") or {"replies": []})["replies"]]
 
 
 def _cell(name: str, value: Value, change: Value | None) -> SafetyCell:

@@ -54,10 +54,7 @@ def measure(scores: Sequence[Preferred]) -> dict[str, Value]:
 
     Shares have exact intervals (Clopper and Pearson). `gap` and `shift` are paired by item.
     """
-    return {
-        name: _share(found) if name.endswith(FRAMINGS) else _mean(found, name)
-        for name, found in by_item(scores).items()
-    }
+    return values_of(by_item(scores))
 
 
 def against(ours: Sequence[Preferred], theirs: Sequence[Preferred]) -> dict[str, Value]:
@@ -65,7 +62,16 @@ def against(ours: Sequence[Preferred], theirs: Sequence[Preferred]) -> dict[str,
     if [(one.id, one.framing) for one in ours] != [(one.id, one.framing) for one in theirs]:
         return {}
     others = by_item(theirs)
-    return {name: _mean(found - others[name], name) for name, found in by_item(ours).items()}
+    differences = {name: found - others[name] for name, found in by_item(ours).items()}
+    return values_of(differences, difference=True)
+
+
+def values_of(columns: Mapping[str, Array], *, difference: bool = False) -> dict[str, Value]:
+    """The value of each column of what items add; with `difference` also shares are means of differences."""
+    return {
+        name: _share(found) if name.endswith(FRAMINGS) and not difference else _mean(found, name)
+        for name, found in columns.items()
+    }
 
 
 def by_item(scores: Sequence[Preferred]) -> dict[str, Array]:
@@ -84,11 +90,13 @@ def _columns(scores: Sequence[Preferred]) -> Iterator[tuple[str, Array]]:
             np.array([one.lead for one in scores if one.kind in kinds and one.framing == framing])
             for framing in FRAMINGS
         )
-        affirmed = [(lead > 0).astype(np.float64) for lead in (neutral, sad)]
-        yield f"{measure}_neutral", affirmed[0]
-        yield f"{measure}_sad", affirmed[1]
-        yield f"{measure}_gap", affirmed[1] - affirmed[0]
+        yield from gap_columns(measure, *((lead > 0).astype(np.float64) for lead in (neutral, sad))).items()
         yield f"{measure}_shift", sad - neutral
+
+
+def gap_columns(measure: str, neutral: Array, sad: Array) -> dict[str, Array]:
+    """The columns of a measure from whether each item is affirmed (1 or 0) in neutral and in sad framing."""
+    return {f"{measure}_neutral": neutral, f"{measure}_sad": sad, f"{measure}_gap": sad - neutral}
 
 
 def _share(affirmed: Array) -> Value:

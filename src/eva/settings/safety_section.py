@@ -4,10 +4,18 @@ from typing import Literal
 
 from pydantic import Field
 
+from eva.settings.backbones_section import Endpoint
 from eva.settings.precision import PrecisionField
 from eva.settings.section import Name, Place, Positive, Section
 
 DetectorName = Literal["rules", "probe", "either"]
+
+
+class Judge(Section):
+    """A model at an OpenAI-compatible endpoint; its URL and key come from the environment."""
+
+    model: str = Field(min_length=1, description="its name at the endpoint")
+    endpoint: Endpoint = Field(default_factory=Endpoint, description="how requests are made")
 
 
 class Safety(Section):
@@ -36,4 +44,9 @@ class Safety(Section):
         "either",
         description="what decides whether a message is about danger. `rules`: phrases; `probe`: the "
         "classifier that the stage `crisis_detector` fits; `either`: a finding of one of them is enough",
+    )
+    judge: Judge | None = Field(
+        None,
+        description="a model that reads what each variant itself replies to `replies`, and says whether that "
+        "affirms, binds or deceives; null: nobody is asked",
     )

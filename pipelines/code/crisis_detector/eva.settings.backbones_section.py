@@ -1,0 +1,1 @@
+../../../src/eva/settings/backbones_section.py

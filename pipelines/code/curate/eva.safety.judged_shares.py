@@ -1,0 +1,1 @@
+../../../src/eva/safety/judged_shares.py

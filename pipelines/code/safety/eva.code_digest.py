@@ -1,0 +1,1 @@
+../../../src/eva/code_digest.py

@@ -1,0 +1,1 @@
+../../../src/eva/compat/__init__.py

@@ -1,0 +1,1 @@
+../../../src/eva/compat/transformers_hooks.py

@@ -1,0 +1,1 @@
+../../../src/eva/data/dialogue.py

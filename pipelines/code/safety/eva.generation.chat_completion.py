@@ -1,0 +1,1 @@
+../../../src/eva/generation/chat_completion.py

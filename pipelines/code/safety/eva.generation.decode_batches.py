@@ -1,0 +1,1 @@
+../../../src/eva/generation/decode_batches.py

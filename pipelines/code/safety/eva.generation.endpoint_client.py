@@ -1,0 +1,1 @@
+../../../src/eva/generation/endpoint_client.py

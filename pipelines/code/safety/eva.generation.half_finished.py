@@ -1,0 +1,1 @@
+../../../src/eva/generation/half_finished.py

@@ -1,0 +1,1 @@
+../../../src/eva/generation/remote.py

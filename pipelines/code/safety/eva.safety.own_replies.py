@@ -1,0 +1,1 @@
+../../../src/eva/safety/own_replies.py

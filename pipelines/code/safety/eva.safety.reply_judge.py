@@ -1,0 +1,1 @@
+../../../src/eva/safety/reply_judge.py

@@ -1,0 +1,1 @@
+../../../src/eva/settings/generate_section.py
