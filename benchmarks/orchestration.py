@@ -67,7 +67,8 @@ def _seconds(folder: Path, words: Sequence[str], variables: dict[str, str]) -> f
     environment = {**kept, "PYTHONPATH": "src", "PATH": scripts, **variables}
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(words)} failed:\n{(done.stdout + done.stderr)[-4000:]}")

@@ -26,6 +26,7 @@ from flows.handover import Handover, merge_entries
 from flows.hosts import workers_for
 from flows.lost_runs import OPEN
 from flows.paging import read_all
+from flows.preloaded import checkout_variables
 from flows.stage import Children, Log, StageError, pull
 from flows.summary import StageRow
 from flows.waiting import ended
@@ -75,7 +76,7 @@ async def _attempt(
 def _submission(batch: tuple[str, ...], options: dict[str, Any], handover: Handover | None) -> dict[str, Any]:
     parameters = {"stages": list(batch), **options}
     if handover is None:  # where this run works
-        return {"parameters": parameters, "job_variables": {"env": {"EVA_CHECKOUT": str(Path.cwd())}}}
+        return {"parameters": parameters, "job_variables": {"env": checkout_variables()}}
     present = handover.refreshed(Path.cwd())
     parameters = {**parameters, "handover": present.model_dump()}
     return {

@@ -32,6 +32,7 @@ from flows.names import pipeline_name
 from flows.notifications import tell_gate
 from flows.once import one_host
 from flows.plan import Progress
+from flows.preloaded import preloaded
 from flows.registration import STAGE, push_model
 from flows.stage import Children, StageError, push_outs, reproduce
 from flows.summary import StageRow, publish
@@ -85,7 +86,8 @@ async def pipeline(
     options["hosts"] = hosts
     await graph.draw(nodes)
     async with live.published():
-        rows = await _drive(progress, options, handover)
+        with nullcontext() if handover else preloaded():
+            rows = await _drive(progress, options, handover)
         await graph.settle(rows)
     if handover:
         await asyncio.to_thread(replay_record, Path.cwd())

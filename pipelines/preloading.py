@@ -29,6 +29,7 @@ from eva.compat.parent_death import CALLER, end_with_parent, end_with_process
 from eva.compat.process_start import variables
 
 ADDRESS = "EVA_PRELOADED"  # the environment variable with the path of the socket
+LEASED = "EVA_LEASED_GPUS"  # see flows/lease.py
 _LIBRARIES = (
     "numpy", "pandas", "scipy.stats", "scipy.optimize", "torch", "torch._dynamo", "transformers",
     "transformers.modeling_utils", "transformers.trainer", "transformers.generation.utils", "peft", "mlflow",
@@ -39,6 +40,8 @@ _HEADER = 8  # bytes of the length of a request
 
 def hand_over(words: Sequence[str]) -> int | None:
     """Let the waiting process run a stage; returns its exit code, or None if nothing took it."""
+    if LEASED in os.environ:  # by which others see that a GPU is in use: of a fork they would not see it
+        return None
     try:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(os.environ[ADDRESS])

@@ -1,0 +1,159 @@
+"""The whole DAG on two workers that share no folder, and once more after its outputs were deleted.
+
+    PYTHONPATH=src python docs/studies/two_hosts.py OUT [--corpora DIR] [--tables FILE]
+
+DIR is the folder that `eva data import` takes: with it a subset of the real ESConv and SmolLM2, half an hour
+on two cores; without it the profile `smoke`. Everything is made in OUT: the caller's clone, a git remote, a DVC
+remote and a home for each worker. The server and both workers are on this machine.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from study_checkout import ROOT, Checkout
+
+from eva.artifacts import write_text
+from eva.settings.profiles import profile_text
+
+WORKERS = {"first": "cpu", "second": "gpu"}  # pools by name
+SETTINGS: dict[str, dict[str, Any]] = {
+    "sft": {"max_train": 24, "max_valid": 4, "epochs": 1},
+    "preferences": {"max_pairs": 24},
+    "dpo": {"epochs": 1},
+    "level_classifier": {"folds": 2, "probe_share": 0.0, "layers": 2, "max_length": 48, "lr": 2.0e-4},
+    "epitome": {"folds": 2, "probe_share": 0.0, "max_length": 64},
+    "generate": {"max_dialogues": 3, "max_new_tokens": 60},
+    "safety": {"max_items": 5},
+}
+DELETED = ("data/prepared", "models", "responses", "metrics", "safety", "reports")
+ITEMS = "SELECT value FROM tags WHERE key = 'eva.item'"
+
+
+def make(out: Path, corpora: Path | None) -> Checkout:
+    """The caller's clone with its settings, and both remotes in its environment."""
+    subprocess.run(["git", "clone", "-q", "--bare", str(ROOT), str(out / "code.git")], check=True)
+    (out / "dvc").mkdir()
+    if corpora:
+        checkout = Checkout.at(out / "caller", corpora)
+        checkout.set(SETTINGS)
+    else:
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(out / "caller")], check=True)
+        checkout = Checkout(out / "caller")
+        (checkout.root / "params.yaml").write_text(profile_text(checkout.root / "profiles", "smoke"))
+    prefect, mlflow = free_ports(2)
+    checkout.env |= {
+        "EVA_GIT_REMOTE": str(out / "code.git"), "EVA_DVC_REMOTE": str(out / "dvc"),
+        "EVA_PREFECT_PORT": prefect, "EVA_MLFLOW_PORT": mlflow, "NO_PROXY": "127.0.0.1",
+    }  # fmt: skip
+    return checkout
+
+
+def free_ports(count: int) -> list[str]:
+    """Ports on this machine that nothing uses."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    found = [str(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return found
+
+
+@contextmanager
+def services(checkout: Checkout, out: Path) -> Iterator[None]:
+    """A server, and a worker for each pool, which is told addresses and the password and nothing else."""
+    workers = []
+    try:
+        checkout.run("flows.services", "up")
+        workers = [_start_worker(checkout, out / name, pool) for name, pool in WORKERS.items()]
+        time.sleep(60)  # until both have asked their queue, even on a busy machine
+        yield
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGINT)
+        for worker in workers:
+            worker.wait(60)
+        checkout.run("flows.services", "down")
+
+
+def _start_worker(checkout: Checkout, home: Path, pool: str) -> subprocess.Popen[bytes]:
+    home.mkdir()
+    own = {name: value for name, value in os.environ.items() if not name.startswith("EVA_")}
+    told = {name: checkout.env[name] for name in ("EVA_GIT_REMOTE", "EVA_DVC_REMOTE", "NO_PROXY")}
+    told |= {
+        "PREFECT_API_URL": f"http://127.0.0.1:{checkout.env['EVA_PREFECT_PORT']}/api",
+        "PREFECT_API_AUTH_STRING": (checkout.root / ".eva/prefect/credential").read_text().strip(),
+        "EVA_WORKER_HOME": str(home / "home"), "PYTHONPATH": str(ROOT / "src"),
+    }  # fmt: skip
+    words = [sys.executable, "-m", "eva", "worker", "--pool", pool, "--revision", "HEAD"]
+    with (home / "log").open("wb") as log:
+        return subprocess.Popen(words, cwd=home, env=own | told, stdout=log, stderr=log)
+
+
+def run_all(checkout: Checkout) -> float:
+    """Seconds of the deployment `pipeline/eva`."""
+    checkout.env["PREFECT_HOME"] = str(checkout.root / ".eva/prefect")
+    start = time.perf_counter()
+    checkout.run("prefect", "deployment", "run", "pipeline/eva", "--watch")
+    return time.perf_counter() - start
+
+
+def recorded(checkout: Checkout) -> Counter[str]:
+    """How many MLflow runs each item of the DAG has in the caller's record."""
+    with closing(sqlite3.connect(checkout.root / "mlflow.db")) as database:
+        return Counter(value for (value,) in database.execute(ITEMS))
+
+
+def taken(out: Path) -> dict[str, int]:
+    """How many flow runs each worker took."""
+    return {name: len(list((out / name / "home" / "logs").glob("*"))) for name in WORKERS}
+
+
+def study(out: Path, corpora: Path | None) -> str:
+    """Both runs, as a table."""
+    checkout = make(out, corpora)
+    with services(checkout, out):
+        first = run_all(checkout)
+        once, by_worker = recorded(checkout), taken(out)
+        for name in DELETED:
+            shutil.rmtree(checkout.root / name)
+        second = run_all(checkout)
+    again = recorded(checkout) - once
+    rows = [
+        ("seconds, first run", f"{first:.0f}"),
+        ("flow runs that the workers took", ", ".join(f"{name} {n}" for name, n in by_worker.items())),
+        ("items recorded in the caller's MLflow", str(len(once))),
+        ("recorded more than once", str(sum(count > 1 for count in once.values()))),
+        ("seconds, second run, outputs deleted before", f"{second:.0f}"),
+        ("items recorded by it", str(again.total())),
+        ("`dvc status` of the caller", checkout.run("dvc", "status").strip()),
+    ]
+    head = [checkout.made_by("two_hosts.py") + ".", "", f"| {'real ESConv' if corpora else 'smoke'} | |"]
+    return "\n".join([*head, "|---|---|", *(f"| {name} | {found} |" for name, found in rows)]) + "\n"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--corpora", type=Path)
+    parser.add_argument("--tables", type=Path)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True)
+    tables = study(given.out.resolve(), given.corpora)
+    sys.stdout.write(tables)
+    if given.tables:
+        write_text(given.tables, tables)
