@@ -2,9 +2,9 @@
 
     PYTHONPATH=src python docs/studies/two_hosts.py OUT [--corpora DIR] [--tables FILE]
 
-DIR is the folder that `eva data import` takes: with it a subset of the real ESConv and SmolLM2, half an hour
-on two cores; without it the profile `smoke`. OUT gets all that is made: the caller's clone, a git remote, a DVC
-remote and a home for each worker. The server and both workers are on this machine.
+DIR is the folder that `eva data import` takes. With it, a subset of the real ESConv and SmolLM2: half an hour
+on two cores; without it the profile `smoke`. OUT gets all that is made: the caller's clone, a git remote, a
+DVC remote and a home for each worker. The server and both workers are on this machine.
 """
 
 import argparse
