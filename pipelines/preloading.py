@@ -56,8 +56,8 @@ def hand_over(words: Sequence[str]) -> int | None:
             if not (started := answers.readline().strip()):
                 return None
             _pass_signals(int(started), [signal.SIGINT, signal.SIGTERM])
-            ended = answers.readline().strip()
-    return int(ended) if ended else 1
+            ended = answers.read().split()  # from the stage, and from whom it is a fork of, if that lives
+    return int(ended[-1]) if ended else 1
 
 
 def _code() -> list[str]:
@@ -74,8 +74,12 @@ def _pass_signals(process: int, numbers: Sequence[int]) -> None:
         signal.signal(number, forward)
 
 
-def serve(address: str) -> list[str]:
-    """Fork for every stage that is handed over; returns in the forks only, the words of its command line."""
+def serve(address: str) -> tuple[list[str], int]:
+    """Fork for every stage that is handed over; returns in the forks only.
+
+    What it returns are the words of the stage's command line, and a descriptor for its exit code: who asked
+    hears it from the fork where the waiting process was killed meanwhile.
+    """
     children: dict[int, tuple[int, socket.socket]] = {}
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as events:
         listener.bind(address)
@@ -86,10 +90,10 @@ def serve(address: str) -> list[str]:
                 if key.fd in children:
                     events.unregister(key.fd)
                     _report(key.fd, *children.pop(key.fd))
-                elif isinstance(forked := _fork(listener), list):
-                    return forked
-                elif forked:
-                    process, connection = forked
+                elif forked := _fork(listener):
+                    process, connection, words = forked
+                    if words is not None:
+                        return words, connection.detach()
                     watched = os.pidfd_open(process)
                     events.register(watched, selectors.EVENT_READ)
                     children[watched] = (process, connection)
@@ -107,8 +111,8 @@ def _as_a_shell_has_it(code: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _fork(listener: socket.socket) -> tuple[int, socket.socket] | list[str] | None:
-    """The fork's process and connection; in the fork its command line; None where it is not for us."""
+def _fork(listener: socket.socket) -> tuple[int, socket.socket, list[str] | None] | None:
+    """The fork's process and connection, in the fork its command line too; None where it is not for us."""
     connection, _ = listener.accept()
     size, streams, _, _ = socket.recv_fds(connection, _HEADER, 3)
     request = json.loads(connection.makefile("rb").read(int.from_bytes(size, "big")) or "{}")
@@ -116,14 +120,13 @@ def _fork(listener: socket.socket) -> tuple[int, socket.socket] | list[str] | No
     if process == 0:
         _become(request, streams)
         connection.sendall(f"{os.getpid()}\n".encode())
-        connection.detach()  # open until the process ends
-        return list(request["words"])
+        return process, connection, list(request["words"])
     for stream in streams:
         os.close(stream)
     if process < 0:
         connection.close()
         return None
-    return process, connection
+    return process, connection, None
 
 
 def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
@@ -174,10 +177,13 @@ def main(words: Sequence[str]) -> int:
         with suppress(ImportError):  # an extra may be missing
             importlib.import_module(name)
     gc.freeze()  # so that no fork's collector goes through the libraries' objects, or copies their pages
-    words = serve(words[1])
+    words, answer = serve(words[1])
     from pipelines.runner import main as run_stage
 
-    return run_stage(words)
+    code = run_stage(words)
+    with suppress(OSError):  # whoever asked may be gone
+        os.write(answer, f"{code}\n".encode())
+    return code
 
 
 if __name__ == "__main__":

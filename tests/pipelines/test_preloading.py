@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ SERVER = """
 import sys
 from pipelines.preloading import serve
 forks = "state of the waiting process"
-words = serve(sys.argv[1])
+words, answer = serve(sys.argv[1])
 exec(words[0])
 """
 CLIENT = """
@@ -50,10 +51,16 @@ def _environment(address: Path) -> dict[str, str]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The socket of a process that waits."""
     path = tmp_path_factory.mktemp("p") / "s"
+    with _waiting(path):
+        yield path
+
+
+@contextmanager
+def _waiting(path: Path) -> Iterator[subprocess.Popen[bytes]]:
     words = [sys.executable, "-c", SERVER, str(path)]
     with subprocess.Popen(words, cwd=ROOT, env=_environment(path), start_new_session=True) as server:
         _wait_for(path.exists)
-        yield path
+        yield server
         server.kill()
 
 
@@ -103,6 +110,22 @@ def test_nothing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hand_over(["prepare"]) is None
     monkeypatch.setenv(ADDRESS, str(tmp_path / "gone"))
     assert hand_over(["prepare"]) is None
+
+
+def test_a_stage_with_leased_gpus_runs_in_its_own_process(address: Path) -> None:
+    """By its environment others see which GPUs are in use; a fork shows that of the waiting process."""
+    with _client(address, "raise SystemExit(0)", EVA_LEASED_GPUS="GPU-1") as client:
+        assert client.wait(60) == 99
+
+
+def test_a_stage_outlives_the_waiting_process_and_tells_its_exit_code(tmp_path: Path) -> None:
+    code = (
+        f"import os, time; open({str(tmp_path / 'begun')!r}, 'w'); time.sleep(2); os.write(answer, b'6\\n')"
+    )
+    with _waiting(tmp_path / "s") as server, _client(tmp_path / "s", code) as client:
+        _wait_for((tmp_path / "begun").exists)
+        server.kill()
+        assert client.wait(60) == 6
 
 
 @pytest.mark.parametrize(
