@@ -119,8 +119,8 @@ def test_each_conversation_is_read_once(tiny, settings, monkeypatch):
     from eva.generation import branches, decode
 
     monkeypatch.setattr(decode, "decode_batches", lambda *_: pytest.fail("read prompts alone"))
-    read, reads = branches._read, []
-    monkeypatch.setattr(branches, "_read", lambda *a: reads.append(a[1]) or read(*a))
+    read, reads = branches.read_trunk, []
+    monkeypatch.setattr(branches, "read_trunk", lambda *a: reads.append(a[1]) or read(*a))
     assert len(run(tiny, settings(**GREEDY, max_length=2048))) == 12
     assert reads == [0, 1, 2]
 
@@ -131,8 +131,10 @@ def test_a_response_that_ends_makes_room_for_the_next(tiny, settings, monkeypatc
 
     ends = frozenset(range(3, 535, 4))
     monkeypatch.setattr(decode, "stop_ids", lambda *_: ends)
-    step, sizes = branches._step, []
-    monkeypatch.setattr(branches, "_step", lambda model, rows: sizes.append(len(rows)) or step(model, rows))
+    logits, sizes = branches.OpenBranches._logits, []
+    monkeypatch.setattr(
+        branches.OpenBranches, "_logits", lambda self: sizes.append(len(self.rows)) or logits(self)
+    )
     rules = settings(temperature=1.0, top_p=1.0, max_length=2048, max_new_tokens=40, batch_size=4)
     tokens = sum(len(one.response) > 0 for one in run(tiny, rules))
     assert tokens > 0

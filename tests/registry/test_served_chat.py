@@ -1,6 +1,5 @@
 """What a served model reads and says is what generation reads and says, for every template family."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from tests.models.test_families import DIALOGUE, tokenizer_of
 
 from eva.data.utterances import Utterance, collapse, join
 from eva.errors import InputError
-from eva.generation import reply as replies
+from eva.generation.continuous_batching import ContinuousBatch
 from eva.generation.sampling import Decoding, Written
 from eva.models.chat import encode_prompt, end_of_turn
 from eva.models.loading import load_tokenizer
@@ -47,16 +46,16 @@ class Seen:
     ids: list[int]
     decoding: Decoding
 
-    def decode(self, _: Any, trunks: Any, decoding: Decoding, size: int) -> Iterator[tuple[int, Written]]:
-        self.ids, self.decoding = trunks[0].ids, decoding
-        yield trunks[0].names[0], Written(self.said, ended=True)
+    def decode(self, ids: list[int], seed: int, decoding: Decoding) -> Written:
+        self.ids, self.decoding = ids, decoding
+        return Written(self.said, ended=True)
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     found = Seen()
     found.said = []
-    monkeypatch.setattr(replies, "decode_branches", found.decode)
+    monkeypatch.setattr(ContinuousBatch, "decode", lambda _, *given: found.decode(*given))
     return found
 
 

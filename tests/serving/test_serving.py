@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import json
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import openai
 import pytest
 from tests.serving.conftest import Scripted, running
 
+from eva.generation.reply import Reply
 from eva.registry.served_chat import ChatModel
 from eva.safety.guard import WITHHELD
 from eva.safety.notices import REFERRAL
@@ -216,6 +218,19 @@ def test_what_takes_too_long_or_comes_in_too_great_numbers_is_told_to_wait() -> 
     assert all(one.headers["Retry-After"] == "5" for one in found)
     assert sum(one.status_code == 503 for one in found) >= 3
     assert "no answer within 1.5 s" in next(one.text for one in found if one.status_code == 503)
+
+
+def test_replies_are_made_beside_each_other() -> None:
+    together = threading.Barrier(2, timeout=30)
+
+    class Meeting(Scripted):
+        def say(self, *given: Any) -> Reply:
+            together.wait()  # for the other one
+            return super().say(*given)
+
+    with running({"eva/1": Meeting()}) as address, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda _: post(address, messages=LOST), range(2)))
+    assert [reply.status_code for reply in replies] == [200, 200]
 
 
 def test_twenty_clients_at_once_are_all_answered(served: str) -> None:

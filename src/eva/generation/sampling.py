@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+Sampling = tuple[float, float, float, frozenset[int]]
+
 _NUCLEUS_GUESS = 256  # tokens tried first: the nucleus is rarely larger, and sorting the vocabulary is slow
 
 
@@ -25,6 +27,11 @@ class Decoding:
     repetition_penalty: float
     stop_ids: frozenset[int]
     hear: Callable[[int], None] | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """What the choice of a token depends on: responses that have this in common are chosen together."""
+        return self.temperature, self.top_p, self.repetition_penalty, self.stop_ids
 
 
 @dataclass(slots=True)

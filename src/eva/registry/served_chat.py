@@ -6,7 +6,6 @@ it. What the client writes stays text: no content of a message becomes a control
 """
 
 import secrets
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from pydantic import ValidationError
 
 from eva.data.utterances import collapse
 from eva.errors import InputError
-from eva.generation.reply import Reply, reply
+from eva.generation.reply import Reply, Replying
 from eva.models.loading import load_policy, load_tokenizer
 from eva.registry.served_guard import FOLDER, Guarded, open_guard
 from eva.settings.generate_section import Generate
@@ -29,7 +28,7 @@ _UNKNOWN = ("stop", "top_k", "frequency_penalty", "presence_penalty", "tools")
 
 
 class ChatModel:
-    """Answers chats one after the other; `settings` and `prompt` are those of the evaluation.
+    """Answers chats, beside each other from several threads, with the evaluation's `settings` and `prompt`.
 
     `guard` reads what `predict` is given. Without one, the caller has its own (`eva chat`, `eva serve`).
     With `base`, a full model, `folder` holds only an adapter.
@@ -39,11 +38,10 @@ class ChatModel:
         self, folder: Path, name: str, settings: Generate, prompt: str, guard: Guarded | None = None,
         base: Path | None = None,
     ) -> None:  # fmt: skip
-        self._tokenizer = load_tokenizer(folder)
         # float32: the adapter is merged, and bfloat16 would round most of what it changed away.
-        self._policy = load_policy(base or folder, folder if base else None, "float32")
+        policy = load_policy(base or folder, folder if base else None, "float32")
+        self._replying = Replying(policy, load_tokenizer(folder))
         self._name, self._settings, self._prompt, self._guard = name, settings, prompt, guard
-        self._turn = threading.Lock()
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """A chat completion for each request: rows of a table, or one mapping, with `messages`."""
@@ -62,14 +60,13 @@ class ChatModel:
         seed: int | None = None,
         hear: Callable[[str], None] | None = None,
     ) -> Reply:
-        """The reply to `turns` (see `alternating`); `hear` as in `eva.generation.reply.reply`.
+        """The reply to `turns` (see `alternating`); `hear` as in `eva.generation.reply.Replying`.
 
         Raises:
             InputError: the model cannot decode as `sampling` says.
         """
         settings, drawn = self._wanted(sampling), secrets.randbits(56) if seed is None else seed
-        with self._turn:  # replies share the model's attention
-            return reply(self._policy, self._tokenizer, turns, settings, self._prompt, drawn, hear)
+        return self._replying.reply(turns, settings, self._prompt, drawn, hear)
 
     def _complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
         turns = alternating(request.get("messages") or [])

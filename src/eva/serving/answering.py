@@ -42,7 +42,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Answering:
-    """Answers requests, in any thread; only one at a time uses a model.
+    """Answers requests, in any thread: replies are made beside each other, models loaded one at a time.
 
     The guard comes before the wait for a model, so a referral never waits.
     """
@@ -70,10 +70,10 @@ class Answering:
         def ask(_: Sequence[Message]) -> str:
             with pending.turn(self.lock):
                 model = self.models.get(name)
-                try:
-                    said.append(model.say(turns, given.sampling, given.seed, hear))
-                except InputError as error:
-                    raise RefusedError(400, str(error), "invalid_request") from None
+            try:
+                said.append(model.say(turns, given.sampling, given.seed, hear))
+            except InputError as error:
+                raise RefusedError(400, str(error), "invalid_request") from None
             return said[0].text
 
         guarded = guarded_reply(turns, ask, self.detector, self.referral)
