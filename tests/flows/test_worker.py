@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from eva.cli import app
 from eva.errors import InputError
+from eva.hosts import worker_checks
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,9 @@ def test_server_and_git_remote_are_named_together(server: str) -> None:
     assert api.startswith(f"Prefect does not answer at {server}")
 
 
-def test_a_server_that_speaks_no_http_is_named() -> None:
+def test_a_server_that_speaks_no_http_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_checks, "RETRIES", 0)
+
     def greet(server: socket.socket) -> None:
         taken, _ = server.accept()
         with taken:
@@ -43,22 +46,28 @@ def test_a_server_that_speaks_no_http_is_named() -> None:
         threading.Thread(target=greet, args=(server,), daemon=True).start()
         _, api = problems(f"http://127.0.0.1:{server.getsockname()[1]}/api")
 
-    assert "Prefect does not answer at" in api and "SSH-2.0" in api
+    assert "Prefect does not answer at" in api and "Server disconnected" in api
 
 
-def test_a_busy_server_is_asked_again() -> None:
-    """Prefect's SQLite may be locked for a while."""
-    answers = iter([b"503 Service Unavailable", b"503 Service Unavailable", b"404 Not Found"])
-
-    def refuse(server: socket.socket) -> None:
-        for status in answers:
+@pytest.mark.parametrize(
+    ("statuses", "told"),
+    [
+        (["503 Busy", "503 Busy", "404 Not Found"], "has no work pool 'gpu'"),  # it is asked again
+        (["401 Unauthorized"], "does not take the token; set PREFECT_API_AUTH_STRING"),
+        (["500 Internal Server Error"], "answers with 500"),
+        (["200 OK"], "give --server the address that ends in /api"),  # a page, not the API
+    ],
+)
+def test_what_the_server_answers_is_explained(statuses: list[str], told: str) -> None:
+    def answer(server: socket.socket) -> None:
+        for status in statuses:
             taken, _ = server.accept()
             with taken:
                 taken.recv(10_000)
-                taken.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+                taken.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=refuse, args=(server,), daemon=True).start()
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
         _, api = problems(f"http://127.0.0.1:{server.getsockname()[1]}/api")
 
-    assert "has no work pool 'gpu'" in api
+    assert told in api

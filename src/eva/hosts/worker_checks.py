@@ -1,14 +1,9 @@
 """What must be right on a host before its worker takes stages; all problems are reported at once."""
 
-import base64
-import json
 import os
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +15,7 @@ from eva.hosts.git_source import clone, git, mirror, require_commit, shown
 from eva.hosts.run_folder import configure_dvc
 
 SECONDS = 10.0  # that the server has to answer
-BUSY = 60.0  # for which it may say that it is busy
+RETRIES = 3  # after 2, 4 and 8 seconds, if it is busy or silent
 
 
 @dataclass(frozen=True)
@@ -82,59 +77,47 @@ def _resolve(repository: Path, revision: str, url: str) -> str:
 
 
 def _check_pool(server: str, pool: str) -> str:
-    try:
-        found = _ask(server, f"/work_pools/{pool}")
-    except urllib.error.HTTPError as error:
-        raise InputError(_refusal(error, server, pool)) from error
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise InputError(
-            f"Prefect does not answer at {server} ({reason}); give --server the address that ends in /api"
-        ) from error
-    return str(found["name"])
-
-
-def _refusal(error: urllib.error.HTTPError, server: str, pool: str) -> str:
-    if error.code == 404:
-        return (
-            f"Prefect at {server} has no work pool {pool!r}; pools are made by `make up` on the server's host"
-        )
-    if error.code in (401, 403):
-        return (
-            f"Prefect at {server} does not take the token; set PREFECT_API_AUTH_STRING to that of the server"
-        )
-    return f"Prefect at {server} answers with {error.code} {error.reason}"
+    with _asked(server, pool) as client:
+        return str(client.read_work_pool(pool).name)
 
 
 def _ensure_queue(server: str, pool: str, queue: str) -> None:
+    from prefect.exceptions import ObjectAlreadyExists
+
+    with _asked(server, pool) as client, suppress(ObjectAlreadyExists):
+        client.create_work_queue(queue, work_pool_name=pool)
+
+
+@contextmanager
+def _asked(server: str, pool: str) -> Iterator[Any]:
+    """Prefect's client; what it raises becomes an `InputError` that says what to do.
+
+    It asks a server that is busy (503, while its database is locked) or silent again.
+    """
+    from httpx import HTTPError, HTTPStatusError, InvalidURL  # slow to import, as all of Prefect
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.exceptions import ObjectNotFound
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    token, key = (os.environ.get(f"PREFECT_API_{name}") for name in ("AUTH_STRING", "KEY"))
+    limit = {"timeout": SECONDS}
     try:
-        _ask(server, f"/work_pools/{pool}/queues", {"name": queue})
-    except urllib.error.HTTPError as error:
-        if error.code != 409:  # it exists
-            raise InputError(_refusal(error, server, pool)) from error
+        client = SyncPrefectClient(server, auth_string=token, api_key=key, httpx_settings=limit)
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES}), client:
+            yield client
+    except ObjectNotFound as error:
+        raise InputError(
+            f"Prefect at {server} has no work pool {pool!r}; pools are made by `make up` on the server's host"
+        ) from error
+    except HTTPStatusError as error:
+        raise InputError(f"Prefect at {server} {_refusal(error.response.status_code)}") from error
+    except (HTTPError, InvalidURL, ValueError) as error:
+        raise InputError(
+            f"Prefect does not answer at {server} ({error}); give --server the address that ends in /api"
+        ) from error
 
 
-def _ask(server: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The server's answer; 503, which it gives while its database is locked, makes us ask again."""
-    deadline = time.monotonic() + BUSY
-    while True:
-        try:
-            return _answer(server, path, body)
-        except urllib.error.HTTPError as error:
-            if error.code != 503 or time.monotonic() > deadline:
-                raise
-            time.sleep(1)
-
-
-def _answer(server: str, path: str, body: dict[str, Any] | None) -> Any:
-    headers = {"Content-Type": "application/json"}
-    if secret := os.environ.get("PREFECT_API_AUTH_STRING"):
-        headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
-    if key := os.environ.get("PREFECT_API_KEY"):
-        headers["Authorization"] = f"Bearer {key}"
-    if not server.startswith(("http://", "https://")):
-        raise InputError(f"--server is {server!r}: give an address such as http://host:4200/api")
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(server.rstrip("/") + path, data, headers)  # noqa: S310 - http(s) only
-    with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-        return json.load(answer)
+def _refusal(status: int) -> str:
+    if status in (401, 403):
+        return "does not take the token; set PREFECT_API_AUTH_STRING to that of the server"
+    return f"answers with {status}"
