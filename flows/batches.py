@@ -14,12 +14,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun, WorkQueueStatus
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.deployments.flow_runs import arun_deployment
-from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from eva.errors import raise_if
 from flows import reports
 from flows.environment import stage_environment
 from flows.handover import Handover, merge_entries
@@ -82,32 +80,6 @@ def _submission(batch: tuple[str, ...], options: dict[str, Any], handover: Hando
     return {
         "parameters": parameters, "work_queue_name": present.queue, "job_variables": present.job_variables
     }  # fmt: skip
-
-
-async def require_workers(pools: tuple[str, ...], handover: Handover | None) -> None:
-    """Refuse pools without a deployment or, with a hand-over, without a worker that has the packages."""
-    async with get_client() as client:
-        problems = [await _pool_problem(client, pool, handover) for pool in pools]
-    raise_if(filter(None, problems), "dvc.yaml")
-
-
-async def _pool_problem(client: Any, pool: str, handover: Handover | None) -> str | None:
-    try:
-        await client.read_deployment_by_name(f"run-stages/{pool}")
-    except ObjectNotFound:
-        return f"a stage names pool {pool!r}, but prefect.yaml has no deployment for it"
-    if handover is None:
-        return None
-    try:
-        queue = await client.read_work_queue_by_name(handover.queue, pool)
-    except ObjectNotFound:
-        queue = None
-    if queue and queue.status == WorkQueueStatus.READY:
-        return None
-    return (
-        f"no worker of pool {pool!r} is online that has the packages of constraints.txt "
-        f"(digest {handover.constraints}): start `eva worker --pool {pool}` on a host that has them"
-    )
 
 
 def _take_back(rows: list[StageRow], log: Log) -> list[StageRow]:

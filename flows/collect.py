@@ -9,10 +9,12 @@ from prefect.deployments.flow_runs import run_deployment
 from eva.artifacts import read_json
 from eva.errors import InputError
 from eva.settings.params_file import Settings, read_settings
+from flows.endings import plain
 from flows.stage import StageError
 
 
 @flow(name="collect", persist_result=False)
+@plain
 def collect(row: str, push: bool = False) -> None:
     """Bring one row of `collect` up to date, and the sets made of it whose ranking is there.
 

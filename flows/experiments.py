@@ -1,6 +1,7 @@
 """The flows `ablations` and `sweep`: several sets of settings, each a DVC experiment, compared at the end."""
 
 import asyncio
+import shutil
 from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
@@ -13,7 +14,10 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from eva.errors import InputError, raise_if
+from eva.settings.matrix_section import Matrix
 from flows import comparison, parents, workspaces
+from flows.dag import read_dag
+from flows.endings import plain
 from flows.parameter_sets import NamedChanges, ParameterSet, changes, experiment_name, grid, label
 from flows.pipeline import Retries, Targets, pipeline
 from flows.stage import StageError
@@ -41,6 +45,7 @@ def _count() -> str:
 
 
 @flow(name="ablations", flow_run_name=_count, persist_result=False)
+@plain
 async def ablations(
     sets: Annotated[list[ParameterSet], Field(min_length=1)],
     targets: Targets = [],  # noqa: B006 - Prefect shows the default in its form
@@ -59,6 +64,7 @@ async def ablations(
 
 
 @flow(name="sweep", persist_result=False)
+@plain
 async def sweep(
     section: Literal["sft", "dpo"] = "sft",
     batch_sizes: Whole = BATCHES,
@@ -91,7 +97,7 @@ async def sweep(
 async def _run_all(sets: Sequence[NamedChanges], targets: list[str], retries: int) -> None:
     """Run the experiments one after another: the first runs what they share, the others restore it."""
     root, log = Path.cwd(), get_run_logger()
-    experiments = await asyncio.to_thread(_prepare, root, sets)
+    experiments = await asyncio.to_thread(_prepare, root, sets, targets)
     for number, experiment in enumerate(experiments, start=1):
         log.info("experiment %d of %d: %s", number, len(experiments), label(experiment.changed))
         await _run(root, experiment, targets, retries)
@@ -100,7 +106,7 @@ async def _run_all(sets: Sequence[NamedChanges], targets: list[str], retries: in
         raise StageError("\n\n".join(failed))
 
 
-def _prepare(root: Path, sets: Sequence[NamedChanges]) -> list[Experiment]:
+def _prepare(root: Path, sets: Sequence[NamedChanges], targets: list[str]) -> list[Experiment]:
     """A copy of the checkout for each set; all that is wrong with any of them is told before one runs."""
     names = [experiment_name(one) for one in sets]
     raise_if((f"{name} is there twice" for name in sorted({n for n in names if names.count(n) > 1})), "sets")
@@ -111,8 +117,25 @@ def _prepare(root: Path, sets: Sequence[NamedChanges]) -> list[Experiment]:
             experiments.append(Experiment(name, changes(one), folder))
         except InputError as error:
             problems += error.problems
+    problems += _unknown(experiments, targets)
+    if problems:
+        for experiment in experiments:
+            shutil.rmtree(experiment.folder)
     raise_if(problems, "sets")
     return experiments
+
+
+def _unknown(experiments: list[Experiment], targets: list[str]) -> list[str]:
+    """The targets that are no stages; only the settings of `matrix` change which stages there are."""
+    problems = list[str]()
+    axes = [f"matrix.{key}" for key in Matrix.model_fields]
+    by_axes = {str([one.changed.get(axis) for axis in axes]): one for one in experiments}
+    for experiment in by_axes.values() if targets else ():
+        try:
+            read_dag(experiment.folder, targets)
+        except InputError as error:
+            problems += error.problems
+    return list(dict.fromkeys(problems))
 
 
 async def _run(root: Path, experiment: Experiment, targets: list[str], retries: int) -> None:

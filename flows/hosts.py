@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.concurrency.asyncio import concurrency
 
 from eva.errors import raise_if
+from eva.hosts import constraints
 from eva.settings.params_file import read_settings
 from eva.settings.training_section import Training
 from flows.dag import StageNode
@@ -58,7 +59,8 @@ def _problems(hosts: int, shared: Iterable[StageNode], root: Path) -> Iterator[s
 
 
 async def _absent(pool: str, hosts: int, handover: Handover) -> list[str]:
-    count = await _online(pool, handover)
+    async with get_client() as client:
+        count = await online(client, pool, handover)
     told = (
         f"pool {pool!r} has {count} workers online with the packages of constraints.txt; start "
         f"`eva worker --pool {pool}` on {hosts - count} more, or give a smaller number of hosts"
@@ -66,10 +68,14 @@ async def _absent(pool: str, hosts: int, handover: Handover) -> list[str]:
     return [told] if count < hosts else []
 
 
-async def _online(pool: str, handover: Handover) -> int:
-    async with get_client() as client:
-        workers = await client.read_workers_for_work_pool(pool)
-    return sum(worker.status == "ONLINE" and worker.name.endswith(handover.queue) for worker in workers)
+async def online(client: PrefectClient, pool: str, handover: Handover | None) -> int:
+    """How many workers of a pool are online that take the run: with a hand-over, those with its packages."""
+    workers = await client.read_workers_for_work_pool(pool)
+    return sum(worker.status == "ONLINE" and _takes(worker.name, handover) for worker in workers)
+
+
+def _takes(worker: str, handover: Handover | None) -> bool:
+    return worker.endswith(handover.queue) if handover else constraints.queue_name("") not in worker
 
 
 def _section(stage: str) -> str:
@@ -87,8 +93,9 @@ async def workers_for(
     if hosts == 1 or handover is None:
         yield
         return
-    name, total = f"workers-{pool}-{handover.queue}", await _online(pool, handover)
+    name = f"workers-{pool}-{handover.queue}"
     async with get_client() as client:
+        total = await online(client, pool, handover)
         await client.upsert_global_concurrency_limit_by_name(name, max(total, hosts))
     needed = max(hosts_for(stage, hosts, Path.cwd()) for stage in stages)
     async with concurrency(name, needed, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False):

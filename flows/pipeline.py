@@ -20,12 +20,13 @@ from pydantic import Field
 from eva.artifacts import read_json
 from eva.errors import raise_if
 from flows import graph, live, offending, reports
-from flows.batches import require_workers, run_batch, stop_batches
+from flows.batches import run_batch, stop_batches
 from flows.dag import StageNode, read_dag
+from flows.endings import plain
 from flows.environment import stage_environment
 from flows.gathering import Share, gathered, join
-from flows.handover import Handover, prepare, read_entry, replay_record, unpack
-from flows.hosts import hosts_for, require_hosts
+from flows.handover import Handover, read_entry, replay_record, unpack
+from flows.hosts import hosts_for
 from flows.inputs import bring
 from flows.lease import leased
 from flows.names import pipeline_name
@@ -35,6 +36,7 @@ from flows.plan import Progress
 from flows.preloaded import preloaded
 from flows.registration import STAGE, push_model
 from flows.stage import Children, StageError, push_outs, reproduce
+from flows.submission import accept
 from flows.summary import StageRow, publish
 from flows.tracked import pipeline_run, publish_link
 from flows.watch import Watch
@@ -55,6 +57,7 @@ Hosts = Annotated[int, Field(ge=1)]
     on_crashed=[stop_batches, graph.close],
     on_failure=[stop_batches, graph.close],
 )
+@plain
 async def pipeline(
     targets: Targets = [],  # noqa: B006 - Prefect shows the default in its form
     force: bool = False,
@@ -75,11 +78,8 @@ async def pipeline(
         parent_run_id: MLflow run under which the stages are recorded; empty: found or created by them.
         hosts: On how many workers of its pool a training with `launcher: torchrun` runs at once.
     """
-    nodes = read_dag(Path.cwd(), targets)
+    nodes, handover = await accept(targets, push, hosts)
     progress = Progress(nodes)
-    handover = await asyncio.to_thread(prepare, Path.cwd(), str(flow_run.id), get_run_logger())
-    await require_workers(progress.pools, handover)
-    await require_hosts(hosts, nodes, handover, Path.cwd())
     get_run_logger().info("%d stages on pools %s", len(nodes), ", ".join(progress.pools))
     forced = [node.name for node in nodes if force and (not targets or node.is_named_by(targets))]
     options = {"force": forced, "push": push, "retries": retries, "parent_run_id": parent_run_id}
@@ -127,6 +127,7 @@ def _next(progress: Progress, busy: set[str], *, single: bool) -> list[tuple[str
 
 
 @flow(name="run-stages", persist_result=False)
+@plain
 def run_stages(
     stages: Targets,
     at_once: AtOnce = 1,

@@ -33,9 +33,12 @@ stages:
       meta: {pool: cpu}
   sft:
     matrix: {corpus: [esconv], seed: [1, 2]}
-    cmd: python stage.py models/sft-${item.corpus}-${item.seed}.txt data/${item.corpus}.txt fails
+    cmd: >-
+      python stage.py models/sft-${item.corpus}-${item.seed}.txt data/${item.corpus}.txt fails
+      metrics/sft/${item.corpus}-${item.seed}.json
     deps: ['data/${item.corpus}.txt', fails]
-    outs: ['models/sft-${item.corpus}-${item.seed}.txt']
+    params: [sft.lr]
+    outs: ['models/sft-${item.corpus}-${item.seed}.txt', 'metrics/sft/${item.corpus}-${item.seed}.json']
     meta: {pool: gpu}
   generate:
     matrix: {corpus: [esconv], seed: [1, 2]}
@@ -51,8 +54,12 @@ stages:
     meta: {pool: cpu}
 """
 
+METRICS = '{"eval_loss": 1.5}'  # of each training
+
 # Notes when it ran, stays while `journal.hold` names its output, and refuses if the file `fails` does.
-STAGE = """
+STAGE = (
+    f"METRICS = {METRICS!r}"
+    + """
 import os, sys, time
 from pathlib import Path
 
@@ -69,9 +76,13 @@ if str(out) in Path("fails").read_text().split():
     sys.exit(f"stage.py: no supervised tokens in {out}")
 out.parent.mkdir(parents=True, exist_ok=True)
 out.write_text('{"esconv/smollm2/eva/overlap/bleu_2": 3.1}')
+for metrics in filter(lambda word: word.startswith("metrics/"), sys.argv[2:]):
+    Path(metrics).parent.mkdir(parents=True, exist_ok=True)
+    Path(metrics).write_text(METRICS)
 with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
     journal.write(f"{time.time()} end {out}\\n")
 """
+)
 
 STAGES = {
     "prepare@esconv": "cpu",
@@ -145,7 +156,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Pro
 
 def make_project(folder: Path, root: Path) -> Project:
     written = shutil.ignore_patterns("__pycache__")
-    for name in ("src/eva", "flows"):
+    for name in ("src/eva", "flows", "plugins", "mlflow", "data/sample"):
         shutil.copytree(root / name, folder / name, ignore=written)
     (folder / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
     shutil.copy(root / "prefect.yaml", folder)
@@ -154,7 +165,6 @@ def make_project(folder: Path, root: Path) -> Project:
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "stage.py").write_text(STAGE)
     (folder / "fails").write_text("")
-    (folder / "data").mkdir()
     (folder / "data" / "raw.txt").write_text("raw")
     (folder / ".gitignore").write_text(".eva\n__pycache__\njournal\npipeline_run\nmlruns\nmlflow.db*\n")
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]

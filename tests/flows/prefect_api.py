@@ -24,17 +24,17 @@ class Stage:
     message: str
 
 
-def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
+def api(project: Project, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
     url = f"http://127.0.0.1:{project.environment['EVA_PREFECT_PORT']}/api{path}"
     data = None if body is None else json.dumps(body).encode()
     signed = f"Basic {base64.b64encode(project.credential.encode()).decode()}"
     headers = {"Content-Type": "application/json", "Authorization": signed}
-    request = urllib.request.Request(url, data, headers)
+    request = urllib.request.Request(url, data, headers, method=method)
     deadline = time.monotonic() + BUSY
     while True:
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)
+                return json.loads(answer.read() or "null")
         except urllib.error.HTTPError as error:
             # The server's SQLite was locked for too long. Prefect's own client asks again too.
             if error.code != 503 or time.monotonic() > deadline:
@@ -72,6 +72,12 @@ def stages_of(project: Project, pipeline: dict[str, Any]) -> list[Stage]:
         for run in runs
         if run["tags"]
     ]
+
+
+def said_by(project: Project, run: dict[str, Any]) -> str:
+    """The log of a flow run."""
+    lines = api(project, "/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200})
+    return "\n".join(line["message"] for line in lines)
 
 
 def said_by_stages(project: Project, pipeline: dict[str, Any]) -> set[tuple[str, str]]:

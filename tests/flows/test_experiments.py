@@ -1,5 +1,6 @@
-"""Sets of settings as parameters, copies of the checkout, and an ablation on a real server."""
+"""The flows made of several pipeline runs, on a real server: ablations, a sweep, a night."""
 
+import itertools
 import subprocess
 from typing import Any
 from urllib.error import HTTPError
@@ -8,11 +9,33 @@ import pytest
 from flows import workspaces
 from flows.parameter_sets import ParameterSet, changes, experiment_name, grid, label
 from pydantic import ValidationError
-from tests.flows.conftest import Project
+from tests.flows.conftest import METRICS, Project
 from tests.flows.pages import fill_ablation, signed_in, submit
-from tests.flows.prefect_api import api, artifact, await_end, said_by_stages
+from tests.flows.prefect_api import api, artifact, await_end, run_deployment, said_by, said_by_stages
 
 from eva.errors import InputError
+
+NIGHTLY_STAGES = """
+  validate:
+    cmd: python stage.py data/validated.txt data/raw.txt fails
+    deps: [data/raw.txt, fails]
+    outs: [data/validated.txt]
+    meta: {pool: cpu}
+  register:
+    cmd: python stage.py registry.txt metrics/report.json
+    deps: [metrics/report.json]
+    outs: [registry.txt]
+    meta: {pool: cpu}
+"""
+# `eva registry push` needs a model that was really trained; `tests/registry` has that.
+PUSHING = """
+from types import SimpleNamespace
+
+def push(folder, root):
+    with open(root / "pushed", "a") as file:
+        file.write("once more;")
+    return SimpleNamespace(uri="models:/toy/1", is_new=True, decision=SimpleNamespace(passed=True))
+"""
 
 
 def test_a_set_says_what_it_changes() -> None:
@@ -77,9 +100,106 @@ def test_an_ablation_from_the_form_runs_what_is_shared_once(served: Project) -> 
 
 
 @pytest.mark.slow
+def test_a_sweep_tries_every_combination_and_compares_the_trainings(served: Project) -> None:
+    before = served.journal()
+    axes = {"batch_sizes": [2], "learning_rates": [1e-5, 2e-5], "accumulations": [1, 2], "epochs": [1]}
+
+    ended = run_deployment(served, "sweep/paper-grid", **axes)
+
+    assert ended["state"]["type"] == "COMPLETED", ended["state"]["message"]
+    table = artifact(served, "ablations")
+    for rate, accumulation in itertools.product(("1e-05", "2e-05"), (1, 2)):
+        name = f"sft.batch_size-2-sft.lr-{rate}-sft.accumulation-{accumulation}-sft.epochs-1"
+        assert f"{name} sft esconv-1" in table
+    assert "| 1.5 |" in table
+    ran = served.journal()[len(before) :]  # of these settings the stage of this project reads only `lr`
+    assert sorted(ran) == sorted(["models/sft-esconv-1.txt", "models/sft-esconv-2.txt"] * 2)
+
+
+@pytest.mark.slow
+def test_all_that_is_wrong_with_any_set_is_told_before_one_runs(served: Project) -> None:
+    before = served.journal()
+    sets = [{"name": "good"}, {"matrix": {"backbones": ["nobody"]}}, {"dpo": {"beta": 0.2}}]
+
+    ended = run_deployment(served, "ablations/eva", sets=sets, targets=["stf"])
+
+    assert ended["state"]["type"] == "FAILED"
+    told = ended["state"]["message"]
+    assert told.startswith("sets: ") and "nobody" in told
+    assert told.count("no stage 'stf'") == 1
+    assert "Traceback" not in said_by(served, ended)
+    assert served.journal() == before
+    assert not list((served.folder / workspaces.FOLDER).iterdir())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [[], [{"dpo": {"beta": -1}}], [{"dpo": {"bta": 1}}]])
 def test_nonsense_is_refused_at_submission(served: Project, wrong: list[dict[str, Any]]) -> None:
     deployment = api(served, "/deployments/name/ablations/eva")["id"]
 
     with pytest.raises(HTTPError, match="HTTP Error 4"):
         api(served, f"/deployments/{deployment}/create_flow_run", {"parameters": {"sets": wrong}})
+
+
+@pytest.fixture(scope="module")
+def nights(served: Project) -> Project:
+    """The project with the stages that `nightly` names, which all later runs have too."""
+    with (served.folder / "dvc.yaml").open("a") as file:
+        file.write(NIGHTLY_STAGES)
+    (served.folder / "src/eva/registry/pushing.py").write_text(PUSHING)
+    return served
+
+
+def parts_of(project: Project, night: dict[str, Any]) -> list[tuple[str, str]]:
+    """The pipeline runs of a night in their order, with their states."""
+    chosen = {"flow_runs": {"parent_flow_run_id": {"any_": [night["id"]]}}, "sort": "START_TIME_ASC"}
+    return [(part["name"], part["state_type"]) for part in api(project, "/flow_runs/filter", chosen)]
+
+
+@pytest.mark.slow
+def test_a_night_validates_runs_verifies_and_judges(nights: Project) -> None:
+    night = run_deployment(nights, "nightly/eva", retries=0)
+
+    assert night["state"]["type"] == "COMPLETED", night["state"]["message"]
+    assert parts_of(nights, night) == [
+        ("validate the data again", "COMPLETED"),
+        ("run what has changed", "COMPLETED"),
+        ("judge the model again", "COMPLETED"),
+    ]
+    assert "all stored files match their digests" in said_by(nights, night)
+    assert nights.journal().count("data/validated.txt") == 1
+    assert nights.journal().count("registry.txt") == 2
+    assert (nights.folder / "pushed").read_text() == "once more;" * 2
+
+
+@pytest.mark.slow
+def test_a_damaged_file_ends_the_night_before_the_model_is_judged(nights: Project) -> None:
+    cache = nights.folder / ".dvc/cache/files/md5"
+    (stored,) = (path for path in cache.glob("*/*") if path.read_text() == METRICS)
+    stored.chmod(0o644)
+    stored.write_text(METRICS.replace("1.5", "9.5"))
+    before = nights.journal()
+
+    night = run_deployment(nights, "nightly/eva", retries=0)
+
+    stored.write_text(METRICS)
+    assert night["state"]["type"] == "FAILED"
+    assert "`eva verify` failed" in night["state"]["message"] and stored.name in night["state"]["message"]
+    assert [name for name, _ in parts_of(nights, night)] == [
+        "validate the data again",
+        "run what has changed",
+    ]
+    assert nights.journal()[len(before) :] == ["data/validated.txt"]
+
+
+@pytest.mark.slow
+def test_refused_data_end_the_night_at_once_and_in_plain_words(nights: Project) -> None:
+    (nights.folder / "fails").write_text("data/validated.txt")
+
+    night = run_deployment(nights, "nightly/eva", retries=0)
+
+    assert night["state"]["type"] == "FAILED"
+    assert night["state"]["message"].startswith("validate the data again: stage validate failed")
+    assert "no supervised tokens in data/validated.txt" in night["state"]["message"]
+    assert parts_of(nights, night) == [("validate the data again", "FAILED")]
+    assert "Traceback" not in said_by(nights, night)

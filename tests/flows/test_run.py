@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from tests.flows.conftest import STAGES, Project
-from tests.flows.prefect_api import api, artifact, run_deployment, stages_of
+from tests.flows.prefect_api import api, artifact, run_deployment, said_by, stages_of, start_deployment
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +117,67 @@ def test_a_failing_stage_stops_what_follows_it_only(served: Project, first_run: 
     assert status["generate@esconv-1"] == status["report"] == "not run"
     assert status["generate@esconv-2"] in ("ran", "unchanged")
     assert served.journal().count("metrics/report.json") == 1
+
+
+def test_wrong_settings_are_refused_before_any_stage(served: Project, first_run: dict[str, Any]) -> None:
+    path = served.folder / "params.yaml"
+    right = path.read_text()
+    path.write_text(right.replace("corpora: [", "corpora: [nobody, ", 1).replace("beta: 0.1", "beta: -1", 1))
+
+    refused = run_deployment(served)
+
+    path.write_text(right)
+    assert refused["state"]["type"] == "FAILED"
+    assert "params.yaml: 2 problems" in refused["state"]["message"], refused["state"]["message"]
+    assert "dpo.beta" in refused["state"]["message"] and "nobody" in refused["state"]["message"]
+    assert stages_of(served, refused) == []
+    assert "Traceback" not in said_by(served, refused)
+
+
+def test_a_pool_that_nobody_serves_is_refused_before_any_stage(
+    served: Project, first_run: dict[str, Any]
+) -> None:
+    """A training on it would otherwise wait there, after all that comes before it."""
+    path = served.folder / "dvc.yaml"
+    right = path.read_text()
+    path.write_text(right.replace("pool: gpu", "pool: spare", 1).replace("pool: gpu", "pool: none", 1))
+    flow = api(served, "/deployments/name/run-stages/cpu")["flow_id"]
+    api(served, "/work_pools/", {"name": "spare", "type": "process"})
+    spare = {"name": "spare", "flow_id": flow, "work_pool_name": "spare"}
+    made = api(served, "/deployments/", spare)
+
+    refused = run_deployment(served)
+
+    path.write_text(right)
+    api(served, f"/deployments/{made['id']}", method="DELETE")
+    told = refused["state"]["message"]
+    assert "no worker of pool 'spare' is online" in told and "`make up` starts one" in told
+    assert "pool 'none', but prefect.yaml has no deployment for it" in told
+    assert stages_of(served, refused) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("pipeline/eva", {"retries": 9}),
+        ("pipeline/eva", {"targets": ["report; rm -r data"]}),
+        ("pipeline/eva", {"stages": []}),
+        ("run-stages/gpu", {"stages": ["report"], "at_once": 0}),
+        ("nightly/eva", {"retries": -1}),
+        ("sweep/paper-grid", {"learning_rates": []}),
+        ("sweep/paper-grid", {"section": "matrix"}),
+    ],
+)
+def test_parameters_out_of_bounds_make_no_run(served: Project, name: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(HTTPError, match="HTTP Error 4"):
+        start_deployment(served, name, **wrong)
+
+
+def test_a_stage_of_another_pool_is_refused(served: Project, first_run: dict[str, Any]) -> None:
+    refused = run_deployment(served, "run-stages/cpu", stages=["sft@esconv-1"])
+
+    assert refused["state"]["type"] == "FAILED"
+    assert "stage sft@esconv-1 has pool gpu" in refused["state"]["message"]
 
 
 def test_the_printed_command_starts_a_run(served: Project, first_run: dict[str, Any]) -> None:

@@ -87,13 +87,16 @@ def fetch_again(root: Path, stages: list[str]) -> None:
     subprocess.run(command, cwd=root, capture_output=True, check=False)
 
 
-def remote_problem(root: Path) -> str | None:
-    """Why nothing can be written to the default remote of the repository at `root`; None if it works."""
+def remote_problem(root: Path, name: str | None = None) -> str | None:
+    """Why nothing can be written to a remote of the repository at `root`; None if it works.
+
+    `name` is that of the remote; without it, the default one is meant.
+    """
     from dvc.repo import Repo
 
     try:
         with Repo(str(root)) as repo:
-            store = repo.cloud.get_remote_odb()
+            store = repo.cloud.get_remote_odb(name)
             probe = store.fs.join(store.path, f"probe-{uuid4().hex}")
             store.fs.makedirs(store.path, exist_ok=True)
             store.fs.pipe_file(probe, b"eva")
