@@ -1,6 +1,6 @@
 """Start and stop Prefect, MLflow and one worker per pool on this machine.
 
-Usage: `python -m flows.services up | down | ui`.
+Usage: `python -m flows.services up | down | ui`; `deploy` makes pools and deployments at a Prefect elsewhere.
 """
 
 import argparse
@@ -63,6 +63,21 @@ def ui(root: Path) -> None:
         webbrowser.open(services.mlflow_url)
 
 
+def deploy(root: Path) -> None:
+    """Make pools and automations, and deploy the flows, at the Prefect of PREFECT_API_URL."""
+    from flows import lost_runs, notifications
+
+    pools.ensure()
+    lost_runs.ensure_automation()
+    log.info("deploying the flows of prefect.yaml")
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise InputError(f"prefect.yaml could not be deployed:\n{done.stdout}{done.stderr}")
+    if notifications.ensure():
+        log.info("failed runs and decisions of the gate are told to %s", notifications.VARIABLE)
+
+
 def _local_services(root: Path) -> LocalServices:
     """The services; the environment of this process is replaced by that of their clients."""
     services = find_services(root)
@@ -87,10 +102,9 @@ def _start_servers(services: LocalServices) -> None:
 
 
 def _start_workers(services: LocalServices) -> None:
-    from flows import lost_runs, notifications  # they import Prefect, which reads its settings at once
+    from flows import lost_runs  # it imports Prefect, which reads its settings at once
 
     pools.ensure()
-    lost_runs.ensure_automation()
     for name in lost_runs.reconcile(pools.QUEUES):
         log.info("run %s had lost its process: marked as crashed", name)
     for pool in pools.LIMITS:
@@ -98,13 +112,7 @@ def _start_workers(services: LocalServices) -> None:
         if find(services.root, name) is None:
             log.info("starting %s", name)
             start(services.root, name, pools.worker_argv(pool), services.environment)
-    log.info("deploying the flows of prefect.yaml")
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(command, cwd=services.root, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise InputError(f"prefect.yaml could not be deployed:\n{done.stdout}{done.stderr}")
-    if notifications.ensure():
-        log.info("failed runs and decisions of the gate are told to %s", notifications.VARIABLE)
+    deploy(services.root)
     for pool in pools.LIMITS:
         wait_until(partial(pools.online, pool), services.root, pools.worker_name(pool), PATIENCE)
 
@@ -139,12 +147,12 @@ def _announce_pages(services: LocalServices) -> None:
 def main() -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m flows.services", description=__doc__)
-    parser.add_argument("action", choices=["up", "down", "ui"])
+    parser.add_argument("action", choices=["up", "down", "ui", "deploy"])
     action = parser.parse_args().action
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     log.setLevel(logging.INFO)
     try:
-        {"up": up, "down": down, "ui": ui}[action](Path.cwd())
+        {"up": up, "down": down, "ui": ui, "deploy": deploy}[action](Path.cwd())
     except InputError as error:
         log.error("%s", error)
         return 2

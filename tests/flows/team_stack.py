@@ -87,7 +87,10 @@ def started(
 
     `places` says where here is what the stack calls `postgres`, `objects` (a store) or `bucket` (a folder).
     """
-    stack = {"postgres": "@postgres/", "objects": "http://objects:9000", "bucket": "s3://mlflow"}
+    stack = {
+        "postgres": "@postgres/", "objects": "http://objects:9000", "bucket": "s3://mlflow",
+        "prefect": "http://prefect:",
+    }  # fmt: skip
 
     def here(text: str) -> str:
         moved = VARIABLE.sub(lambda m: VALUES.get(m[1], ""), str(text))
@@ -100,8 +103,10 @@ def started(
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_"))}
     environment = {**kept, **given, "PREFECT_HOME": str(folder), "PYTHONPATH": f"{root / 'src'}"}
     environment["PYTHONPATH"] += os.pathsep + os.environ.get("PYTHONPATH", "")
+    folder.mkdir(exist_ok=True)
     log = (folder / "log").open("wb")
-    return subprocess.Popen([sys.executable, *command[1:]], cwd=root, env=environment, stdout=log, stderr=log)
+    words = command[1:] if command[0] == "python" else ["-m", *command]
+    return subprocess.Popen([sys.executable, *words], cwd=root, env=environment, stdout=log, stderr=log)
 
 
 def status(port: int, path: str, **headers: str) -> int:

@@ -117,8 +117,26 @@ def test_prefect_s_server_of_the_stack_runs_on_postgresql(
         assert status(port, "/api/version", Authorization=signed, Host=VALUES["EVA_DOMAIN"]) == 200
         assert status(port, "/api/version", Authorization=signed, Host="evil.example") == 400
         assert len(rows(postgres, "prefect", TABLES)) > 20
+        _deploy_and_take_runs(compose, root, port, tmp_path)
+        pools = "SELECT pool.name FROM worker JOIN work_pool AS pool ON pool.id = worker.work_pool_id"
+        assert rows(postgres, "prefect", pools) == ["cpu"]
+        assert "pipeline" in rows(postgres, "prefect", "SELECT name FROM flow")
     finally:
         end(server)
+
+
+def _deploy_and_take_runs(compose: dict[str, Any], root: Path, port: int, folder: Path) -> None:
+    """What the stack's `deploy` and `worker-cpu` do, until the worker has started."""
+    here: dict[str, Any] = {"root": root, "port": port, "prefect": "http://127.0.0.1:"}
+    deploy = started(compose["services"]["deploy"], folder=folder / "deploy", **here)
+    until(lambda: deploy.poll() is not None)
+    assert deploy.poll() == 0, (folder / "deploy/log").read_text()
+    worker = started(compose["services"]["worker-cpu"], folder=folder / "worker", **here)
+    try:
+        until(lambda: worker.poll() is not None or "started!" in (folder / "worker/log").read_text())
+        assert worker.poll() is None, (folder / "worker/log").read_text()
+    finally:
+        end(worker)
 
 
 @pytest.mark.slow
