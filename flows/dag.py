@@ -1,6 +1,6 @@
 """The DAG of `dvc.yaml`, as DVC reads it: the stages, their dependencies and their work pools."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -34,7 +34,7 @@ class StageNode:
         return bool({self.name, self.name.partition("@")[0]} & set(targets))
 
 
-def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
+def read_dag(root: Path, targets: Sequence[str] = ()) -> tuple[StageNode, ...]:
     """The stages, in an order in which they can run.
 
     Args:
@@ -47,16 +47,17 @@ def read_dag(root: Path, targets: Iterable[str] = ()) -> tuple[StageNode, ...]:
     """
     from dvc.exceptions import DvcException  # slow to import
     from dvc.repo import Repo
+    from dvc.repo.graph import get_subgraph_of_nodes
 
     try:
         with Repo(str(root)) as repo:
             graph = repo.index.graph
             stages = {stage_name(stage): stage for stage in graph if not stage.is_data_source}
+            wanted = set(get_subgraph_of_nodes(graph, _named(targets, stages)))  # without any: the graph
     except DvcException as error:
         raise InputError(f"DVC cannot read the DAG in {root}: {error}") from error
     upstream = {name: _upstream(stage, graph) for name, stage in stages.items()}
-    wanted = _closure(_select(targets, stages), upstream)
-    ordered = [name for name in TopologicalSorter(upstream).static_order() if name in wanted]
+    ordered = [name for name in TopologicalSorter(upstream).static_order() if stages[name] in wanted]
     raise_if(_meta_problems(stages, ordered), "dvc.yaml")
     return tuple(_node(name, stages[name].meta, upstream[name]) for name in ordered)
 
@@ -74,13 +75,14 @@ def stage_name(stage: Any) -> str:
     return name if file == "dvc.yaml" else f"{file}:{name}"
 
 
-def _select(targets: Iterable[str], names: Iterable[str]) -> set[str]:
-    """The stages that the targets name, by stage or by group; all of them without targets."""
-    known = list(names)
-    meant = {target: {n for n in known if target in (n, n.partition("@")[0])} for target in targets}
-    unknown = [target for target, found in meant.items() if not found]
-    raise_if((f"no stage {target!r}; known are {', '.join(known)}" for target in unknown), "targets")
-    return set().union(*meant.values()) if meant else set(known)
+def _named(targets: Sequence[str], stages: Mapping[str, Any]) -> list[Any]:
+    """The stages that the targets name, by stage or by group."""
+    names = {
+        target: [name for name in stages if target in (name, name.partition("@")[0])] for target in targets
+    }
+    unknown = [target for target, found in names.items() if not found]
+    raise_if((f"no stage {target!r}; known are {', '.join(stages)}" for target in unknown), "targets")
+    return [stages[name] for found in names.values() for name in found]
 
 
 def _meta_problems(stages: Mapping[str, Any], names: Iterable[str]) -> Iterable[str]:
@@ -100,14 +102,3 @@ def _meta_problems(stages: Mapping[str, Any], names: Iterable[str]) -> Iterable[
 def _upstream(stage: Any, graph: Any) -> tuple[str, ...]:
     """The stages that a stage depends on; the edges of DVC's graph point to dependencies."""
     return tuple(sorted(stage_name(o) for o in graph.successors(stage) if not o.is_data_source))
-
-
-def _closure(chosen: Iterable[str], upstream: Mapping[str, tuple[str, ...]]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(chosen)
-    while waiting:
-        name = waiting.pop()
-        if name in upstream and name not in found:
-            found.add(name)
-            waiting.extend(upstream[name])
-    return found

@@ -6,8 +6,6 @@ of `dvc.lock` through Prefect.
 
 import base64
 import os
-import subprocess
-import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +16,11 @@ from pydantic import BaseModel, Field
 
 from eva.errors import InputError, raise_if
 from eva.hosts import constraints
-from eva.hosts.git_source import git, shown
+from eva.hosts.git_source import git
 from eva.hosts.run_folder import COMMIT, DVC_REMOTE, GIT_REMOTE, REMOTE_NAME
+from flows.dvc_command import dvc
+from flows.eva_command import run_eva
+from flows.stage import StageError
 
 LOCK = "dvc.lock"
 LARGEST = 20 * 2**20  # bytes of an uncommitted file that still travels through git
@@ -68,10 +69,10 @@ def prepare(root: Path, run: str, log: Any) -> Handover | None:
     commit = _commit_of(root, log)
     added = _require_inputs(root, commit)
     git(root, "push", "--quiet", "--force", url, f"{commit}:refs/eva/runs/{run}")
-    _dvc(root, "remote", "add", "--quiet", "--local", "--force", REMOTE_NAME, remote)
-    _dvc(root, "remote", "modify", "--quiet", "--local", REMOTE_NAME, "verify", "true")
+    dvc(root, "remote", "add", "--quiet", "--local", "--force", REMOTE_NAME, remote)
+    dvc(root, "remote", "modify", "--quiet", "--local", REMOTE_NAME, "verify", "true")
     if added:
-        _dvc(root, "push", "--quiet", "--remote", REMOTE_NAME, *added)
+        dvc(root, "push", "--quiet", "--remote", REMOTE_NAME, *added)
     return Handover(commit=commit, constraints=constraints.read_digest(root), lock=pack(root))
 
 
@@ -128,19 +129,13 @@ def _travels(root: Path, commit: str, path: Path) -> bool:
     return True
 
 
-def _dvc(root: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "dvc", *words]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = done.stderr.strip() or done.stdout.strip()
-        raise InputError(f"`dvc {shown(' '.join(words))}` failed: {shown(said)}")
-
-
-def replay_record(root: Path) -> None:
+def replay_record(root: Path, log: Any) -> None:
     """Enter the runs that were brought here into this checkout's MLflow."""
     if (root / "runs").is_dir():
-        command = [sys.executable, "-m", "eva", "runs", "replay"]
-        subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL, check=False)
+        try:
+            run_eva("runs", "replay")
+        except StageError as error:  # the outputs are there all the same
+            log.warning("the runs are not in MLflow yet: %s", error)
 
 
 def pack(root: Path) -> str:

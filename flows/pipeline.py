@@ -90,7 +90,7 @@ async def pipeline(
             rows = await _drive(progress, options, handover)
         await graph.settle(rows)
     if handover:
-        await asyncio.to_thread(replay_record, Path.cwd())
+        await asyncio.to_thread(replay_record, Path.cwd(), get_run_logger())
     await publish(nodes, rows, Path.cwd())
     await publish_link()
     if any(row.stage == STAGE and row.outcome == "Ran" for row in rows) and DECISION.is_file():

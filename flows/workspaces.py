@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from ruamel.yaml import YAML
 from eva.errors import InputError
 from eva.hosts.git_source import git
 from eva.settings.params_file import read_settings
-from flows.environment import base_environment
+from flows.dvc_command import dvc
 
 FOLDER = Path(".dvc/tmp/exps")  # the record and the checkpoints of a copy in there are those of the checkout
 PARAMS = "params.yaml"
@@ -43,12 +41,7 @@ def create(root: Path, name: str, changed: Mapping[str, Any]) -> Path:
 
 def save(root: Path, folder: Path, name: str) -> None:
     """Save what a copy has made as an experiment of DVC in the checkout, then delete the copy."""
-    command = [sys.executable, "-m", "dvc", "exp", "save", "--force", "--name", name]
-    done = subprocess.run(
-        command, cwd=folder, env=base_environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise InputError(f"DVC could not save experiment {name} in {folder}:\n{done.stderr.strip()}")
+    dvc(folder, "exp", "save", "--force", "--name", name)
     commit = git(folder, "rev-parse", "HEAD").strip()
     reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
     git(root, "fetch", "--quiet", "--force", str(folder), f"{reference}:{reference}")

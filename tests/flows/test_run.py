@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
 import pytest
 from tests.flows.conftest import STAGES, Project
+from tests.flows.pages import signed_in
 from tests.flows.prefect_api import api, artifact, run_deployment, said_by, stages_of, start_deployment
 
 pytestmark = pytest.mark.slow
@@ -217,23 +217,9 @@ def test_parameters_are_typed_and_described(served: Project, first_run: dict[str
 
 
 def test_a_browser_shows_the_stages(served: Project, first_run: dict[str, Any]) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = Path("/usr/bin/chromium")
-    if not chromium.exists():
-        pytest.skip("no /usr/bin/chromium to look at the page with")
-    port = served.environment["EVA_PREFECT_PORT"]
-    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    switches += ["--disable-component-update", "--disable-sync"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium), args=switches)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"http://127.0.0.1:{port}/", wait_until="commit")
-        page.locator("input").first.fill(served.credential)
-        page.keyboard.press("Enter")
-        page.get_by_text("Dashboard").first.wait_for(timeout=120_000)
-        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{first_run['id']}", wait_until="commit")
-        page.get_by_text("tiny_llama on esconv").first.wait_for(timeout=120_000)
+    with signed_in(served) as page:
+        page.goto(f"/runs/flow-run/{first_run['id']}", wait_until="commit")
+        page.get_by_text("tiny_llama on esconv").first.wait_for()
         page.get_by_text("Task Runs", exact=True).first.click()
         for name in ("sft@esconv-1", "sft@esconv-2", "generate@esconv-1", "generate@esconv-2"):
-            page.get_by_text(name).first.wait_for(timeout=120_000)
-        browser.close()
+            page.get_by_text(name).first.wait_for()
