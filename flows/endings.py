@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from eva.errors import InputError
@@ -24,9 +26,14 @@ def plain(run: Callable[P, Any]) -> Callable[P, Any]:
         try:
             return await run(*args, **kwargs)
         except FAULTS as error:
-            return Failed(message=str(error))
+            return _failed(error)
 
     return awaited
+
+
+def _failed(error: ValueError | RuntimeError) -> State[Any]:
+    get_run_logger().error("%s", error)
+    return Failed(message=str(error))
 
 
 def _plain(run: Callable[P, Any]) -> Callable[P, Any]:
@@ -35,6 +42,6 @@ def _plain(run: Callable[P, Any]) -> Callable[P, Any]:
         try:
             return run(*args, **kwargs)
         except FAULTS as error:
-            return Failed(message=str(error))
+            return _failed(error)
 
     return called
