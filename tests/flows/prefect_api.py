@@ -11,7 +11,7 @@ from typing import Any
 from tests.flows.conftest import Project
 
 PATIENCE = 800.0  # seconds for a run; about 60 on two idle cores
-BUSY = 60.0  # seconds that a busy server is asked again for
+BUSY = 120.0  # seconds that a busy server may take, or is asked again for
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def api(project: Project, path: str, body: dict[str, Any] | None = None, method:
     deadline = time.monotonic() + BUSY
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=BUSY) as answer:
                 return json.loads(answer.read() or "null")
         except urllib.error.HTTPError as error:
             # The server's SQLite was locked for too long. Prefect's own client asks again too.

@@ -1,6 +1,5 @@
 """The flows made of several pipeline runs, on a real server: ablations, a sweep, a night."""
 
-import itertools
 import subprocess
 from typing import Any
 from urllib.error import HTTPError
@@ -102,17 +101,16 @@ def test_an_ablation_from_the_form_runs_what_is_shared_once(served: Project) -> 
 @pytest.mark.slow
 def test_a_sweep_tries_every_combination_and_compares_the_trainings(served: Project) -> None:
     before = served.journal()
-    axes = {"batch_sizes": [2], "learning_rates": [1e-5, 2e-5], "accumulations": [1, 2], "epochs": [1]}
+    axes = {"batch_sizes": [2], "learning_rates": [1e-5, 2e-5], "accumulations": [1], "epochs": [1]}
 
     ended = run_deployment(served, "sweep/paper-grid", **axes)
 
     assert ended["state"]["type"] == "COMPLETED", ended["state"]["message"]
     table = artifact(served, "ablations")
-    for rate, accumulation in itertools.product(("1e-05", "2e-05"), (1, 2)):
-        name = f"sft.batch_size-2-sft.lr-{rate}-sft.accumulation-{accumulation}-sft.epochs-1"
-        assert f"{name} sft esconv-1" in table
+    for rate in ("1e-05", "2e-05"):
+        assert f"sft.batch_size-2-sft.lr-{rate}-sft.accumulation-1-sft.epochs-1 sft esconv-1" in table
     assert "| 1.5 |" in table
-    ran = served.journal()[len(before) :]  # of these settings the stage of this project reads only `lr`
+    ran = served.journal()[len(before) :]  # once for each rate
     assert sorted(ran) == sorted(["models/sft-esconv-1.txt", "models/sft-esconv-2.txt"] * 2)
 
 
