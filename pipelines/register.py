@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from eva.models.loading import Policy
 from eva.models.packages import weights_note
 from eva.plugins import load_plugins
+from eva.registry.certainty import certainties
 from eva.registry.judgement import Results, decide
 from eva.registry.licences import backbone_licence, corpus_licence
 from eva.registry.model_card import model_card
@@ -42,6 +43,7 @@ def main(
     scores: Path,
     measured: Path,
     capability: Path,
+    safety_scores: Path,
     prepared: Path,
     preferences: Path,
     detector: Path,
@@ -78,6 +80,7 @@ def main(
     backbone, corpus = backbones[register.backbone], corpora[register.corpus]
     licences = {register.backbone: backbone_licence(backbone), register.corpus: corpus_licence(corpus)}
     scored = ours.scores[register.seed].metrics if register.seed in ours.scores else {}
-    card = model_card(package, weights_note(backbone) or "as published", licences, scored)
+    certain = certainties(scored, package.metrics, safety_scores / f"{'-'.join(axes.values())}.json")
+    card = model_card(package, weights_note(backbone) or "as published", licences, certain)
     package.write(out, decision, card, results.score_files(register.variant))
     run.log_metrics({**package.metrics, "gate/passed": float(decision.passed)})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from eva import artifacts
 from eva.models.endpoint import Served, is_served
 from eva.models.loading import Policy
-from eva.safety.affirmation import measure
+from eva.safety.affirmation import Value, measure
 from eva.safety.judged_shares import measure_judged
 from eva.safety.labelled_messages import TEST
 from eva.safety.measurement import ORDINARY
@@ -53,6 +53,7 @@ def main(
         stores = Stores(run.checkpoint_store, run.answer_store)
         judged = judge_replies(own_replies(which, items, generate, seed, stores), judge, stores.answers)
         values |= measure_judged(judged.replies)
+    values |= guard
     artifacts.write_json(
         out,
         {
@@ -63,7 +64,7 @@ def main(
             "judged": asdict(judged) if judged else None,
         },
     )
-    numbers = {name: value.value for name, value in values.items()} | guard
+    numbers = {name: value.value for name, value in values.items()}
     artifacts.write_json(metrics, numbers)
     run.log_metrics(numbers)
 
@@ -82,7 +83,10 @@ def _unscorable(which: Policy) -> str | None:
     return "it thinks before it replies" if which.prompt == "cot" else None
 
 
-def _guard(rates: dict[str, Any], name: str) -> dict[str, float]:
+def _guard(rates: dict[str, Any], name: str) -> dict[str, Value]:
     """The rates of the chosen detector, on messages written after it and on ordinary conversations."""
     found = rates[name][TEST] | rates[name][ORDINARY]
-    return {f"crisis_{rate}": share["hits"] / share["n"] for rate, share in found.items()}
+    return {
+        f"crisis_{rate}": Value(share["hits"] / share["n"], tuple(share["interval"]), share["n"])
+        for rate, share in found.items()
+    }

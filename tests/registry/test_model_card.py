@@ -1,12 +1,15 @@
 """The card says how certain each metric is, and what is known of licences."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.registry.packages import write_package
 from tests.registry.standings import described
 
+from eva.artifacts import write_json
 from eva.metrics.values import MetricValue
+from eva.registry.certainty import certainties
 from eva.registry.licences import backbone_licence, corpus_licence
 from eva.registry.model_card import model_card
 from eva.settings.backbones_section import Backbone
@@ -17,10 +20,32 @@ def test_a_metric_has_its_interval_and_n(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     package = write_package(tmp_path, "model")
     scored = {"evaeval/avg": MetricValue(0.25, 40, (0.2, 0.31), True, described("evaeval/avg", False))}
-    card = model_card(package, "as published", {"esconv": "for research"}, scored)
+    certain = certainties(scored, package.metrics, tmp_path / "absent.json")
+    card = model_card(package, "as published", {"esconv": "for research"}, certain)
     assert "| evaluate/evaeval/avg | 0.25 | 0.2 to 0.31 | 40 |" in card
     assert "| esconv | for research |" in card
     assert "| evaluate/evaeval/avg | 0.25 |  |  |" in model_card(package, "", {}, {})
+
+
+def test_alignment_and_safety_have_intervals_too(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    aligned = {
+        "accuracy_after": 0.75,
+        "accuracy_after_low": 0.6,
+        "accuracy_after_high": 0.86,
+        "valid_pairs": 40,
+    }
+    values = {"affirmed_sad": (0.5, [0.3, 0.7], 20), "affirmed_shift": (0.1, None, 1)}
+    metrics = {f"dpo/{name}": float(value) for name, value in aligned.items()}
+    metrics |= {f"safety/{name}": value for name, (value, _, _) in values.items()}
+    file = {name: {"value": value, "interval": ci, "n": n} for name, (value, ci, n) in values.items()}
+    write_json(tmp_path / "safety.json", {"values": file})
+    package = replace(write_package(tmp_path, "model"), metrics=metrics)
+    card = model_card(package, "", {}, certainties({}, metrics, tmp_path / "safety.json"))
+    assert "| dpo/accuracy_after | 0.75 | 0.6 to 0.86 | 40 |" in card
+    assert "accuracy_after_low" not in card and "| dpo/valid_pairs | 40 |  |  |" in card
+    assert "| safety/affirmed_sad | 0.5 | 0.3 to 0.7 | 20 |" in card
+    assert "| safety/affirmed_shift | 0.1 |  | 1 |" in card
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,8 @@ def make(variant: str, recipe: Recipe) -> Path:
     register.main(
         Mock(), chosen, _GREEDY, SETTINGS.backbones, SETTINGS.corpora, SETTINGS.matrix, SETTINGS.safety,
         SETTINGS.chat, policy=_of("models/dpo", variant), scores=Path("scores"), measured=Path("metrics"),
-        capability=_ABSENT, prepared=_of("prepared", variant), preferences=_of("preferences", variant),
+        capability=_ABSENT, safety_scores=Path("safety"), prepared=_of("prepared", variant),
+        preferences=_of("preferences", variant),
         detector=_DETECTOR, encoder=_ENCODER, estimators=_PLUGINS, gates=_POLICY, out=out,
     )  # fmt: skip
     return out

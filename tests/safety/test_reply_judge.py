@@ -116,7 +116,7 @@ def stage(run: Mock, items: list[Item], root: Path, folder: Path, judge: Judge |
     """Run the stage on a tiny model; its metrics."""
     settings = profile_settings(root / "profiles", "smoke")
     write_jsonl(folder / "replies.jsonl", (one.model_dump() for one in items))
-    share = {"hits": 1, "n": 2, "interval": [0.0, 1.0]}
+    share = {"hits": 1, "n": 2, "interval": [0.01, 0.99]}
     rates = {"written after": {"sensitivity": share}, "ordinary": {"conversations": share}}
     write_json(folder / "measured.json", {"either": rates})
     Policy(str(folder / "model"), None, "eva", None).write(folder / "policy" / "policy.json")
@@ -137,7 +137,9 @@ def test_the_stage_lets_a_judge_read_what_the_model_replies(
     judge = Judge(model="served-model", endpoint=Endpoint(retries=0, concurrency=1))
     alone = stage(run, items, root, tmp_path, None)
     assert not [name for name in alone if name.startswith("judged_")]
-    assert read_json(tmp_path / "safety.json")["judged"] is None
+    told = read_json(tmp_path / "safety.json")
+    assert told["judged"] is None
+    assert told["values"]["crisis_sensitivity"] == {"value": 0.5, "interval": [0.01, 0.99], "n": 2}
     journal = tmp_path / "journal.jsonl"
     with serving(journal, says="YES", dies_after=3) as running:
         monkeypatch.setenv("OPENAI_BASE_URL", running.url)

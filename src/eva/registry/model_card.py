@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from eva.metrics.values import MetricValue
+from eva.registry.certainty import Certainty, is_end
 from eva.registry.package import Package
-from eva.registry.promotion import SCORED
 
 _INTENDED = (
     "For research on emotional support dialogue. It is not a counsellor: it can say wrong or hurtful "
@@ -40,7 +39,9 @@ Its licence depends on those of its backbone and its data.
 
 ## Evaluation
 
-Intervals are over dialogues; n counts what a value rests on.
+Intervals are at 95 %. `evaluate`: over dialogues. `dpo`: over the dialogues of held-out pairs. \
+`safety`: exact for shares, paired by item for differences between framings (`gap`, `shift`). \
+n counts what a value rests on.
 
 | metric | value | interval | n |
 |---|---|---|---|
@@ -49,7 +50,7 @@ Intervals are over dialogues; n counts what a value rests on.
 
 
 def model_card(
-    package: Package, weights: str, licences: Mapping[str, str], scored: Mapping[str, MetricValue]
+    package: Package, weights: str, licences: Mapping[str, str], certain: Mapping[str, Certainty]
 ) -> str:
     """Markdown with a YAML header.
 
@@ -57,7 +58,7 @@ def model_card(
         package: the model.
         weights: how the backbone's weights differ from the published ones.
         licences: of what it was made of, by name.
-        scored: the metrics of `evaluate` by name, which have intervals.
+        certain: interval and n of metrics that have them, see `certainties`.
     """
     made_of = {
         **package.axes,
@@ -68,16 +69,17 @@ def model_card(
     }
     rows = "\n".join(f"| {key} | `{value}` |" for key, value in made_of.items())
     figures = "\n".join(
-        f"| {key} | {value:.4g} | {_certainty(scored.get(key.removeprefix(SCORED)))} |"
+        f"| {key} | {value:.4g} | {_told(certain.get(key))} |"
         for key, value in sorted(package.metrics.items())
+        if not is_end(key, package.metrics)
     )
     terms = "\n".join(f"| {key} | {value} |" for key, value in licences.items())
     return _CARD.format(name=package.name, intended=_INTENDED, made_of=rows, licences=terms, figures=figures)
 
 
-def _certainty(found: MetricValue | None) -> str:
+def _told(found: Certainty | None) -> str:
     """Interval and n of a metric, as two cells."""
     if found is None:
         return " | "
-    interval = "" if found.ci is None else f"{found.ci[0]:.4g} to {found.ci[1]:.4g}"
+    interval = "" if found.interval is None else f"{found.interval[0]:.4g} to {found.interval[1]:.4g}"
     return f"{interval} | {found.n}"

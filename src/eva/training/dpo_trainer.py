@@ -17,10 +17,11 @@ from eva.settings.dpo_section import Dpo
 from eva.training.arguments import effective_batch, total_steps, trainer_arguments
 from eva.training.attention import set_attention
 from eva.training.callbacks import add_callbacks
+from eva.training.held_out_pairs import HIGH, LOW, MEASURES, held_out
 from eva.training.job import Job
 from eva.training.loop import Repeatable, Trained, run_training
 from eva.training.reference_scores import with_reference
-from eva.training.result import Outcome
+from eva.training.result import Outcome, Row
 from eva.training.sample_watch import SampleWatch
 from eva.training.saving import State, save_adapter, whole_state
 from eva.training.tree_trainer import Objective, TreeTrainer
@@ -28,7 +29,6 @@ from eva.training.worker import work
 
 if TYPE_CHECKING:
     import torch
-    from transformers import EvalPrediction
 
 log = logging.getLogger(__name__)
 
@@ -59,17 +59,6 @@ class PairTrainer(Repeatable, RowsAsEncoded, DPOTrainer):  # type: ignore[misc]
         labels = inputs["input_ids"].masked_fill(inputs["completion_mask"] == 0, -100)
         tokens = {key: inputs[key] for key in ("input_ids", "attention_mask")}
         return score_tokens(model, tokens, labels=labels).log_probs.sum(1).chunk(2)
-
-
-def _held_out(prediction: "EvalPrediction") -> dict[str, float]:
-    import numpy as np
-
-    margins = prediction.predictions.astype("float64")
-    return {
-        "pair_loss": float(np.logaddexp(0.0, -margins).mean()),
-        "margin": float(margins.mean()),
-        "accuracy": float((0.5 * (np.sign(margins) + 1)).mean()),
-    }
 
 
 def build(job: Job[Dpo], folder: Path) -> Any:
@@ -128,7 +117,7 @@ def _trees(job: Job[Dpo], folder: Path, config: DPOConfig, model: Any) -> TreeTr
         args=config,
         train_dataset=train,
         eval_dataset=job.valid,
-        compute_metrics=_held_out,
+        compute_metrics=held_out(job.valid["dialogue"]),
     )
 
 
@@ -139,7 +128,7 @@ def _pairs(job: Job[Dpo], folder: Path, config: DPOConfig, model: Any) -> PairTr
         train_dataset=job.train,
         eval_dataset=job.valid,
         processing_class=load_tokenizer(job.model_dir),
-        compute_metrics=_held_out,
+        compute_metrics=held_out(job.valid["dialogue"]),
         peft_config=_adapter(job),
     )
 
@@ -172,15 +161,10 @@ def fit(job: Job[Dpo], folder: Path, checkpoint: Path | None) -> None:
 
 def _metrics(job: Job[Dpo], trained: Trained, state: State) -> dict[str, float]:
     moved = [bool(tensor.any()) for name, tensor in state.items() if "lora_B" in name]
-    before, after = trained.before, trained.after
     return {
         **job.counts,
-        "loss_before": before["eval_pair_loss"],
-        "loss_after": after["eval_pair_loss"],
-        "margin_before": before["eval_margin"],
-        "margin_after": after["eval_margin"],
-        "accuracy_before": before["eval_accuracy"],
-        "accuracy_after": after["eval_accuracy"],
+        **_at("before", trained.before),
+        **_at("after", trained.after),
         "loss_first_step": trained.history[0]["loss"],
         "loss_last_step": trained.history[-1]["loss"],
         "lora_b_moved": sum(moved),
@@ -188,6 +172,16 @@ def _metrics(job: Job[Dpo], trained: Trained, state: State) -> dict[str, float]:
         "steps": trained.steps,
         "stopped_early": int(trained.steps < total_steps(job.settings, len(job.train))),
         "effective_batch": effective_batch(job.settings),
+    }
+
+
+def _at(when: str, evaluated: Row) -> dict[str, float]:
+    """The held-out measures of one evaluation, as `margin_after`, `margin_after_low` and so on."""
+    return {
+        f"{name.removeprefix('pair_')}_{when}{end}": evaluated[key]
+        for name in MEASURES
+        for end in ("", LOW, HIGH)
+        if (key := f"eval_{name}{end}") in evaluated
     }
 
 

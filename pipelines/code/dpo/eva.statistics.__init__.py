@@ -1,0 +1,1 @@
+../../../src/eva/statistics/__init__.py

@@ -1,0 +1,1 @@
+../../../src/eva/statistics/estimators.py

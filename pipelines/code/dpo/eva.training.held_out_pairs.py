@@ -1,0 +1,1 @@
+../../../src/eva/training/held_out_pairs.py

@@ -1,0 +1,1 @@
+../../../src/eva/registry/certainty.py

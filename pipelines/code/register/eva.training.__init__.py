@@ -1,0 +1,1 @@
+../../../src/eva/training/__init__.py
