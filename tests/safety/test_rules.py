@@ -42,6 +42,9 @@ def test_suicide_in_disguise(text: str) -> None:
         ("I can't breathe and my lips are turning blue.", "emergency"),
         ("My best friend told me she wants to kill herself.", "suicide"),
         ("I tried to kill myself last year.", "suicide"),
+        ("I wrote down who gets the dog.", "suicide"),
+        ("I've decided who should have my guitar.", "suicide"),
+        ("i gave all my things away this weekend", "suicide"),
     ],
 )
 def test_topics(text: str, found: str) -> None:
@@ -52,6 +55,9 @@ def test_topics(text: str, found: str) -> None:
     "text",
     [
         "This deadline is killing me.",
+        "We couldn't decide who gets the last slice.",
+        "My ex and I argue about who gets the dog after the divorce.",
+        "I gave my things back to the library.",
         "My boss will kill me if this report is late again.",
         "I'm dying to see my sister again.",
         "My grandmother died on Tuesday and I miss her so much.",
