@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.flows.conftest import Project
 
-PATIENCE = 800.0  # seconds for a run; about 60 on two idle cores
+PATIENCE = 1200.0  # seconds for a run; about 60 on two idle cores
 BUSY = 120.0  # seconds that a busy server may take, or is asked again for
 
 

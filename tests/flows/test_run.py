@@ -161,7 +161,6 @@ def test_a_pool_that_nobody_serves_is_refused_before_any_stage(
     [
         ("pipeline/eva", {"retries": 9}),
         ("pipeline/eva", {"targets": ["report; rm -r data"]}),
-        ("pipeline/eva", {"stages": []}),
         ("run-stages/gpu", {"stages": ["report"], "at_once": 0}),
         ("nightly/eva", {"retries": -1}),
         ("sweep/paper-grid", {"learning_rates": []}),
