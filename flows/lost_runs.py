@@ -13,7 +13,7 @@ from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.states import Crashed
 
 NAME = "Runs without a heartbeat are lost"
-HEARTBEAT_SECONDS = 30  # the least that Prefect takes
+FLOW = "run-stages"
 SILENT_SECONDS = 90
 RUN_ID = "PREFECT__FLOW_RUN_ID"  # in the environment of every process of a flow run
 OPEN = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
@@ -21,12 +21,17 @@ ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
 def ensure_automation() -> None:
-    """Let the server mark runs as crashed that have been silent for 90 seconds; this frees their slots."""
+    """Let the server mark runs of stages as crashed that have been silent for 90 seconds.
+
+    Other runs, which nobody replaces, go on after an outage of the server: marked, they would lose the
+    place that keeps a second pipeline out of their checkout.
+    """
     beat = "prefect.flow-run.heartbeat"
     trigger = EventTrigger(
         after={beat},
         expect={beat, *(f"prefect.flow-run.{end}" for end in ENDS)},
         match={"prefect.resource.id": ["prefect.flow-run.*"]},
+        match_related={"prefect.resource.role": "flow", "prefect.resource.name": FLOW},
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
@@ -36,8 +41,10 @@ def ensure_automation() -> None:
     action = ChangeFlowRunState(state=StateType.CRASHED, message=told)
     wanted = AutomationCore(name=NAME, description=told, trigger=trigger, actions=[action])
     with get_client(sync_client=True) as client:
-        if not client.read_automations_by_name(NAME):
-            client.create_automation(wanted)
+        for found in client.read_automations_by_name(NAME):
+            wanted.enabled = found.enabled
+            client.delete_automation(found.id)
+        client.create_automation(wanted)
 
 
 def open_runs(client: Any) -> list[FlowRun]:

@@ -79,6 +79,8 @@ class LocalServices:
             # the web page else sends its requests to port 4200, whatever its own port is
             "PREFECT_SERVER_UI_API_URL": f"{self.prefect_url}/api",
             "PREFECT_UI_URL": self.prefect_url,  # in messages
+            # in files, because limits whose holders a restarted server has forgotten stay taken for ever
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             **self.given,
             "PREFECT_SERVER_API_AUTH_STRING": credential,
             "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(filter(None, [*self._origins(), given])),

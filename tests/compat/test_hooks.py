@@ -11,9 +11,15 @@ from typing import Any
 
 import pytest
 
-from eva.compat import dvc_cache, dvc_repo, transformers_hooks, trl_hooks
+from eva.compat import dvc_cache, dvc_repo, prefect_leases, transformers_hooks, trl_hooks
 
-TRIED = [(trl_hooks, "trl"), (transformers_hooks, "transformers"), (dvc_cache, "dvc"), (dvc_repo, "dvc")]
+TRIED = [
+    (trl_hooks, "trl"),
+    (transformers_hooks, "transformers"),
+    (dvc_cache, "dvc"),
+    (dvc_repo, "dvc"),
+    (prefect_leases, "prefect"),
+]
 
 
 @pytest.mark.parametrize(("module", "library"), TRIED, ids=lambda value: getattr(value, "__name__", value))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+from eva.compat.prefect_leases import keep_runs_without_lease
 from eva.errors import InputError
 from eva.hosts import constraints
 from eva.hosts.git_source import clone, exclusive, git, mirror, require_commit
@@ -36,6 +37,7 @@ def enter() -> dict[str, str]:
     except InputError as error:
         _fail(run, str(error))
         raise
+    keep_runs_without_lease()
     os.chdir(folder)
     logs = worker_home() / "logs" if commit else folder / ".eva" / "runs"
     _output_to(logs / f"{run}.log")
