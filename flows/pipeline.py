@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
@@ -138,7 +138,7 @@ def run_stages(
     hosts: Hosts = 1,
     handover: Handover | None = None,
     share: Share | None = None,
-) -> None:
+) -> State[Any] | None:
     """Run stages of one pool with DVC, in the order of the DAG; stages after a failed one do not run.
 
     Args:
@@ -161,11 +161,14 @@ def run_stages(
     environment = stage_environment(parent_run_id, pipeline_run())
     if share:
         _share(nodes[0], share, environment)
-        return
+        return None
     options = {"push": push, "environment": environment, "handover": handover, "hosts": hosts}
     states = _run_in_order(nodes, at_once, retries, set(force), options)
+    if cancelled := [state for state in states if state.is_cancelled()]:
+        return cancelled[0]  # else this run's end would be that of its stages, which failed
     if failed := [str(state.message) for state in states if state.is_failed() or state.is_crashed()]:
         raise StageError("\n\n".join(failed))
+    return None
 
 
 def _share(node: StageNode, share: Share, environment: dict[str, str]) -> None:
@@ -194,6 +197,8 @@ def _run_in_order(
             futures[node.name] = runner.submit(single, parameters=parameters, wait_for=before)
         for future in futures.values():
             future.wait()
+    if watch.cancelled:
+        return [Cancelled()]
     return [future.state for future in futures.values()]
 
 

@@ -21,10 +21,14 @@ REPLACED = "Replaced"  # name of the state of a lost run whose stages were given
 
 
 class Watch:
-    """Looks at the state of flow run `run` until closed; calls `stop` once when the run is to end."""
+    """Looks at the state of flow run `run` until closed; calls `stop` once when the run is to end.
+
+    `cancelled` says whether that was because no worker has ended a cancelled run.
+    """
 
     def __init__(self, run: UUID, stop: Callable[[], None], log: Any) -> None:
         self._run, self._stop, self._log = run, stop, log
+        self.cancelled = False
         self._closed = threading.Event()
         self._away, self._cancelling = 0.0, 0.0
         self._thread = threading.Thread(target=self._watch, daemon=True, name="watch")
@@ -64,6 +68,7 @@ class Watch:
         self._cancelling = self._cancelling or time.monotonic()
         if time.monotonic() - self._cancelling < CANCEL_SECONDS:
             return False
+        self.cancelled = True
         self._end(state)
         client.set_flow_run_state(self._run, Cancelled(), force=True)
         return True
