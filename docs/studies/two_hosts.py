@@ -25,6 +25,7 @@ from typing import Any
 from study_checkout import ROOT, Checkout
 
 from eva.artifacts import write_text
+from eva.errors import InputError
 from eva.settings.profiles import profile_text
 
 WORKERS = {"first": "cpu", "second": "gpu"}  # pools by name
@@ -79,6 +80,9 @@ def services(checkout: Checkout, out: Path) -> Iterator[None]:
         checkout.run("flows.services", "up")
         workers = [_start_worker(checkout, out / name, pool) for name, pool in WORKERS.items()]
         time.sleep(60)  # until both have asked their queue, even on a busy machine
+        for name, worker in zip(WORKERS, workers, strict=True):
+            if worker.poll() is not None:
+                raise InputError(f"worker {name} has ended:\n{(out / name / 'log').read_text()}")
         yield
     finally:
         for worker in workers:
@@ -97,7 +101,8 @@ def _start_worker(checkout: Checkout, home: Path, pool: str) -> subprocess.Popen
         "PREFECT_API_AUTH_STRING": (checkout.root / ".eva/prefect/credential").read_text().strip(),
         "EVA_WORKER_HOME": str(home / "home"), "PYTHONPATH": str(ROOT / "src"),
     }  # fmt: skip
-    words = [sys.executable, "-m", "eva", "worker", "--pool", pool, "--revision", "HEAD"]
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True, check=True)
+    words = [sys.executable, "-m", "eva", "worker", "--pool", pool, "--revision", head.stdout.strip()]
     with (home / "log").open("wb") as log:
         return subprocess.Popen(words, cwd=home, env=own | told, stdout=log, stderr=log)
 
