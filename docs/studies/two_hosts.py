@@ -30,8 +30,8 @@ from eva.errors import InputError
 from eva.settings.profiles import profile_text
 
 WORKERS = {"first": "cpu", "second": "gpu"}  # pools by name
+VARIANTS = ("base", "eva")
 SETTINGS: dict[str, dict[str, Any]] = {
-    "variants": {"cot": None, "wo_acq": None, "wo_ali": None},  # leaves base and eva
     "sft": {"max_train": 24, "max_valid": 4, "epochs": 1},
     "preferences": {"max_pairs": 24},
     "dpo": {"epochs": 1},
@@ -50,6 +50,7 @@ def make(out: Path, corpora: Path | None) -> Checkout:
     if corpora:
         checkout = Checkout.at(out / "caller", corpora)
         checkout.set(SETTINGS)
+        keep_variants(checkout.root / "params.yaml")
     else:
         subprocess.run(["git", "clone", "-q", str(ROOT), str(out / "caller")], check=True)
         checkout = Checkout(out / "caller")
@@ -60,6 +61,13 @@ def make(out: Path, corpora: Path | None) -> Checkout:
         "EVA_PREFECT_PORT": prefect, "EVA_MLFLOW_PORT": mlflow, "NO_PROXY": "127.0.0.1",
     }  # fmt: skip
     return checkout
+
+
+def keep_variants(path: Path) -> None:
+    """Leave `VARIANTS` in the settings."""
+    params = yaml.safe_load(path.read_text())
+    params["variants"] = {name: params["variants"][name] for name in VARIANTS}
+    write_text(path, yaml.safe_dump(params, sort_keys=False))
 
 
 def free_ports(count: int) -> list[str]:
