@@ -1,6 +1,7 @@
 """Waiting for a flow run to end, also while the server is away and when the server takes a run for lost."""
 
 import asyncio
+import time
 from uuid import UUID
 
 import httpx
@@ -11,16 +12,18 @@ from prefect.states import Crashed
 
 from flows.watch import LOOK_SECONDS, REPLACED
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 1.0  # between two questions to the server, at first
+LONGEST_POLL_SECONDS = 5.0  # and later
+PATIENCE = 20.0  # seconds after which the questions become fewer
 AWAY_SECONDS = 10.0
 OBJECTION_SECONDS = 3 * LOOK_SECONDS  # that a run has to say that it lives after all
 
 
 async def ended(run: UUID) -> FlowRun:
     """The flow run, once it has ended. A server that does not answer is asked again."""
-    away = False
+    away, begun = False, time.monotonic()
     while True:
-        await asyncio.sleep(AWAY_SECONDS if away else POLL_SECONDS)
+        await asyncio.sleep(AWAY_SECONDS if away else _pause(time.monotonic() - begun))
         try:
             async with get_client() as client:
                 found = await _final(client, run)
@@ -32,6 +35,11 @@ async def ended(run: UUID) -> FlowRun:
         away = False
         if found:
             return found
+
+
+def _pause(waited: float) -> float:
+    """Seconds until the next question: many runs may be waited for at once, all at the same server."""
+    return min(LONGEST_POLL_SECONDS, POLL_SECONDS * max(1.0, waited / PATIENCE))
 
 
 async def _final(client: PrefectClient, run: UUID) -> FlowRun | None:
