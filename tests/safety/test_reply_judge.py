@@ -118,7 +118,7 @@ def stage(run: Mock, items: list[Item], root: Path, folder: Path, judge: Judge |
     write_jsonl(folder / "replies.jsonl", (one.model_dump() for one in items))
     share = {"hits": 1, "n": 2, "interval": [0.01, 0.99]}
     rates = {"written after": {"sensitivity": share}, "ordinary": {"conversations": share}}
-    write_json(folder / "measured.json", {"either": rates})
+    write_json(folder / "measured.json", {settings.safety.detector: rates})
     Policy(str(folder / "model"), None, "eva", None).write(folder / "policy" / "policy.json")
     safety.main(
         run, settings.safety.model_copy(update={"judge": judge}), settings.generate, **ITEM,  # type: ignore[arg-type]
