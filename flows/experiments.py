@@ -154,7 +154,8 @@ async def _run(root: Path, experiment: Experiment, targets: list[str], retries: 
         experiment.error = f"{state.message}\n(its files are in {experiment.folder})"
         return
     try:
-        await asyncio.to_thread(workspaces.save, root, experiment.folder, experiment.name)
+        ran = [node.name for node in read_dag(experiment.folder, targets)] if targets else []
+        await asyncio.to_thread(workspaces.save, root, experiment.folder, experiment.name, ran)
     except InputError as error:  # the other experiments go on
         experiment.error = str(error)
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,12 @@ def create(root: Path, name: str, changed: Mapping[str, Any]) -> Path:
     return folder
 
 
-def save(root: Path, folder: Path, name: str) -> None:
-    """Save what a copy has made as an experiment of DVC in the checkout, then delete the copy."""
-    dvc(folder, "exp", "save", "--force", "--name", name)
+def save(root: Path, folder: Path, name: str, stages: Iterable[str] = ()) -> None:
+    """Save what a copy has made as an experiment of DVC in the checkout, then delete the copy.
+
+    `stages` are those that have run there, if not all have: outputs of others are not expected.
+    """
+    dvc(folder, "exp", "save", "--force", "--name", name, *stages)
     commit = git(folder, "rev-parse", "HEAD").strip()
     reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
     git(root, "fetch", "--quiet", "--force", str(folder), f"{reference}:{reference}")
@@ -73,7 +76,7 @@ def _share_cache(root: Path, folder: Path) -> None:
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
-        cache = repo.cache.local.path
+        cache = repo.cache.local_cache_dir
         local = repo.config.read("local")
     (folder / ".dvc").mkdir(exist_ok=True)
     config = Config(str(folder / ".dvc"), validate=False)
