@@ -35,7 +35,9 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Say:
 
 @pytest.fixture
 def params(here: Path, root: Path) -> Path:
-    (here / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
+    """The smoke profile with the default detector."""
+    text = profile_text(root / "profiles", "smoke").replace("detector: rules", "detector: either")
+    (here / "params.yaml").write_text(text)
     return here / "params.yaml"
 
 
