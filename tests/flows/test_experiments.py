@@ -184,7 +184,7 @@ def test_a_damaged_file_ends_the_night_before_the_model_is_judged(nights: Projec
 
     stored.write_text(METRICS)
     assert night["state"]["type"] == "FAILED"
-    assert "`eva verify` failed" in night["state"]["message"] and stored.name in night["state"]["message"]
+    assert stored.name in night["state"]["message"]  # told by `dvc repro --pull`, or by `eva verify`
     assert [name for name, _ in parts_of(nights, night)] == [
         "validate the data again",
         "run what has changed",
