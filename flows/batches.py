@@ -123,7 +123,8 @@ def _row(name: str, pool: str, task: TaskRun | None, ended: str) -> StageRow:
         return StageRow(name, pool, "Failed", 0.0, f"stage {name} never started: {ended}")
     if state.is_pending():
         return StageRow(name, pool, "Not run", 0.0)
-    return StageRow(name, pool, "Failed", task.total_run_time.total_seconds(), state.message or ended)
+    told = (state.message or ended).removeprefix("Task run encountered an exception StageError: ")
+    return StageRow(name, pool, "Failed", task.total_run_time.total_seconds(), told)
 
 
 def stop_batches(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
