@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 
+from eva.compat.stage_forks import LEASED
 from eva.errors import InputError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-LEASED = "EVA_LEASED_GPUS"  # in the environment of all processes of a stage
 FOLDER = "EVA_LEASES"
 PAUSE = 2.0  # seconds between two looks at busy GPUs
 

@@ -17,7 +17,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,9 +26,8 @@ from typing import Any
 import eva
 from eva.compat.parent_death import CALLER, end_with_parent, end_with_process
 from eva.compat.process_start import variables
+from eva.compat.stage_forks import ADDRESS, LEASED, waiting_process
 
-ADDRESS = "EVA_PRELOADED"  # the environment variable with the path of the socket
-LEASED = "EVA_LEASED_GPUS"  # see flows/lease.py
 _LIBRARIES = (
     "numpy", "pandas", "scipy.stats", "scipy.optimize", "torch", "torch._dynamo", "transformers",
     "transformers.modeling_utils", "transformers.trainer", "transformers.generation.utils", "peft", "mlflow",
@@ -40,7 +38,7 @@ _HEADER = 8  # bytes of the length of a request
 
 def hand_over(words: Sequence[str]) -> int | None:
     """Let the waiting process run a stage; returns its exit code, or None if nothing took it."""
-    if LEASED in os.environ:  # by which others see that a GPU is in use: of a fork they would not see it
+    if LEASED in os.environ:
         return None
     try:
         connection = socket.socket(socket.AF_UNIX)
@@ -148,16 +146,8 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
 def run(command: Sequence[str]) -> int:
     """Run `command` with a process that has imported the libraries beside it; returns its exit code."""
     started = variables()
-    if sys.platform != "linux":  # elsewhere a fork of a process with these libraries may not work
-        return _waited(command, started)
-    with tempfile.TemporaryDirectory(prefix="eva-") as folder:
-        address = f"{folder}/stages"
-        words = [sys.executable, "-m", "pipelines.preloading", "--serve", address]
-        with subprocess.Popen(words, env=started, start_new_session=True, stdin=subprocess.DEVNULL) as server:
-            try:
-                return _waited(command, {**started, ADDRESS: address})
-            finally:
-                server.kill()
+    with waiting_process(started) as found:
+        return _waited(command, {**started, **found})
 
 
 def _waited(command: Sequence[str], environment: dict[str, str]) -> int:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from flows.preloaded import ADDRESS, checkout_variables, preloaded
+from flows.preloaded import checkout_variables, preloaded
+
+from eva.compat.stage_forks import ADDRESS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks stages")
 

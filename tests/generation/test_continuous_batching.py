@@ -124,3 +124,14 @@ def test_a_fault_of_the_model_is_told_and_the_next_one_is_answered(
         with pytest.raises(RuntimeError, match="out of memory"):
             batch.decode(*ASKED[0])
     assert batch.decode(*ASKED[0]).ids == expected
+
+
+def test_a_prompt_that_the_model_cannot_read_fails_alone(model: Any) -> None:
+    expected, batch, begun = alone(model, *ASKED[1]), ContinuousBatch(model), threading.Event()
+    ids, seed, decoding = ASKED[1]
+    with ThreadPoolExecutor(2) as pool:
+        stays = pool.submit(batch.decode, ids, seed, replace(decoding, hear=lambda _: begun.set()))
+        assert begun.wait(60)
+        with pytest.raises(IndexError):
+            batch.decode([10**6], 1, GREEDY)  # no such token
+        assert stays.result(60).ids == expected

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pipelines.preloading import ADDRESS, hand_over
+from pipelines.preloading import hand_over
+
+from eva.compat.stage_forks import ADDRESS, LEASED
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks stages")
 
@@ -114,7 +116,7 @@ def test_nothing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_stage_with_leased_gpus_runs_in_its_own_process(address: Path) -> None:
     """By its environment others see which GPUs are in use; a fork shows that of the waiting process."""
-    with _client(address, "raise SystemExit(0)", EVA_LEASED_GPUS="GPU-1") as client:
+    with _client(address, "raise SystemExit(0)", **{LEASED: "GPU-1"}) as client:
         assert client.wait(60) == 99
 
 

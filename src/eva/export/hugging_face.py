@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eva.artifacts import require_disk_space, write_text
 from eva.compat.transformers_hooks import call_model
@@ -12,9 +12,6 @@ from eva.manifest import Entry, entries_of
 from eva.registry.adapter_folder import save_adapter
 from eva.registry.package import weights_digest
 from eva.registry.serving import served
-
-if TYPE_CHECKING:
-    pass
 
 CARD = "README.md"
 _OF_BASE = ("config.json", "model*.safetensors")

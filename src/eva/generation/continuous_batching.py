@@ -7,6 +7,7 @@ reading the weights.
 import itertools
 import threading
 from collections import deque
+from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any
 
@@ -49,11 +50,7 @@ class ContinuousBatch:
             branches = OpenBranches(self._model)
             with torch.inference_mode(), tree_attention(self._model):
                 while self._waiting or branches.rows:
-                    try:
-                        self._advance(branches)
-                    except Exception as error:  # the model cannot: each of its callers is told
-                        branches.rows = []
-                        self._fail(error)
+                    self._advance(branches)
 
     def _goes_on(self) -> bool:
         """Decided when the model has its own attention again: the next thread may change it at once."""
@@ -63,27 +60,33 @@ class ContinuousBatch:
 
     def _advance(self, branches: OpenBranches) -> None:
         """Take a step, then let the next one begin: others wait for the reading of one prompt at a time."""
-        ended = branches.step() if branches.rows else []
+        if branches.rows:
+            self._step(branches)
         with self._lock:
             asked = self._waiting.popleft() if self._waiting else None
         if asked:
-            (trunk, decoding) = asked
-            ended += branches.begin(list(read_trunk(self._model, trunk.names[0], trunk, decoding)))
+            self._begin(branches, *asked)
+
+    def _step(self, branches: OpenBranches) -> None:
+        try:
+            self._settle(branches.step())
+        except Exception as error:  # the model cannot: all whose responses are being written are told
+            told, branches.rows = branches.rows, []
+            self._fail([branch.name for branch in told], error)
+
+    def _begin(self, branches: OpenBranches, trunk: Trunk, decoding: Decoding) -> None:
+        try:
+            self._settle(branches.begin(list(read_trunk(self._model, trunk.names[0], trunk, decoding))))
+        except Exception as error:  # the others go on
+            self._fail(trunk.names, error)
+
+    def _settle(self, ended: Iterable[Branch]) -> None:
         for branch in ended:
-            self._settle(branch)
+            if branch.fault is not None:
+                self._fail([branch.name], branch.fault)
+            else:
+                self._promised.pop(branch.name).set_result(branch.written)
 
-    def _settle(self, branch: Branch) -> None:
-        with self._lock:
-            promised = self._promised.pop(branch.name)
-        if branch.fault is not None:
-            promised.set_exception(branch.fault)
-        else:
-            promised.set_result(branch.written)
-
-    def _fail(self, error: Exception) -> None:
-        """Tell everyone; also those that wait, whose turn the same fault would meet."""
-        with self._lock:
-            told, self._promised = self._promised, {}
-            self._waiting.clear()
-        for promised in told.values():
-            promised.set_exception(error)
+    def _fail(self, names: Iterable[int], error: Exception) -> None:
+        for name in names:
+            self._promised.pop(name).set_exception(error)
