@@ -16,6 +16,8 @@ def preloading(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[st
     with subprocess.Popen(
         waits, cwd=folder, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as beside:
-        assert beside.stdout and beside.stdin
-        yield {ADDRESS: beside.stdout.readline().strip()}
-        beside.stdin.close()
+        assert beside.stdout
+        try:
+            yield {ADDRESS: beside.stdout.readline().strip()}
+        finally:
+            beside.terminate()  # closing its input is not enough: a fork of this process may hold it too

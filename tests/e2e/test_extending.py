@@ -90,7 +90,8 @@ def _rows(clone: Clone) -> None:
 def _no_detectors(folder: Path) -> None:
     """Rates of detectors that nobody measured."""
     share = {"hits": 1, "n": 2, "interval": [0.1, 0.9]}
-    rates = {"written after": {"sensitivity": share, "false_alarms": share}}
+    labelled = {"sensitivity": share, "false_alarms": share}
+    rates = {"written after": labelled, "ordinary": {"conversations": share}}
     folder.mkdir(parents=True)
     (folder / "measured.json").write_text(json.dumps(dict.fromkeys(("rules", "probe", "either"), rates)))
 

@@ -3,6 +3,7 @@
 With an update of four batches and activations computed again, as in the paper's profile.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.flows.conftest import free_port
 from tests.training.conftest import ended, fork_ranks
 
 from eva.artifacts import read_json
+from eva.compat.extension_builds import FOLDER, builds_without_leftovers, default_folder
 from eva.training import dpo_trainer, launch, sft_trainer, worker
 from eva.training.dpo import plan as plan_dpo
 from eva.training.job import Fit, Plan
@@ -38,10 +40,12 @@ def run(planned: Plan[Any], fit: Fit, folder: Path) -> dict[str, Any]:
         planned.job.write(folder)
 
         def work() -> None:
+            os.environ.setdefault(FOLDER, str(default_folder()))
             sys.argv = ["trainer", str(folder)]
             worker.work(fit, type(planned.job.settings))
 
-        codes = [ended(pid) for pid in fork_ranks(work, folder)]
+        with builds_without_leftovers(default_folder()):
+            codes = [ended(pid) for pid in fork_ranks(work, folder)]
         assert codes == [0, 0], [(folder / f"log-{rank}").read_text()[-3000:] for rank in range(2)]
     else:
         fit(planned.job, folder, None)
