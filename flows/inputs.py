@@ -34,7 +34,10 @@ def bring(root: Path, stage: str, environment: Mapping[str, str], children: Chil
 
 
 def inputs_of(root: Path, stage: str) -> list[str]:
-    """The paths that a stage reads and that DVC has to bring: outputs of other stages and added data."""
+    """The paths that a stage reads and that DVC has to bring: outputs of other stages and added data.
+
+    Where it reads a folder in which several stages have outputs, these are named: DVC brings no such folder.
+    """
     from dvc.repo import Repo  # slow to import
 
     with Repo(str(root)) as repo:
@@ -42,7 +45,7 @@ def inputs_of(root: Path, stage: str) -> list[str]:
         stages = (found for found in repo.index.stages if not found.is_data_source)
         (chosen,) = (found for found in stages if stage_name(found) == stage)
         deps = {Path(dep.fs_path) for dep in chosen.deps}
-    brought = (dep for dep in deps if any(overlap(out, dep) for out in outs))
+    brought = {out if dep in out.parents else dep for dep in deps for out in outs if overlap(out, dep)}
     return sorted(os.path.relpath(path, root) for path in brought)
 
 

@@ -10,7 +10,6 @@ remote, a DVC remote and a home for each worker. The server and both workers are
 import argparse
 import os
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -95,9 +94,9 @@ def services(checkout: Checkout, out: Path) -> Iterator[None]:
         yield
     finally:
         for worker in workers:
-            worker.send_signal(signal.SIGINT)
+            worker.terminate()
         for worker in workers:
-            worker.wait(60)
+            worker.wait(120)
         checkout.run("flows.services", "down")
 
 

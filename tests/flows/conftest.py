@@ -49,7 +49,7 @@ stages:
     meta: {pool: gpu}
   report:
     cmd: python stage.py metrics/report.json responses
-    deps: [responses/esconv-1.txt, responses/esconv-2.txt]
+    deps: [responses]
     outs: [metrics/report.json]
     meta: {pool: cpu}
 """
