@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from flows import handover
 from flows.environment import stage_environment
-from flows.inputs import bring
+from flows.inputs import bring, inputs_of
 from flows.stage import Children, StageError, pull, push_outs, reproduce
 from tests.flows.conftest import free_port
 from tests.flows.team import Team, git, make_team
@@ -66,6 +66,11 @@ def on_host(
     handover.merge_entries(Path.cwd(), {stage: entry})
     pull([stage], stage_environment(None), Children(), LOG)
     return outcome
+
+
+def test_a_folder_of_several_stages_outputs_is_brought_by_their_names(team: Team) -> None:
+    """`dvc pull` takes no such folder."""
+    assert inputs_of(Path.cwd(), "report") == ["responses/esconv-1.txt", "responses/esconv-2.txt"]
 
 
 @pytest.mark.slow
