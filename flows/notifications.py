@@ -6,6 +6,7 @@ Mattermost take it, and two automations that use it. Prefect's page can change t
 
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from prefect.events import emit_event
 from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.types import SecretDict
+
+from eva.artifacts import read_json
 
 VARIABLE = "EVA_NOTIFY_URL"
 BLOCK = "eva-messages"
@@ -39,11 +42,13 @@ def ensure() -> bool:
     return True
 
 
-def tell_gate(decision: dict[str, Any]) -> None:
-    """Emit the event of a decision of the gate (`registry/decision.json`)."""
+def tell_gate(package: Path) -> None:
+    """Emit the event of the gate's decision about the model in a folder that stage `register` has written."""
+    decision = read_json(package / "decision.json")
+    name = read_json(package / "package.json")["name"]
     outcome = "passed" if decision["passed"] else "refused"
-    resource = {"prefect.resource.id": f"eva.alias.{decision['alias']}", "prefect.resource.name": outcome}
-    emit_event(GATE, resource=resource, payload=decision)
+    resource = {"prefect.resource.id": f"eva.model.{name}", "prefect.resource.name": outcome}
+    emit_event(GATE, resource=resource, payload={"model": name, "reasons": decision["reasons"]})
 
 
 def _on_failure(block: UUID) -> Any:
@@ -73,7 +78,7 @@ def _on_gate(block: UUID) -> Any:
             SendNotification(
                 block_document_id=block,
                 subject="EVA: the gate {{ event.resource.name }} a model",
-                body="alias {{ event.payload.alias }} {{ event.payload.reasons|join('; ') }}",
+                body="{{ event.payload.model }}: {{ event.payload.reasons|join('; ') }}",
             )
         ],
     )

@@ -17,7 +17,6 @@ from prefect.states import Cancelled, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from eva.artifacts import read_json
 from eva.errors import raise_if
 from flows import graph, live, offending, reports
 from flows.batches import run_batch, stop_batches
@@ -41,7 +40,7 @@ from flows.summary import StageRow, publish
 from flows.tracked import pipeline_run, publish_link
 from flows.watch import Watch
 
-DECISION = Path("registry/decision.json")  # what stage `register` writes about the gate
+PACKAGE = Path("registry")  # what stage `register` writes
 
 Targets = list[Annotated[str, Field(pattern=r"^[\w.:/@-]+$")]]
 Retries = Annotated[int, Field(ge=0, le=3)]
@@ -93,8 +92,8 @@ async def pipeline(
         await asyncio.to_thread(replay_record, Path.cwd(), get_run_logger())
     await publish(nodes, rows, Path.cwd())
     await publish_link()
-    if any(row.stage == STAGE and row.outcome == "Ran" for row in rows) and DECISION.is_file():
-        tell_gate(read_json(DECISION))
+    if any(row.stage == STAGE and row.outcome == "Ran" for row in rows):
+        tell_gate(PACKAGE)
     if progress.failed:
         raise StageError("\n\n".join(row.message for row in rows if row.outcome == "Failed"))
     if any(node.name == STAGE for node in nodes):
