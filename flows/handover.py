@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, Field
 
 from eva.errors import InputError, raise_if
 from eva.hosts import constraints
-from eva.hosts.git_source import git
+from eva.hosts.git_source import first_commit, git
 from eva.hosts.run_folder import COMMIT, DVC_REMOTE, GIT_REMOTE, REMOTE_NAME
 from flows.dvc_command import dvc
 from flows.eva_command import run_eva
@@ -36,12 +35,13 @@ class Handover(BaseModel):
 
     commit: str = Field(description="Commit of the code and the settings, on the git remote.")
     constraints: str = Field(description="Digest of the packages that the commit pins.")
+    origin: str = Field(description="First commit of the repository, by which workers know it.")
     lock: str = Field(description="State of the DAG (dvc.lock), packed.")
 
     @property
     def queue(self) -> str:
-        """The work queue whose workers have the commit's packages."""
-        return constraints.queue_name(self.constraints)
+        """The work queue whose workers have the commit's packages, and fetch from its repository."""
+        return constraints.queue_name(self.constraints, self.origin)
 
     @property
     def job_variables(self) -> dict[str, Any]:
@@ -66,14 +66,16 @@ def prepare(root: Path, run: str, log: Any) -> Handover | None:
         return None
     if not (remote := os.environ.get(DVC_REMOTE)):
         raise InputError(f"{GIT_REMOTE} is set but {DVC_REMOTE} is not: no output could go to other hosts")
+    packages = constraints.read_digest(root)
     commit = _commit_of(root, log)
+    origin = first_commit(root, commit)
     added = _require_inputs(root, commit)
     git(root, "push", "--quiet", "--force", url, f"{commit}:refs/eva/runs/{run}")
     dvc(root, "remote", "add", "--quiet", "--local", "--force", REMOTE_NAME, remote)
     dvc(root, "remote", "modify", "--quiet", "--local", REMOTE_NAME, "verify", "true")
     if added:
         dvc(root, "push", "--quiet", "--remote", REMOTE_NAME, *added)
-    return Handover(commit=commit, constraints=constraints.read_digest(root), lock=pack(root))
+    return Handover(commit=commit, constraints=packages, origin=origin, lock=pack(root))
 
 
 def _commit_of(root: Path, log: Any) -> str:
@@ -152,8 +154,10 @@ def unpack(root: Path, packed: str) -> None:
 
 def read_entry(root: Path, stage: str) -> dict[str, Any] | None:
     """The entry of a stage in `dvc.lock`."""
+    from dvc.utils.serialize import load_yaml  # PyYAML takes 2e-05, as DVC writes it, for a text
+
     path = root / LOCK
-    content = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
+    content = load_yaml(str(path)) if path.is_file() else {}
     entry: dict[str, Any] | None = (content.get("stages") or {}).get(stage)
     return entry
 

@@ -75,7 +75,7 @@ async def online(client: PrefectClient, pool: str, handover: Handover | None) ->
 
 
 def _takes(worker: str, handover: Handover | None) -> bool:
-    return worker.endswith(handover.queue) if handover else constraints.queue_name("") not in worker
+    return worker.endswith(handover.queue) if handover else constraints.QUEUES not in worker
 
 
 def _section(stage: str) -> str:

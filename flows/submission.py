@@ -72,5 +72,6 @@ async def _pool_problem(client: PrefectClient, pool: str, handover: Handover | N
         return f"no worker of pool {pool!r} is online, so its stages would only wait: `make up` starts one"
     return (
         f"no worker of pool {pool!r} is online that has the packages of constraints.txt "
-        f"(digest {handover.constraints}): start `eva worker --pool {pool}` on a host that has them"
+        f"(digest {handover.constraints}) and fetches from a repository of this project (first commit "
+        f"{handover.origin[:12]}): start `eva worker --pool {pool}` on a host that has and does"
     )

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from eva.cli import app
 from eva.errors import InputError
 from eva.hosts import worker_checks
+from eva.hosts.git_source import first_commit, git
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,24 @@ def test_a_server_that_speaks_no_http_is_named(monkeypatch: pytest.MonkeyPatch) 
         _, api = problems(f"http://127.0.0.1:{server.getsockname()[1]}/api")
 
     assert "Prefect does not answer at" in api and "Server disconnected" in api
+
+
+def test_a_project_is_known_by_its_first_commit_of_which_a_part_of_its_history_says_nothing(
+    tmp_path: Path,
+) -> None:
+    def commit(words: str) -> str:
+        git(tmp_path / "whole", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-q",
+            "--allow-empty", "-m", words)  # fmt: skip
+        return git(tmp_path / "whole", "rev-parse", "HEAD").strip()
+
+    (tmp_path / "whole").mkdir()
+    git(tmp_path / "whole", "init", "-q")
+    first, last = commit("first"), commit("last")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{tmp_path}/whole", "part")
+
+    assert first_commit(tmp_path / "whole", last) == first
+    with pytest.raises(InputError, match="fetch --unshallow"):
+        first_commit(tmp_path / "part", "HEAD")
 
 
 @pytest.mark.parametrize(

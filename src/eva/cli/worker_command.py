@@ -50,6 +50,7 @@ def _absolute(address: str) -> str:
 def _become_worker(addresses: Addresses, pool: str, queue: str, limit: int, home: Path) -> NoReturn:
     # The record is rebuilt in the caller's MLflow from what the stages write; this one is for the host alone.
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
+    os.environ.setdefault("PREFECT_WORKER_QUERY_SECONDS", "3")  # between looks for a run; Prefect's is 10
     os.environ.update({
         "PREFECT_API_URL": addresses.server,
         "PREFECT_HOME": str(home / "prefect"),

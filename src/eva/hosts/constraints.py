@@ -1,7 +1,8 @@
 """The packages of this environment against `constraints.txt`, and the name of the queue that follows from it.
 
-A worker takes runs only from the work queue that is named after the digest of its constraints: a run of
-another environment is never given to it.
+A worker takes runs only from the work queue that is named after the digest of its constraints and the first
+commit of its repository: a run of another environment, or of a project that it cannot fetch, is never given
+to it.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from pathlib import Path
 from eva.errors import InputError, raise_if
 
 FILE = "constraints.txt"
+QUEUES = "constraints-"  # how the names of such queues begin
 _LINE = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;#]+)")
 
 
@@ -33,9 +35,9 @@ def read_digest(root: Path) -> str:
         raise InputError(f"{root} has no {FILE}: other hosts could not tell what to install") from None
 
 
-def queue_name(constraints: str) -> str:
-    """The work queue for runs of this environment."""
-    return f"constraints-{constraints}"
+def queue_name(constraints: str, origin: str) -> str:
+    """The work queue for runs of this environment and of the repository with this first commit."""
+    return f"{QUEUES}{constraints}-{origin[:12]}"
 
 
 def require_installed(text: str, commit: str) -> None:

@@ -57,6 +57,20 @@ def mirror(url: str, home: Path) -> Path:
     return folder
 
 
+def first_commit(repository: Path, commit: str) -> str:
+    """The commit with which the history of `commit` began: it tells one project from another.
+
+    Raises:
+        InputError: the history is cut off.
+    """
+    if git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
+        raise InputError(
+            f"{repository} has only a part of the history, by which other hosts know the project; "
+            "`git fetch --unshallow` brings the rest"
+        )
+    return git(repository, "rev-list", "--first-parent", "--max-parents=0", commit).strip()
+
+
 def require_commit(repository: Path, commit: str, url: str) -> None:
     """Raise an `InputError` if the mirror of `url` lacks `commit`."""
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from eva.compat.dvc_repo import remote_problem
 from eva.errors import InputError, raise_if
 from eva.hosts import constraints
-from eva.hosts.git_source import clone, git, mirror, require_commit, shown
+from eva.hosts.git_source import clone, first_commit, git, mirror, require_commit, shown
 from eva.hosts.run_folder import configure_dvc
 
 SECONDS = 10.0  # that the server has to answer
@@ -34,10 +34,9 @@ def check(addresses: Addresses, pool: str, revision: str, home: Path) -> str:
         InputError: something is wrong; the message lists all of it.
     """
     problems: list[str] = []
-    found = _found(lambda: _check_source(addresses, revision, home), problems)
+    queue = _found(lambda: _check_source(addresses, revision, home), problems)
     _found(lambda: _check_pool(addresses.server, pool), problems)
     raise_if(problems, "this host cannot take stages")
-    queue = constraints.queue_name(found)
     _ensure_queue(addresses.server, pool, queue)
     return queue
 
@@ -51,7 +50,7 @@ def _found(look: Callable[[], str], problems: list[str]) -> str:
 
 
 def _check_source(addresses: Addresses, revision: str, home: Path) -> str:
-    """Digest of the constraints at `revision`, once its packages and the DVC remote have been checked."""
+    """The work queue that fits `revision`, once its packages and the DVC remote have been checked."""
     repository = mirror(addresses.git_remote, home)
     commit = _resolve(repository, revision, addresses.git_remote)
     text = git(repository, "show", f"{commit}:{constraints.FILE}")
@@ -64,7 +63,7 @@ def _check_source(addresses: Addresses, revision: str, home: Path) -> str:
     if problem:
         remote = shown(addresses.dvc_remote)
         raise InputError(f"the DVC remote {remote} cannot be used from this host: {shown(problem)}")
-    return constraints.digest(text)
+    return constraints.queue_name(constraints.digest(text), first_commit(repository, commit))
 
 
 def _resolve(repository: Path, revision: str, url: str) -> str:
