@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import concurrency
 
 from eva.compat.dvc_repo import run_key
@@ -31,7 +32,12 @@ def one_host(root: Path, stage: str, log: Log) -> Iterator[None]:
     with get_client(sync_client=True) as client:
         client.upsert_global_concurrency_limit_by_name(name, 1)
     place = ExitStack()
-    place.enter_context(concurrency(name, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False))
+    take = partial(concurrency, name, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False)
+    try:
+        place.enter_context(take(max_retries=0))
+    except ConcurrencySlotAcquisitionError:
+        log.info("%s waits: another host runs it with the same inputs", stage)
+        place.enter_context(take())
     try:
         yield
     finally:

@@ -56,7 +56,7 @@ stages:
 
 METRICS = '{"eval_loss": 1.5}'  # of each training
 
-# Notes when it ran, stays while `journal.hold` names its output, and refuses if the file `fails` does.
+# Notes when it ran, stays while `journal.hold` lists its output, and refuses if the file `fails` does.
 STAGE = (
     f"METRICS = {METRICS!r}"
     + """
@@ -69,7 +69,7 @@ with open(os.environ["EVA_TEST_JOURNAL"], "a") as journal:
 Path("pipeline_run").write_text(os.environ.get("EVA_PIPELINE_RUN", "none"))
 print("making", out, flush=True)
 hold = Path(os.environ["EVA_TEST_JOURNAL"] + ".hold")
-while hold.exists() and hold.read_text() == str(out):
+while hold.exists() and str(out) in hold.read_text().split():
     time.sleep(0.1)
 time.sleep(0.3)
 if str(out) in Path("fails").read_text().split():
@@ -122,6 +122,14 @@ class Project:
         """What ran, in the order in which it started."""
         return [line.split()[2] for line in self._journal_lines() if line.split()[1] == "start"]
 
+    def finished(self) -> list[str]:
+        """What came to its end."""
+        return [line.split()[2] for line in self._journal_lines() if line.split()[1] == "end"]
+
+    def hold(self, *outs: str) -> None:
+        """Stages that make one of these stay until another call."""
+        Path(self.environment["EVA_TEST_JOURNAL"] + ".hold").write_text(" ".join(outs))
+
     def open_at_once(self, prefix: str) -> int:
         """The most stages with an output below `prefix` that ever ran at the same time."""
         most = now = 0
@@ -158,7 +166,9 @@ def make_project(folder: Path, root: Path) -> Project:
     written = shutil.ignore_patterns("__pycache__")
     for name in ("src/eva", "flows", "plugins", "mlflow", "data/sample"):
         shutil.copytree(root / name, folder / name, ignore=written)
-    (folder / "params.yaml").write_text(profile_text(root / "profiles", "smoke"))
+    settings = profile_text(root / "profiles", "smoke")
+    settings = settings.replace("lr: 1.0e-3", "lr: 2.0e-5", 1)  # which DVC writes as 2e-05
+    (folder / "params.yaml").write_text(settings)
     shutil.copy(root / "prefect.yaml", folder)
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").write_text(DVC_CONFIG)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,15 +31,16 @@ class Team:
     workers: dict[str, subprocess.Popen[bytes]]
     shared: dict[str, str] = field(default_factory=dict)  # variables of all workers
 
-    def start(self, name: str, pool: str) -> None:
+    def start(self, name: str, pool: str, **variables: str) -> None:
         """`eva worker` in an empty folder, without a checkout, until its queue has been polled."""
         folder = self.hosts / name
         folder.mkdir(parents=True, exist_ok=True)
         environment = {k: v for k, v in self.caller.environment.items() if not k.startswith("EVA_")}
+        environment |= self.addresses(name) | variables
         command = [sys.executable, "-m", "eva", "worker", "--pool", pool, "--revision", "main"]
         with (folder / "log").open("ab") as log:
             self.workers[name] = subprocess.Popen(
-                command, cwd=folder, env=environment | self.addresses(name), stdout=log, stderr=log
+                command, cwd=folder, env=environment, stdout=log, stderr=log
             )
 
     def addresses(self, name: str) -> dict[str, str]:
@@ -56,12 +58,46 @@ class Team:
         }
 
     def kill(self, name: str) -> None:
-        """End all processes of a host at once, as when its power is cut."""
+        """End all processes of a host at once, as when its power is cut: none sees another end."""
+        self.signal(name, signal.SIGSTOP)
+        self.signal(name, signal.SIGKILL)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to all processes of a host."""
+        for process in self.processes(name):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def makers(self, *words: str) -> list[str]:
+        """The hosts that have a process with these words beside each other in its command."""
+        return sorted(name for name in self.workers if any(_has(one, words) for one in self.processes(name)))
+
+    def launcher(self, rank: int) -> psutil.Process | None:
+        """The process that starts those of the host with this rank in a training."""
+        words, every = ["--node-rank", str(rank)], map(self.processes, self.workers)
+        return next((one for some in every for one in some if _has(one, words)), None)
+
+    def processes(self, name: str) -> Iterator[psutil.Process]:
+        """All processes of a host."""
         home = str(self.hosts / name / "home")
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if process.environ().get("EVA_WORKER_HOME") == home:
-                    process.kill()
+                    yield process
+
+    def pipeline_in(self, folder: Path, target: str) -> subprocess.Popen[bytes]:
+        """The flow `pipeline` in another workspace, as a process of its own."""
+        code = (
+            "import asyncio, sys; from flows.pipeline import pipeline; asyncio.run(pipeline([sys.argv[1]]))"
+        )
+        environment = self.caller.environment | self.addresses("workspace")
+        environment |= {
+            "PREFECT_HOME": str(folder / ".eva" / "prefect"), "PYTHONPATH": "src", "NO_PROXY": "127.0.0.1",
+        }  # fmt: skip
+        with (self.hosts / "workspace.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", code, target], cwd=folder, env=environment, stdout=log, stderr=log
+            )
 
     def stop(self) -> None:
         for worker in self.workers.values():
@@ -80,6 +116,14 @@ class Team:
     def _ready(self, pool: str) -> bool:
         queues: list[dict[str, Any]] = api(self.caller, f"/work_pools/{pool}/queues/filter", {})
         return any(q["name"].startswith("constraints-") and q["status"] == "READY" for q in queues)
+
+
+def _has(process: psutil.Process, words: Sequence[str]) -> bool:
+    try:
+        line = process.cmdline()
+    except psutil.Error:
+        return False
+    return any(line[place : place + len(words)] == [*words] for place in range(len(line)))
 
 
 def git(folder: Path, *words: str) -> str:

@@ -1,7 +1,7 @@
 """One training on two workers, which meet on loopback: a real server, real torchrun, a tiny model."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,9 @@ import yaml
 from flows.dag import StageNode
 from flows.handover import Handover
 from flows.hosts import require_hosts
-from tests.flows.prefect_api import api, run_deployment
+from tests.flows.prefect_api import api, await_end, run_deployment, start_deployment
 from tests.flows.team import Team, git, make_team
-from tests.flows.test_hosts import await_true
+from tests.flows.test_hosts import await_true, said
 
 from eva.errors import InputError
 from eva.models.tiny import build_tiny
@@ -50,7 +50,7 @@ def team(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Team]
     folder = team.caller.folder
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "train.py").write_text(TRAIN)
-    train_in_two(team)
+    train_in_two(team, epochs=1)
     build_tiny("llama", "causal", folder / "model")
     assert team.caller.run("-m", "dvc", "add", "--quiet", "model").returncode == 0
     git(folder, "add", "--all")
@@ -74,10 +74,10 @@ def workers(team: Team) -> list[str]:
     return [one["name"] for one in found if "constraints-" in one["name"] and one["status"] == "ONLINE"]
 
 
-def train_in_two(team: Team) -> None:
+def train_in_two(team: Team, epochs: int) -> None:
     path = team.caller.folder / "params.yaml"
     params = yaml.safe_load(path.read_text())
-    params["sft"] |= SFT
+    params["sft"] |= SFT | {"epochs": epochs}
     path.write_text(yaml.safe_dump(params))
 
 
@@ -112,6 +112,44 @@ def test_two_workers_share_one_training(team: Team) -> None:
     assert "up to date" in clean.stdout, clean.stdout + clean.stderr
 
 
+@pytest.mark.slow
+def test_if_one_host_fails_or_is_lost_all_end_and_the_next_try_resumes(team: Team) -> None:
+    """SIGKILL of the second host's launcher, and, when the retry goes on, of all that the first host runs."""
+    train_in_two(team, epochs=20)
+    before = stage_runs(team)
+    run = start_deployment(team.caller, hosts=2, retries=1)
+    await_quickly(lambda: newest_checkpoint(team) > 8)  # of this training: the one before had four steps
+
+    failed_at, launcher = newest_checkpoint(team), team.launcher(rank=1)
+    assert launcher
+    launcher.kill()
+    await_quickly(lambda: team.launcher(rank=1) not in (None, launcher))
+    await_quickly(lambda: newest_checkpoint(team) > failed_at + 2)
+    lost_at, (lost,) = newest_checkpoint(team), team.makers("--node-rank", "0")
+    team.kill(lost)
+    team.start("three", "gpu")
+    ended = await_end(team.caller, run)
+
+    assert ended["state"]["type"] == "COMPLETED", ended["state"]["message"]
+    first, second = "gpu: sft@1", "gpu: sft@1, host 2 of 2"
+    ends = [(first, "COMPLETED"), (first, "CRASHED"), (second, "COMPLETED")] + [(second, "FAILED")] * 2
+    assert stage_runs(team) == sorted(before + ends)
+    resumed = sorted({int(line.rpartition("-")[2]) for line in said(team, "going on from checkpoint-")})
+    assert len(resumed) == 2 and failed_at <= resumed[0] < lost_at <= resumed[1]
+    assert "up to date" in team.caller.run("-m", "dvc", "status").stdout
+
+
+def newest_checkpoint(team: Team) -> int:
+    """The step of the newest whole checkpoint of any training."""
+    found = (team.hosts / "store").glob("*/trainer/checkpoint-*/manifest.json")
+    return max((int(path.parent.name.partition("-")[2]) for path in found), default=0)
+
+
+def await_quickly(condition: Callable[[], bool]) -> None:
+    """Before the training is done."""
+    await_true(condition, pause=0.05)
+
+
 def test_what_cannot_be_shared_is_refused_at_once(root: Path, tmp_path: Path) -> None:
     """All problems in one message; the laptop profile trains in one process."""
     nodes = [StageNode("sft@x", "gpu", ()), StageNode("report", "cpu", ())]
@@ -122,6 +160,6 @@ def test_what_cannot_be_shared_is_refused_at_once(root: Path, tmp_path: Path) ->
         "no stage of this run trains in several processes, so there is nothing to share",
         "stages run in this checkout, so on one host",
     ]
-    handover = Handover(commit="c", constraints="d", lock="")
+    handover = Handover(commit="c", constraints="d", origin="e", lock="")
     with pytest.raises(InputError, match="nothing to share"):
         asyncio.run(require_hosts(2, nodes, handover, root))
