@@ -13,7 +13,7 @@ from flows.endings import plain
 from flows.stage import StageError
 
 
-@flow(name="collect", persist_result=False)
+@flow(name="collect", flow_run_name="collect {row}", persist_result=False)
 @plain
 def collect(row: str, push: bool = False) -> None:
     """Bring one row of `collect` up to date, and the sets made of it whose ranking is there.

@@ -63,7 +63,7 @@ async def ablations(
     await _run_all(sets, targets, retries)
 
 
-@flow(name="sweep", persist_result=False)
+@flow(name="sweep", flow_run_name="sweep of {section}", persist_result=False)
 @plain
 async def sweep(
     section: Literal["sft", "dpo"] = "sft",

@@ -1,6 +1,7 @@
 """The flow `nightly`: check the data, run what has changed, check all stored files, judge the model again."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow, get_run_logger, task
@@ -13,7 +14,11 @@ from flows.registration import STAGE
 from flows.stage import StageError
 
 
-@flow(name="nightly", persist_result=False)
+def _name() -> str:
+    return f"nightly, {datetime.now(UTC):%Y-%m-%d}"
+
+
+@flow(name="nightly", flow_run_name=_name, persist_result=False)
 @plain
 async def nightly(retries: Retries = 0) -> None:
     """Validate the data again, bring the DAG up to date, verify stored files, and pass the gate again.
