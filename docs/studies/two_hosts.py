@@ -39,7 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "generate": {"max_dialogues": 3, "max_new_tokens": 60},
     "safety": {"max_items": 5},
 }
-ITEMS = "SELECT value FROM tags WHERE key = 'eva.item'"
+STAGES = "SELECT runs.name FROM runs JOIN tags USING (run_uuid) WHERE key = 'eva.stage'"
 
 
 def make(out: Path, corpora: Path | None) -> Checkout:
@@ -124,9 +124,9 @@ def run_all(checkout: Checkout) -> float:
 
 
 def recorded(checkout: Checkout) -> Counter[str]:
-    """How many MLflow runs each item of the DAG has in the caller's record."""
+    """How many MLflow runs each stage of the DAG has in the caller's record."""
     with closing(sqlite3.connect(checkout.root / "mlflow.db")) as database:
-        return Counter(value for (value,) in database.execute(ITEMS))
+        return Counter(name for (name,) in database.execute(STAGES))
 
 
 def taken(out: Path) -> dict[str, int]:
@@ -157,10 +157,10 @@ def study(out: Path, corpora: Path | None) -> str:
     rows = [
         ("seconds, first run", f"{first:.0f}"),
         ("flow runs that the workers took", ", ".join(f"{name} {n}" for name, n in by_worker.items())),
-        ("items recorded in the caller's MLflow", str(len(once))),
+        ("stages recorded in the caller's MLflow", str(len(once))),
         ("recorded more than once", str(sum(count > 1 for count in once.values()))),
         ("seconds, second run, outputs deleted before", f"{second:.0f}"),
-        ("items recorded by it", str(again.total())),
+        ("stages recorded by it", str(again.total())),
         ("`dvc status` of the caller", checkout.run("dvc", "status").strip()),
     ]
     head = [checkout.made_by("two_hosts.py") + ".", "", f"| {'real ESConv' if corpora else 'smoke'} | |"]
