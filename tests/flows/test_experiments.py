@@ -11,8 +11,11 @@ from pydantic import ValidationError
 from tests.flows.conftest import METRICS, Project
 from tests.flows.pages import fill_ablation, signed_in, submit
 from tests.flows.prefect_api import api, artifact, await_end, run_deployment, said_by, said_by_stages
+from tests.flows.test_run import messages
 
+from eva.artifacts import write_json
 from eva.errors import InputError
+from eva.registry.gate_decision import Check, Decision
 
 NIGHTLY_STAGES = """
   validate:
@@ -102,13 +105,13 @@ def test_an_ablation_from_the_form_runs_what_is_shared_once(served: Project) -> 
 @pytest.mark.slow
 def test_a_sweep_tries_every_combination_and_compares_the_trainings(served: Project) -> None:
     before = served.journal()
-    axes = {"batch_sizes": [2], "learning_rates": [1e-5, 2e-5], "accumulations": [1], "epochs": [1]}
+    axes = {"batch_sizes": [2], "learning_rates": [1e-5, 5e-5], "accumulations": [1], "epochs": [1]}
 
     ended = run_deployment(served, "sweep/paper-grid", **axes)
 
     assert ended["state"]["type"] == "COMPLETED", ended["state"]["message"]
     table = artifact(served, "ablations")
-    for rate in ("1e-05", "2e-05"):
+    for rate in ("1e-05", "5e-05"):
         assert f"sft.epochs-1.0-sft.lr-{rate}-sft.batch_size-2-sft.accumulation-1 sft esconv-1" in table
     assert "| 1.5 |" in table
     ran = served.journal()[len(before) :]  # once for each rate
@@ -147,6 +150,9 @@ def nights(served: Project) -> Project:
     with (served.folder / "dvc.yaml").open("a") as file:
         file.write(NIGHTLY_STAGES)
     (served.folder / "src/eva/registry/pushing.py").write_text(PUSHING)
+    decision = Decision((Check("better", passed=False, found="no better than base"),))
+    write_json(served.folder / "registry" / "decision.json", decision.to_dict())
+    write_json(served.folder / "registry" / "package.json", {"name": "eva-toy"})
     return served
 
 
@@ -158,9 +164,12 @@ def parts_of(project: Project, night: dict[str, Any]) -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 def test_a_night_validates_runs_verifies_and_judges(nights: Project) -> None:
-    night = run_deployment(nights, "nightly/eva", retries=0)
+    with messages(nights) as told:
+        night = run_deployment(nights, "nightly/eva", retries=0)
+        gate = told.get(timeout=60)["text"]
 
     assert night["state"]["type"] == "COMPLETED", night["state"]["message"]
+    assert gate.split("\n") == ["EVA: the gate refused a model", "eva-toy: no better than base"]
     assert parts_of(nights, night) == [
         ("validate the data again", "COMPLETED"),
         ("run what has changed", "COMPLETED"),

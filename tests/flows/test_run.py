@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
@@ -15,9 +14,6 @@ import pytest
 from tests.flows.conftest import STAGES, Project
 from tests.flows.pages import signed_in
 from tests.flows.prefect_api import api, artifact, run_deployment, said_by, stages_of, start_deployment
-
-from eva.artifacts import write_json
-from eva.registry.gate_decision import Check, Decision
 
 pytestmark = pytest.mark.slow
 
@@ -121,20 +117,6 @@ def test_a_failing_stage_stops_what_follows_it_only(served: Project, first_run: 
     assert status["generate@esconv-1"] == status["report"] == "not run"
     assert status["generate@esconv-2"] in ("ran", "unchanged")
     assert served.journal().count("metrics/report.json") == 1
-
-
-def test_the_gate_s_decision_is_told(served: Project, tmp_path: Path) -> None:
-    decision = Decision((Check("better", passed=False, found="no better than base"),))
-    write_json(tmp_path / "decision.json", decision.to_dict())
-    write_json(tmp_path / "package.json", {"name": "eva-toy"})
-    code = f"import pathlib, flows.notifications as n; n.tell_gate(pathlib.Path({str(tmp_path)!r}))"
-
-    with messages(served) as told:
-        done = served.run("-c", code, PREFECT_HOME=".eva/prefect", NO_PROXY="127.0.0.1")
-        assert done.returncode == 0, done.stderr
-        message = told.get(timeout=60)["text"]
-
-    assert message.split("\n") == ["EVA: the gate refused a model", "eva-toy: no better than base"]
 
 
 def test_wrong_settings_are_refused_before_any_stage(served: Project, first_run: dict[str, Any]) -> None:

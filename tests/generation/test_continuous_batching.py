@@ -38,6 +38,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture
+def batch(model: Any) -> Iterator[ContinuousBatch]:
+    """Until its thread has given the model's own attention back, which the next test uses."""
+    found = ContinuousBatch(model)
+    yield found
+    while found._working:
+        time.sleep(0.01)
+
+
+@pytest.fixture
 def widths(model: Any) -> Iterator[list[int]]:
     """How many responses each step of the model decoded."""
     found: list[int] = []
@@ -57,10 +66,10 @@ def alone(model: Any, ids: list[int], seed: int, decoding: Decoding) -> list[int
     return written.ids
 
 
-def test_each_gets_what_it_would_get_alone(model: Any, widths: list[int]) -> None:
+def test_each_gets_what_it_would_get_alone(model: Any, batch: ContinuousBatch, widths: list[int]) -> None:
     expected = [alone(model, *asked) for asked in ASKED]
     widths.clear()
-    batch, all_asked = ContinuousBatch(model), threading.Event()
+    all_asked = threading.Event()
 
     def wait_for_all(_: int) -> None:
         all_asked.wait(60)
@@ -81,9 +90,9 @@ def test_each_gets_what_it_would_get_alone(model: Any, widths: list[int]) -> Non
     assert sum(widths) == sum(len(ids) - 1 for ids in expected)
 
 
-def test_one_after_the_other_from_new_threads_too(model: Any) -> None:
+def test_one_after_the_other_from_new_threads_too(model: Any, batch: ContinuousBatch) -> None:
     """The thread that decodes ends and begins again between them, and changes the model's attention."""
-    expected, batch = [alone(model, *asked) for asked in ASKED], ContinuousBatch(model)
+    expected = [alone(model, *asked) for asked in ASKED]
     for _ in range(20):
         with ThreadPoolExecutor(3) as pool:
             found = pool.map(lambda asked: batch.decode(*asked).ids, ASKED)
@@ -94,8 +103,8 @@ class LeftError(Exception):
     """Raised by a caller's `hear`."""
 
 
-def test_one_that_is_not_wanted_any_more_ends_alone(model: Any) -> None:
-    expected, batch, heard = alone(model, *ASKED[1]), ContinuousBatch(model), list[int]()
+def test_one_that_is_not_wanted_any_more_ends_alone(model: Any, batch: ContinuousBatch) -> None:
+    expected, heard = alone(model, *ASKED[1]), list[int]()
 
     def leave(token: int) -> None:
         heard.append(token)
@@ -112,9 +121,9 @@ def test_one_that_is_not_wanted_any_more_ends_alone(model: Any) -> None:
 
 
 def test_a_fault_of_the_model_is_told_and_the_next_one_is_answered(
-    model: Any, monkeypatch: pytest.MonkeyPatch
+    model: Any, batch: ContinuousBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected, batch = alone(model, *ASKED[0]), ContinuousBatch(model)
+    expected = alone(model, *ASKED[0])
 
     def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of memory")
@@ -126,8 +135,8 @@ def test_a_fault_of_the_model_is_told_and_the_next_one_is_answered(
     assert batch.decode(*ASKED[0]).ids == expected
 
 
-def test_a_prompt_that_the_model_cannot_read_fails_alone(model: Any) -> None:
-    expected, batch, begun = alone(model, *ASKED[1]), ContinuousBatch(model), threading.Event()
+def test_a_prompt_that_the_model_cannot_read_fails_alone(model: Any, batch: ContinuousBatch) -> None:
+    expected, begun = alone(model, *ASKED[1]), threading.Event()
     ids, seed, decoding = ASKED[1]
     with ThreadPoolExecutor(2) as pool:
         stays = pool.submit(batch.decode, ids, seed, replace(decoding, hear=lambda _: begun.set()))
