@@ -18,6 +18,7 @@ from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.types import SecretDict
 
 from eva.artifacts import read_json
+from eva.registry.gate_decision import Decision
 
 VARIABLE = "EVA_NOTIFY_URL"
 BLOCK = "eva-messages"
@@ -44,11 +45,11 @@ def ensure() -> bool:
 
 def tell_gate(package: Path) -> None:
     """Emit the event of the gate's decision about the model in a folder that stage `register` has written."""
-    decision = read_json(package / "decision.json")
+    decision = Decision.from_dict(read_json(package / "decision.json"))
     name = read_json(package / "package.json")["name"]
-    outcome = "passed" if decision["passed"] else "refused"
+    outcome = "passed" if decision.passed else "refused"
     resource = {"prefect.resource.id": f"eva.model.{name}", "prefect.resource.name": outcome}
-    emit_event(GATE, resource=resource, payload={"model": name, "reasons": decision["reasons"]})
+    emit_event(GATE, resource=resource, payload={"model": name, "reasons": decision.reasons})
 
 
 def _on_failure(block: UUID) -> Any:

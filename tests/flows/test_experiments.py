@@ -13,9 +13,9 @@ from tests.flows.pages import fill_ablation, signed_in, submit
 from tests.flows.prefect_api import api, artifact, await_end, run_deployment, said_by, said_by_stages
 from tests.flows.test_run import messages
 
-from eva.artifacts import write_json
 from eva.errors import InputError
 from eva.registry.gate_decision import Check, Decision
+from eva.registry.package import Package, Weights
 
 NIGHTLY_STAGES = """
   validate:
@@ -151,8 +151,8 @@ def nights(served: Project) -> Project:
         file.write(NIGHTLY_STAGES)
     (served.folder / "src/eva/registry/pushing.py").write_text(PUSHING)
     decision = Decision((Check("better", passed=False, found="no better than base"),))
-    write_json(served.folder / "registry" / "decision.json", decision.to_dict())
-    write_json(served.folder / "registry" / "package.json", {"name": "eva-toy"})
+    package = Package("eva-toy", {}, Weights("model", "digest"), None, "plain", {}, {}, {}, None)
+    package.write(served.folder / "registry", decision, card="", scores={})
     return served
 
 
